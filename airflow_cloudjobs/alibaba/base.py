@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operators and sensors of Alibaba Cloud: the connection they take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_cloudjobs.operator import CloudJobOperator
+from airflow_cloudjobs.sensor import CloudJobSensor
+
+CONNECTION = "alibabacloud_default"
+TEMPLATED = ("alibabacloud_conn_id", "region")
+
+
+class AlibabaJobOperator(CloudJobOperator):
+    """An operator on Alibaba Cloud.
+
+    :param alibabacloud_conn_id: the Airflow connection.
+    """
+
+    def __init__(self, *, alibabacloud_conn_id: str = CONNECTION, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.alibabacloud_conn_id = alibabacloud_conn_id
+
+
+class AlibabaJobSensor(CloudJobSensor):
+    """A sensor on Alibaba Cloud.
+
+    :param alibabacloud_conn_id: the Airflow connection.
+    """
+
+    def __init__(self, *, alibabacloud_conn_id: str = CONNECTION, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.alibabacloud_conn_id = alibabacloud_conn_id

@@ -1,0 +1,407 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Alibaba Cloud Data Management (DMS, version 2018-11-01): file uploads and data-track exports."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow_cloudjobs.alibaba.base import TEMPLATED, AlibabaJobOperator, AlibabaJobSensor
+from airflow_cloudjobs.jobs.arguments import Arguments
+from airflow_cloudjobs.jobs.request import ApiRequest, parameters
+from airflow_cloudjobs.jobs.spec import JobSpec, Record, Scope, StateMap
+
+SERVICE = "dms-enterprise"
+CONSOLE = "https://dms.aliyun.com/new"
+DOCS = "https://www.alibabacloud.com/help/en/dms/developer-reference/api-dms-enterprise-2018-11-01-"
+
+FILE_ENDINGS = (".txt", ".sql")
+FILE_SOURCES = ("datacorrect", "order_info_attachment", "big-file", "sqlreview")
+UPLOAD_TARGET_FIELDS = ("Endpoint", "BucketName", "ObjectName")
+
+ROLLBACK_SQL_TYPES = ("REVERSE", "FORWARD")
+EVENT_TYPES = ("INSERT", "UPDATE", "DELETE")
+COLUMN_OPERATORS = ("EQUAL", "NOT_EQUAL", "IN", "NOT_IN", "BETWEEN", "LESS", "MORE")
+
+
+# File upload
+
+
+def _submit_upload(
+    *,
+    file_name: str,
+    file_source: str,
+    upload_url: str | None = None,
+    upload_target: Mapping[str, str] | None = None,
+    tid: str | int | None = None,
+) -> ApiRequest:
+    operation = "CreateUploadFileJob" if upload_target is None else "CreateUploadOSSFileJob"
+    query = parameters(
+        FileName=file_name,
+        FileSource=file_source,
+        UploadURL=upload_url,
+        UploadTarget=upload_target,
+        Tid=tid,
+    )
+    return ApiRequest(SERVICE, operation, query=query)
+
+
+def _poll_upload(keys: Sequence[str], scope: Scope) -> ApiRequest:
+    query = parameters(JobKey=keys[0], Tid=scope.get("tid"))
+    return ApiRequest(SERVICE, "GetUserUploadFileJob", query=query, read_only=True)
+
+
+def _uploaded(record: Record) -> str:
+    done, whole = record.get("UploadedSize"), record.get("FileSize")
+    return f"{done} of {whole} bytes" if done is not None and whole else ""
+
+
+FILE_UPLOAD = JobSpec(
+    api="dms.file_upload",
+    title="DMS file upload",
+    cloud="alibaba",
+    service=SERVICE,
+    page=DOCS + "getuseruploadfilejob",
+    submit=_submit_upload,
+    submitted=lambda answer, request: [str(answer.get("JobKey") or "")],
+    poll=_poll_upload,
+    records=lambda answer, keys: _named(answer, keys, "UploadFileJobDetail"),
+    status="JobStatus",
+    states=StateMap(
+        in_progress=frozenset({"INIT", "PENDING", "BE_SCHEDULED", "RUNNING"}),
+        succeeded=frozenset({"SUCCESS"}),
+        failed=frozenset({"FAIL"}),
+    ),
+    reason=("JobStatusDesc",),
+    progress=_uploaded,
+    interval=10.0,
+    console=CONSOLE,
+)
+
+
+class DmsFileUploadOperator(AlibabaJobOperator):
+    """Upload a file to DMS from an address or an OSS object, and wait until DMS has it.
+
+    The result's ``AttachmentKey`` names the file in later DMS calls (``CreateOrder`` and its kin). DMS has no
+    way to cancel an upload, and none to find one again: a submit without an answer is not repeated.
+    Sources: CreateUploadFileJob, CreateUploadOSSFileJob, GetUserUploadFileJob.
+
+    :param file_name: name of the file in DMS; ends with ``.txt`` or ``.sql``.
+    :param file_source: what the file is for: ``datacorrect`` (change data), ``order_info_attachment``
+        (attachment of a ticket), ``big-file`` (import of many records) or ``sqlreview`` (SQL review).
+    :param upload_url: http or https address from which DMS fetches the file.
+    :param upload_target: OSS object that DMS reads instead: ``{"Endpoint", "BucketName", "ObjectName"}``.
+    :param job_key: an upload job that exists, or several, to wait for instead of starting one.
+    :param tid: DMS tenant id; None takes the connection's, or DMS's choice.
+
+    For the other parameters, the result and what is raised see
+    :class:`~airflow_cloudjobs.operator.CloudJobOperator`.
+    """
+
+    spec = FILE_UPLOAD
+    key_argument = "job_key"
+    scope_arguments = ("tid",)
+    template_fields = (
+        "file_name",
+        "file_source",
+        "upload_url",
+        "upload_target",
+        "job_key",
+        "tid",
+        *TEMPLATED,
+    )
+
+    def __init__(
+        self,
+        *,
+        file_name: str | None = None,
+        file_source: str | None = None,
+        upload_url: str | None = None,
+        upload_target: Mapping[str, str] | None = None,
+        job_key: str | Sequence[str] | None = None,
+        tid: str | int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.file_name = file_name
+        self.file_source = file_source
+        self.upload_url = upload_url
+        self.upload_target = upload_target
+        self.job_key = job_key
+        self.tid = tid
+        self._check_arguments(rendered=False)
+
+    def check(self, arguments: Arguments) -> None:
+        """The limits that the API's pages give."""
+        arguments.is_number("tid")
+        if arguments.adopts("job_key", ("file_name", "file_source"), ("upload_url", "upload_target")):
+            return
+        arguments.ends_with("file_name", FILE_ENDINGS)
+        arguments.one_of("file_source", FILE_SOURCES)
+        arguments.exactly_one("upload_url", "upload_target")
+        arguments.is_url("upload_url")
+        arguments.has_fields("upload_target", UPLOAD_TARGET_FIELDS)
+
+    def submit_arguments(self) -> dict[str, Any]:
+        """The arguments of the submit."""
+        return {
+            "file_name": self.file_name,
+            "file_source": self.file_source,
+            "upload_url": self.upload_url,
+            "upload_target": self.upload_target,
+            "tid": self.tid,
+        }
+
+
+class DmsFileUploadSensor(AlibabaJobSensor):
+    """Wait until DMS has a file. Source: GetUserUploadFileJob.
+
+    :param job_key: the upload job, or several.
+    :param tid: DMS tenant id; None takes the connection's, or DMS's choice.
+
+    For the other parameters, the result and what is raised see
+    :class:`~airflow_cloudjobs.sensor.CloudJobSensor`.
+    """
+
+    spec = FILE_UPLOAD
+    key_argument = "job_key"
+    scope_arguments = ("tid",)
+    template_fields = ("job_key", "tid", *TEMPLATED)
+
+    def __init__(self, *, job_key: str | Sequence[str], tid: str | int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.job_key = job_key
+        self.tid = tid
+        self._check_arguments(rendered=False)
+
+    def check(self, arguments: Arguments) -> None:
+        """A key is needed."""
+        arguments.required("job_key")
+        arguments.keys("job_key")
+        arguments.is_number("tid")
+
+
+# Data-track export
+
+
+def _submit_export(
+    *,
+    order_id: str | int,
+    rollback_sql_type: str,
+    filter_start_time: str | None = None,
+    filter_end_time: str | None = None,
+    filter_table_list: Sequence[str] | None = None,
+    filter_type_list: Sequence[str] | None = None,
+    event_id_list: Sequence[int] | None = None,
+    column_filter: Mapping[str, Any] | None = None,
+    tid: str | int | None = None,
+) -> ApiRequest:
+    query = parameters(
+        OrderId=order_id,
+        RollbackSQLType=rollback_sql_type,
+        FilterStartTime=filter_start_time,
+        FilterEndTime=filter_end_time,
+        FilterTableList=filter_table_list,
+        FilterTypeList=filter_type_list,
+        EventIdList=event_id_list,
+        ColumnFilter=column_filter,
+        Tid=tid,
+    )
+    return ApiRequest(SERVICE, "DownloadDataTrackResult", query=query)
+
+
+def _poll_export(keys: Sequence[str], scope: Scope) -> ApiRequest:
+    query = parameters(DownloadKeyId=keys[0], OrderId=scope["order_id"], Tid=scope.get("tid"))
+    return ApiRequest(SERVICE, "QueryDataTrackResultDownloadStatus", query=query, read_only=True)
+
+
+DATA_TRACK_EXPORT = JobSpec(
+    api="dms.data_track_export",
+    title="DMS data-track export",
+    cloud="alibaba",
+    service=SERVICE,
+    page=DOCS + "querydatatrackresultdownloadstatus",
+    submit=_submit_export,
+    submitted=lambda answer, request: [str(answer.get("DownloadKeyId") or "")],
+    poll=_poll_export,
+    records=lambda answer, keys: _named(answer, keys, "StatusResult"),
+    status="DownloadStatus",
+    # DOWNLOAD_SUCCESS ends an export; in the status of the ticket itself the same word is a step on the way.
+    states=StateMap(
+        in_progress=frozenset({"INIT", "LISTING", "DOWNLOADING"}),
+        succeeded=frozenset({"DOWNLOAD_SUCCESS"}),
+        failed=frozenset({"DOWNLOAD_FAIL"}),
+    ),
+    reason=("StatusDesc",),
+    progress=lambda record: f"{record['TotalCount']} entries" if record.get("TotalCount") else "",
+    signed_urls=frozenset({"DownloadUrl"}),
+    interval=10.0,
+    console=CONSOLE,
+)
+
+
+class DmsDataTrackExportOperator(AlibabaJobOperator):
+    """Export the result of a data-track ticket, and wait until it can be downloaded.
+
+    DMS has no way to cancel an export. Sources: DownloadDataTrackResult, QueryDataTrackResultDownloadStatus.
+
+    :param order_id: the ticket's id.
+    :param rollback_sql_type: ``REVERSE`` (SQL that undoes the changes) or ``FORWARD`` (SQL that redoes them).
+    :param filter_start_time: only changes from then on, ``yyyy-MM-dd HH:mm:ss``.
+    :param filter_end_time: only changes until then, ``yyyy-MM-dd HH:mm:ss``.
+    :param filter_table_list: only changes of these tables.
+    :param filter_type_list: only changes of these types, of ``INSERT``, ``UPDATE``, ``DELETE``.
+    :param event_id_list: only these events.
+    :param column_filter: only changes of a column: ``{"ColumnName", "Operator", "Value", "InList",
+        "BetweenStart", "BetweenEnd"}``.
+    :param download_key_id: an export that exists, or several of the ticket, to wait for instead.
+    :param tid: DMS tenant id; None takes the connection's, or DMS's choice.
+    :param include_download_url: True puts the signed ``DownloadUrl`` into the result; whoever can read XCom
+        can then download the export until the address expires.
+
+    For the other parameters, the result and what is raised see
+    :class:`~airflow_cloudjobs.operator.CloudJobOperator`.
+    """
+
+    spec = DATA_TRACK_EXPORT
+    key_argument = "download_key_id"
+    scope_arguments = ("order_id", "tid")
+    template_fields = (
+        "order_id",
+        "rollback_sql_type",
+        "filter_start_time",
+        "filter_end_time",
+        "filter_table_list",
+        "filter_type_list",
+        "event_id_list",
+        "column_filter",
+        "download_key_id",
+        "tid",
+        *TEMPLATED,
+    )
+
+    def __init__(
+        self,
+        *,
+        order_id: str | int,
+        rollback_sql_type: str | None = None,
+        filter_start_time: str | None = None,
+        filter_end_time: str | None = None,
+        filter_table_list: Sequence[str] | None = None,
+        filter_type_list: Sequence[str] | None = None,
+        event_id_list: Sequence[int] | None = None,
+        column_filter: Mapping[str, Any] | None = None,
+        download_key_id: str | Sequence[str] | None = None,
+        tid: str | int | None = None,
+        include_download_url: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.order_id = order_id
+        self.rollback_sql_type = rollback_sql_type
+        self.filter_start_time = filter_start_time
+        self.filter_end_time = filter_end_time
+        self.filter_table_list = filter_table_list
+        self.filter_type_list = filter_type_list
+        self.event_id_list = event_id_list
+        self.column_filter = column_filter
+        self.download_key_id = download_key_id
+        self.tid = tid
+        self.include_download_url = include_download_url
+        self._check_arguments(rendered=False)
+
+    def check(self, arguments: Arguments) -> None:
+        """The limits that the API's pages give."""
+        arguments.required("order_id")
+        arguments.is_number("order_id", "tid")
+        filters = (
+            "filter_start_time",
+            "filter_end_time",
+            "filter_table_list",
+            "filter_type_list",
+            "event_id_list",
+            "column_filter",
+        )
+        if arguments.adopts("download_key_id", ("rollback_sql_type",), filters):
+            return
+        arguments.one_of("rollback_sql_type", ROLLBACK_SQL_TYPES)
+        for name in ("filter_start_time", "filter_end_time"):
+            if arguments.known(name) and not _MOMENT.fullmatch(str(arguments.values[name])):
+                raise arguments.refuse(name, f"is {arguments.values[name]!r}; its form is yyyy-MM-dd HH:mm:ss")
+        for name in ("filter_table_list", "filter_type_list", "event_id_list"):
+            arguments.is_list(name)
+        arguments.each_one_of("filter_type_list", EVENT_TYPES)
+        optional = ("Value", "InList", "BetweenStart", "BetweenEnd")
+        arguments.has_fields("column_filter", ("ColumnName", "Operator"), optional)
+        if arguments.known("column_filter"):
+            operator = arguments.values["column_filter"]["Operator"]
+            if operator not in COLUMN_OPERATORS:
+                allowed = ", ".join(COLUMN_OPERATORS)
+                raise arguments.refuse("column_filter", f"has Operator {operator!r}; allowed are {allowed}")
+
+    def submit_arguments(self) -> dict[str, Any]:
+        """The arguments of the submit."""
+        return {
+            "order_id": self.order_id,
+            "rollback_sql_type": self.rollback_sql_type,
+            "filter_start_time": self.filter_start_time,
+            "filter_end_time": self.filter_end_time,
+            "filter_table_list": self.filter_table_list,
+            "filter_type_list": self.filter_type_list,
+            "event_id_list": self.event_id_list,
+            "column_filter": self.column_filter,
+            "tid": self.tid,
+        }
+
+
+class DmsDataTrackExportSensor(AlibabaJobSensor):
+    """Wait until the export of a data-track ticket can be downloaded.
+
+    Source: QueryDataTrackResultDownloadStatus.
+
+    :param order_id: the ticket's id.
+    :param download_key_id: the export, or several of the ticket.
+    :param tid: DMS tenant id; None takes the connection's, or DMS's choice.
+    :param include_download_url: True puts the signed ``DownloadUrl`` into the result; whoever can read XCom
+        can then download the export until the address expires.
+
+    For the other parameters, the result and what is raised see
+    :class:`~airflow_cloudjobs.sensor.CloudJobSensor`.
+    """
+
+    spec = DATA_TRACK_EXPORT
+    key_argument = "download_key_id"
+    scope_arguments = ("order_id", "tid")
+    template_fields = ("order_id", "download_key_id", "tid", *TEMPLATED)
+
+    def __init__(
+        self,
+        *,
+        order_id: str | int,
+        download_key_id: str | Sequence[str],
+        tid: str | int | None = None,
+        include_download_url: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.order_id = order_id
+        self.download_key_id = download_key_id
+        self.tid = tid
+        self.include_download_url = include_download_url
+        self._check_arguments(rendered=False)
+
+    def check(self, arguments: Arguments) -> None:
+        """Ticket and key are needed."""
+        arguments.required("order_id", "download_key_id")
+        arguments.is_number("order_id", "tid")
+        arguments.keys("download_key_id")
+
+
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}")
+
+
+def _named(answer: Mapping[str, Any], keys: Sequence[str], name: str) -> dict[str, Record]:
+    """The one job in an answer that has it under a name; without it, DMS knows no such job."""
+    record = answer.get(name)
+    return {keys[0]: record} if record else {}

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Alibaba Cloud's error codes ask of a caller.
+
+Codes come first, the HTTP status second: throttling arrives as HTTP 400 at some services.
+Sources: the common error codes (https://www.alibabacloud.com/help/doc-detail/25491.htm) and the tables of
+DMS (api-dms-enterprise-2018-11-01-errorcodes) and VOD (doc-detail/52841.htm), whose codes ICE shares.
+"""
+
+from __future__ import annotations
+
+from airflow_cloudjobs.jobs.errors import ErrorKind
+
+# Compared in lower case, longest prefix first: "throttling" covers Throttling.User, Throttling.Api, ...
+_KINDS: dict[str, ErrorKind] = {
+    "throttling": ErrorKind.THROTTLED,
+    "rejected.throttling": ErrorKind.THROTTLED,
+    "serviceunavailable": ErrorKind.TRANSIENT,
+    "internalerror": ErrorKind.TRANSIENT,
+    "signaturenonceused": ErrorKind.TRANSIENT,
+    "invalidtimestamp": ErrorKind.CLOCK,
+    "illegaltimestamp": ErrorKind.CLOCK,
+    "invalidsecuritytoken.expired": ErrorKind.EXPIRED,
+    "invalidsecuritytoken": ErrorKind.DENIED,
+    "missingsecuritytoken": ErrorKind.DENIED,
+    "signaturedoesnotmatch": ErrorKind.DENIED,
+    "incompletesignature": ErrorKind.DENIED,
+    "invalidaccesskeyid": ErrorKind.DENIED,
+    "forbidden": ErrorKind.DENIED,
+    "nopermission": ErrorKind.DENIED,
+    "operationdenied": ErrorKind.DENIED,
+    "usernotexist": ErrorKind.DENIED,
+    "userstatusillegal": ErrorKind.DENIED,
+    "tenantnotexist": ErrorKind.DENIED,
+    "tenantexpired": ErrorKind.DENIED,
+    "tenantstatusillegal": ErrorKind.DENIED,
+    "notsupportyet": ErrorKind.INVALID,
+    "missingparameter": ErrorKind.INVALID,
+    "invalidparameter": ErrorKind.INVALID,
+    "unsupportedoperation": ErrorKind.INVALID,
+    "nosuchversion": ErrorKind.INVALID,
+    "invalidversion": ErrorKind.INVALID,
+    "invalidaction": ErrorKind.INVALID,
+}
+_LONGEST_FIRST = sorted(_KINDS, key=len, reverse=True)
+
+_HINTS: dict[str, str] = {
+    "signaturedoesnotmatch": "The AccessKey secret is wrong: check the connection's password",
+    "invalidaccesskeyid.notfound": "The AccessKey ID does not exist: check the connection's login",
+    "invalidaccesskeyid.inactive": "The AccessKey is disabled: enable it or use another one",
+    "invalidsecuritytoken.expired": "The STS security token has expired: put a fresh one into the connection",
+    "invalidsecuritytoken": "Key, secret and security token must come from one STS answer",
+    "missingsecuritytoken": "A temporary AccessKey needs its token: set auth to 'sts' and give 'security_token'",
+    "invalidtimestamp": "This machine's clock is off: set it (NTP)",
+    "illegaltimestamp": "This machine's clock is off: set it (NTP)",
+    "forbidden.ram": "The RAM user lacks the permission for this operation: grant it in RAM",
+    "forbidden": "The account may not do this: check its RAM permissions",
+    "nopermission": "The account may not do this: check its permissions in RAM and DMS",
+    "usernotexist": "The caller is not a DMS user: a DMS administrator must add it",
+    "tenantnotexist": "Check the argument 'tid'",
+}
+
+
+def classify(code: str, http_status: int) -> ErrorKind:
+    """What an error asks of the caller.
+
+    :param code: the vendor's code, empty if none.
+    :param http_status: decides where no table lists the code.
+    """
+    word = code.lower()
+    for prefix in _LONGEST_FIRST:
+        if word.startswith(prefix):
+            return _KINDS[prefix]
+    if http_status == 429:
+        return ErrorKind.THROTTLED
+    if http_status >= 500:
+        return ErrorKind.TRANSIENT
+    if word.endswith((".notfound", "notfound", "notexist", "notexists")) or http_status == 404:
+        return ErrorKind.NOT_FOUND
+    if http_status in (401, 403):
+        return ErrorKind.DENIED
+    return ErrorKind.UNKNOWN
+
+
+def hint(code: str) -> str:
+    """What a person can do about an error; empty where nothing is known."""
+    word = code.lower()
+    return next((_HINTS[prefix] for prefix in sorted(_HINTS, key=len, reverse=True) if word.startswith(prefix)), "")

@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Alibaba Cloud Intelligent Media Services (ICE/IMS, version 2020-11-09): uploads by URL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+from airflow_cloudjobs.alibaba.base import TEMPLATED, AlibabaJobOperator, AlibabaJobSensor
+from airflow_cloudjobs.exceptions import SubmitRefused
+from airflow_cloudjobs.jobs.arguments import Arguments, listed
+from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.jobs.redact import without_signatures
+from airflow_cloudjobs.jobs.request import ApiRequest, parameters
+from airflow_cloudjobs.jobs.spec import JobSpec, Record, Scope, StateMap
+
+SERVICE = "ice"
+
+MOST_URLS = 20
+MOST_KEYS_A_POLL = 10
+METADATA_FIELDS = (
+    "Description",
+    "FileSize",
+    "CoverURL",
+    "CateId",
+    "Tags",
+    "TemplateGroupId",
+    "WorkflowId",
+    "FileExtension",
+)
+
+
+def _submit(
+    *,
+    upload_urls: str | Sequence[str],
+    media_metadata: Sequence[Mapping[str, Any]] | None = None,
+    post_process_config: Mapping[str, Any] | None = None,
+    upload_target_config: Mapping[str, Any] | None = None,
+    user_data: Mapping[str, Any] | str | None = None,
+    app_id: str | None = None,
+    entity_id: str | None = None,
+) -> ApiRequest:
+    query = parameters(
+        UploadURLs=_joined(listed(upload_urls)),
+        MediaMetaData=media_metadata,
+        PostProcessConfig=post_process_config,
+        UploadTargetConfig=upload_target_config,
+        UserData=user_data,
+        AppId=app_id,
+        EntityId=entity_id,
+    )
+    return ApiRequest(SERVICE, "UploadMediaByURL", query=query)
+
+
+def _joined(urls: Sequence[str]) -> str:
+    """Each address is encoded before they are joined, so that a comma inside of one does not part it."""
+    return ",".join(quote(url, safe="") for url in urls)
+
+
+def _submitted(answer: Mapping[str, Any], request: ApiRequest) -> list[str]:
+    """One job per address, in the order of the addresses."""
+    waiting: dict[str, list[str]] = {}
+    for job in answer.get("UploadJobs") or ():
+        waiting.setdefault(str(job.get("SourceURL")), []).append(str(job.get("JobId") or ""))
+    started = [key for keys in waiting.values() for key in keys]
+    urls = [unquote(url) for url in request.query["UploadURLs"].split(",")]
+    if len(started) == len(urls) and not all(url in waiting for url in urls):
+        return started  # the cloud spells the addresses in another way
+    without = [url for url in urls if not waiting.get(url)]
+    if without:
+        raise CloudApiError(
+            f"no job was started for {', '.join(map(without_signatures, without))}",
+            kind=ErrorKind.INVALID,
+            operation=request.operation,
+            request_id=str(answer.get("RequestId") or ""),
+            hint=f"Started were {', '.join(started)}" if started else "",
+        )
+    return [waiting[url].pop(0) if len(waiting[url]) > 1 else waiting[url][0] for url in urls]
+
+
+def _poll(keys: Sequence[str], scope: Scope) -> ApiRequest:
+    return ApiRequest(SERVICE, "GetUrlUploadInfos", query={"JobIds": ",".join(keys)}, read_only=True)
+
+
+def _records(answer: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Record]:
+    wanted = set(keys)
+    records = {str(info.get("JobId")): info for info in answer.get("URLUploadInfoList") or ()}
+    return {key: record for key, record in records.items() if key in wanted}
+
+
+def find_by_urls(urls: Sequence[str]) -> ApiRequest:
+    """The request for the jobs of up to ten addresses."""
+    return ApiRequest(SERVICE, "GetUrlUploadInfos", query={"UploadURLs": _joined(urls)}, read_only=True)
+
+
+URL_UPLOAD = JobSpec(
+    api="ice.url_upload",
+    title="ICE upload by URL",
+    cloud="alibaba",
+    service=SERVICE,
+    page="https://www.alibabacloud.com/help/en/ims/developer-reference/api-ice-2020-11-09-geturluploadinfos",
+    submit=_submit,
+    submitted=_submitted,
+    poll=_poll,
+    records=_records,
+    batch=MOST_KEYS_A_POLL,
+    status="Status",
+    # The words are those of "Status: the status of a URL-based upload job" in VOD's basic data types, to which
+    # the page refers; its own sample shows a media status (Normal), so those that can stand there count too.
+    states=StateMap(
+        in_progress=frozenset(
+            {"PENDING", "PROCESSING", "DOWNLOADING", "DOWNLOAD_SUCCESS", "UPLOADING", "UPLOAD_SUCCESS"}
+        ),
+        succeeded=frozenset({"SUCCESS", "NORMAL"}),
+        failed=frozenset({"DOWNLOAD_FAIL", "UPLOAD_FAIL", "UPLOADFAIL", "FAIL", "FAILED"}),
+        cancelled=frozenset({"CANCELED", "CANCELLED"}),
+        ignore_case=True,
+    ),
+    reason=("ErrorCode", "ErrorMessage"),
+    interval=60.0,
+    console="https://ims.console.aliyun.com/summary",
+)
+
+
+class IceUrlUploadOperator(AlibabaJobOperator):
+    """Have ICE fetch media files from addresses, and wait until each is stored.
+
+    One job per address. It can take hours, so the longest pause between two polls is a minute. ICE has no way
+    to cancel such a job. Sources: UploadMediaByURL, GetUrlUploadInfos.
+
+    :param upload_urls: address of a media file, or a list of up to 20; each needs a file extension, or a
+        ``FileExtension`` in ``media_metadata``.
+    :param media_metadata: for single addresses: ``[{"SourceURL", "Title", "Description", "FileSize",
+        "CoverURL", "CateId", "Tags", "TemplateGroupId", "WorkflowId", "FileExtension"}]``, the first two needed.
+    :param post_process_config: what to do after the upload: ``{"ProcessType": "Workflow", "ProcessID": …}``.
+    :param upload_target_config: where to store: ``{"StorageType": "oss", "StorageLocation": …}``.
+    :param user_data: ``{"MessageCallback": {…}, "Extend": {…}}``; comes back in the result.
+    :param app_id: the ICE application; None for the default one.
+    :param entity_id: the entity of the media files.
+    :param job_ids: an upload job that exists, or several, to wait for instead of starting any.
+
+    For the other parameters, the result and what is raised see
+    :class:`~airflow_cloudjobs.operator.CloudJobOperator`.
+    """
+
+    spec = URL_UPLOAD
+    key_argument = "job_ids"
+    template_fields = (
+        "upload_urls",
+        "media_metadata",
+        "post_process_config",
+        "upload_target_config",
+        "user_data",
+        "app_id",
+        "entity_id",
+        "job_ids",
+        *TEMPLATED,
+    )
+
+    def __init__(
+        self,
+        *,
+        upload_urls: str | Sequence[str] | None = None,
+        media_metadata: Sequence[Mapping[str, Any]] | None = None,
+        post_process_config: Mapping[str, Any] | None = None,
+        upload_target_config: Mapping[str, Any] | None = None,
+        user_data: Mapping[str, Any] | str | None = None,
+        app_id: str | None = None,
+        entity_id: str | None = None,
+        job_ids: str | Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.upload_urls = upload_urls
+        self.media_metadata = media_metadata
+        self.post_process_config = post_process_config
+        self.upload_target_config = upload_target_config
+        self.user_data = user_data
+        self.app_id = app_id
+        self.entity_id = entity_id
+        self.job_ids = job_ids
+        self._check_arguments(rendered=False)
+
+    def check(self, arguments: Arguments) -> None:
+        """The limits that the API's pages give."""
+        others = (
+            "media_metadata",
+            "post_process_config",
+            "upload_target_config",
+            "user_data",
+            "app_id",
+            "entity_id",
+        )
+        if arguments.adopts("job_ids", ("upload_urls",), others):
+            return
+        arguments.is_url("upload_urls")
+        if arguments.known("upload_urls"):
+            urls = listed(arguments.values["upload_urls"])
+            if not urls:
+                raise arguments.refuse("upload_urls", "is an empty list")
+            if len(urls) > MOST_URLS:
+                raise arguments.refuse("upload_urls", f"has {len(urls)} addresses; allowed are {MOST_URLS} at most")
+            if len(set(urls)) < len(urls):
+                raise arguments.refuse("upload_urls", "holds the same address twice")
+        arguments.is_list("media_metadata")
+        if arguments.known("media_metadata"):
+            for item in arguments.values["media_metadata"]:
+                arguments.check_fields("media_metadata", item, ("SourceURL", "Title"), METADATA_FIELDS)
+        arguments.has_fields("post_process_config", ("ProcessType",), ("ProcessID",))
+        arguments.has_fields("upload_target_config", ("StorageType", "StorageLocation"))
+        if arguments.known("upload_urls") and (
+            arguments.known("media_metadata") or not arguments.given("media_metadata")
+        ):
+            self._check_extensions(arguments)
+
+    def _check_extensions(self, arguments: Arguments) -> None:
+        """ICE tells the media type by the extension, which the metadata may give instead of the address."""
+        urls = listed(arguments.values["upload_urls"])
+        metadata = {item["SourceURL"]: item for item in arguments.values["media_metadata"] or ()}
+        for place, url in enumerate(urls):
+            extension = os.path.splitext(urlsplit(url).path)[1] or metadata.get(url, {}).get("FileExtension")
+            if not extension:
+                raise arguments.refuse(
+                    "upload_urls",
+                    f"has no file extension at place {place + 1}; put one into the address, or "
+                    "'FileExtension' into its 'media_metadata'",
+                )
+        for source in metadata:
+            if source not in urls:
+                raise arguments.refuse("media_metadata", "has a SourceURL that is not among 'upload_urls'")
+
+    def submit_arguments(self) -> dict[str, Any]:
+        """The arguments of the submit."""
+        return {
+            "upload_urls": self.upload_urls,
+            "media_metadata": self.media_metadata,
+            "post_process_config": self.post_process_config,
+            "upload_target_config": self.upload_target_config,
+            "user_data": self.user_data,
+            "app_id": self.app_id,
+            "entity_id": self.entity_id,
+        }
+
+    def _several(self) -> bool:
+        return isinstance(self.job_ids or self.upload_urls, (list, tuple))
+
+
+class IceUrlUploadSensor(AlibabaJobSensor):
+    """Wait until media files that ICE fetches by URL are stored. Source: GetUrlUploadInfos.
+
+    :param job_ids: an upload job, or several.
+    :param upload_urls: the address of a file, or several, instead: the newest job of each is waited for. Since
+        addresses may be signed, only the jobs' ids are kept while waiting.
+
+    For the other parameters, the result and what is raised see
+    :class:`~airflow_cloudjobs.sensor.CloudJobSensor`.
+    """
+
+    spec = URL_UPLOAD
+    key_argument = "job_ids"
+    template_fields = ("job_ids", "upload_urls", *TEMPLATED)
+
+    def __init__(
+        self,
+        *,
+        job_ids: str | Sequence[str] | None = None,
+        upload_urls: str | Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.job_ids = job_ids
+        self.upload_urls = upload_urls
+        self._check_arguments(rendered=False)
+
+    def check(self, arguments: Arguments) -> None:
+        """One of the two is needed."""
+        arguments.exactly_one("job_ids", "upload_urls")
+        arguments.keys("job_ids")
+        arguments.keys("upload_urls")
+        arguments.is_url("upload_urls")
+
+    def _several(self) -> bool:
+        return isinstance(self.job_ids or self.upload_urls, (list, tuple))
+
+    def _asked_keys(self) -> list[str]:
+        if self.job_ids is not None:
+            return super()._asked_keys()
+        urls = [str(url) for url in listed(self.upload_urls)]
+        newest: dict[str, Record] = {}
+        for start in range(0, len(urls), MOST_KEYS_A_POLL):
+            asked = urls[start : start + MOST_KEYS_A_POLL]
+            for info in self.hook.call(find_by_urls(asked)).get("URLUploadInfoList") or ():
+                url = str(info.get("UploadURL"))
+                if url not in newest or str(info["CreationTime"]) > str(newest[url]["CreationTime"]):
+                    newest[url] = info
+        missing = [url for url in urls if url not in newest]
+        if missing:
+            raise SubmitRefused(
+                f"{self.spec.api}: the cloud knows no upload of {', '.join(map(without_signatures, missing))}. "
+                "Check 'upload_urls', and the region and account of the connection"
+            )
+        return [str(newest[url]["JobId"]) for url in urls]

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What our tasks raise. The base decides what Airflow does: retry, fail at once, or skip on ``soft_fail``.
+
+============================  =======================  ============================================
+exception                     Airflow's kind           raised when
+============================  =======================  ============================================
+:class:`JobFailed`            AirflowException         an operator's job failed or was cancelled
+:class:`JobFailedForGood`     AirflowFailException     a sensor's job did: a retry reads the same end
+:class:`JobTimedOut`          AirflowSensorTimeout     time ran out with the job still running
+:class:`JobUntold`            AirflowFailException     the cloud would not tell how the job ended
+:class:`SubmitFailed`         AirflowException         the cloud took no job; a later attempt may work
+:class:`SubmitRefused`        AirflowFailException     the cloud took no job and will not take it
+:class:`SubmitUntold`         AirflowFailException     the cloud may or may not have taken the job
+============================  =======================  ============================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from airflow_cloudjobs.compat import AirflowException, AirflowFailException, AirflowSensorTimeout
+from airflow_cloudjobs.jobs.wait import JobEnd
+
+
+class _WithEnds(Exception):
+    """An exception about jobs.
+
+    :param message: what the task's log shows.
+    :param ends: how the wait ended, job by job.
+    """
+
+    def __init__(self, message: str, ends: Sequence[JobEnd] = ()) -> None:
+        super().__init__(message)
+        self.ends = tuple(ends)
+
+
+class JobFailed(_WithEnds, AirflowException):
+    """The job failed or was cancelled; a retry of the task may do better."""
+
+
+class JobFailedForGood(_WithEnds, AirflowFailException):
+    """The job failed or was cancelled, and looking again cannot change that."""
+
+
+class JobTimedOut(_WithEnds, AirflowSensorTimeout):
+    """Time ran out; the job may go on."""
+
+
+class JobUntold(_WithEnds, AirflowFailException):
+    """The cloud did not tell how the job ended; submitting it again might double it."""
+
+
+class SubmitFailed(AirflowException):
+    """The cloud took no job because of passing trouble; nothing is running."""
+
+
+class SubmitRefused(AirflowFailException):
+    """The cloud, or a check before it, refused the job; nothing is running."""
+
+
+class SubmitUntold(AirflowFailException):
+    """The submit got no answer: the cloud may have taken the job. It is not repeated blindly."""

@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the hooks of both clouds have in common: from an Airflow connection to an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_cloudjobs.compat import BaseHook, Connection, get_async_connection, get_async_extra_dejson
+from airflow_cloudjobs.http.shared import Shared
+from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.jobs.request import ApiRequest
+from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Scope
+from airflow_cloudjobs.jobs.wait import Note, Wait
+from airflow_cloudjobs.settings import CloudSettings, ConnectionFields
+
+if TYPE_CHECKING:
+    from airflow_cloudjobs.http.aio import AsyncCaller
+    from airflow_cloudjobs.http.exchange import CloudClient
+    from airflow_cloudjobs.http.sync import SyncCaller
+
+CONNECTION_LIFE = 60.0
+"""Seconds for which a triggerer believes a connection it has read."""
+
+CONNECTION_READ_LIMIT = 60.0
+"""Seconds that a triggerer waits for Airflow to hand out a connection."""
+
+CALL_PATIENCE = 60.0
+"""Seconds for which a single call is repeated where that is safe."""
+
+Answers = dict[str, Observation | CloudApiError]
+"""What was seen of each key, or why nothing was."""
+
+Tell = Callable[[Note], None]
+"""Takes a line for the log."""
+
+
+class CloudHook(BaseHook):
+    """Calls any API of one cloud, blocking or on an event loop, and watches jobs with either.
+
+    No connection is read before the first call.
+
+    :param conn_id: the Airflow connection.
+    :param region: the vendor's region id; None takes the connection's.
+    """
+
+    cloud: ClassVar[str]
+    conn_name_attr: ClassVar[str]
+    conn_type: ClassVar[str]
+
+    def __init__(self, conn_id: str, region: str | None) -> None:
+        super().__init__()
+        self.conn_id = conn_id
+        self.region = region
+        self._settings: CloudSettings | None = None
+        self._caller: SyncCaller | None = None
+
+    @abstractmethod
+    def read_settings(self, fields: ConnectionFields) -> CloudSettings:
+        """A connection of this cloud, checked; raises ``InvalidConnection``."""
+
+    @abstractmethod
+    def make_client(self, settings: Any) -> CloudClient:
+        """The client of this cloud; imports the vendor's signer."""
+
+    @abstractmethod
+    def probes(self) -> Mapping[str, ApiRequest]:
+        """By service, one cheap read-only call that shows that the connection can use it."""
+
+    @property
+    def settings(self) -> CloudSettings:
+        """The connection, read once and checked."""
+        if self._settings is None:
+            connection = self.get_connection(self.conn_id)
+            _ = connection.extra_dejson  # has Airflow mask the extra's secrets in logs
+            self._settings = self.read_settings(_fields(self.conn_id, connection))
+        return self._settings
+
+    def get_conn(self) -> SyncCaller:
+        """The blocking caller of this cloud's API, made on first use."""
+        if self._caller is None:
+            from airflow_cloudjobs.http.sync import SyncCaller
+
+            self._caller = SyncCaller(self.make_client(self.settings))
+        return self._caller
+
+    def call(self, request: ApiRequest, *, patience: float = CALL_PATIENCE) -> dict[str, Any]:
+        """Make one call of the cloud's API and wait for the answer.
+
+        Passing trouble is met by asking again, where that can do no harm: always for a read-only request,
+        otherwise only if the cloud has certainly not acted on the one before.
+
+        :param request: what to call; any operation of the cloud.
+        :param patience: seconds for which to ask again.
+        :return: the answer's JSON object.
+        :raises CloudApiError: with ``ambiguous`` set where the cloud may have acted on the request.
+        """
+        caller = self.get_conn()
+        give_up = time.monotonic() + patience
+        pause = 1.0
+        while True:
+            try:
+                return caller.call(request)
+            except CloudApiError as error:
+                harmless = request.read_only or not error.ambiguous
+                wait = max(pause * random.random(), error.retry_after or 0.0)
+                if not (error.retryable and harmless) or time.monotonic() + wait > give_up:
+                    raise
+                self.log.warning("Will call again in %.1f s: %s", wait, error)
+            time.sleep(wait)
+            pause = min(pause * 2, 20.0)
+
+    async def acall(self, request: ApiRequest) -> dict[str, Any]:
+        """Make one call of the cloud's API on the running event loop, once.
+
+        :param request: what to call; any operation of the cloud that takes no file.
+        :return: the answer's JSON object.
+        :raises CloudApiError: if the call did not give one.
+        """
+        async with self._shared_connection() as connection:
+            caller = await connection.caller()
+            return await caller.call(request)
+
+    def ask(self, spec: JobSpec, keys: Sequence[str], scope: Scope) -> Answers:
+        """What the cloud says of some jobs, asked once.
+
+        :param spec: their API.
+        :param keys: their keys; asked in as few calls as the API allows.
+        :param scope: what else names them.
+        :return: for each key an observation or the error that came instead.
+        """
+        answers: Answers = {}
+        for batch in _batches(keys, spec.batch):
+            try:
+                request = spec.poll(batch, scope)
+                answers.update(_observed(spec, batch, request, self.get_conn().call(request)))
+            except CloudApiError as error:
+                answers.update(dict.fromkeys(batch, error))
+        return answers
+
+    def watch(self, wait: Wait, scope: Scope, tell: Tell) -> None:
+        """Wait, blocking, until each job's wait is over."""
+        while not wait.over:
+            time.sleep(wait.pause(time.time()))
+            self.look(wait, scope, tell)
+
+    def look(self, wait: Wait, scope: Scope, tell: Tell) -> None:
+        """Ask once for the jobs that are due, and have the wait judge the answers."""
+        due = wait.due(time.time())
+        for note in wait.take(self.ask(wait.spec, due, scope), time.time()):
+            tell(note)
+
+    async def awatch(self, wait: Wait, scope: Scope, tell: Tell) -> None:
+        """Wait on the running event loop until each job's wait is over."""
+        async with self._shared_connection() as connection:
+            while not wait.over:
+                await asyncio.sleep(wait.pause(time.time()))
+                due = wait.due(time.time())
+                batches = _batches(due, wait.spec.batch)
+                answers: Answers = {}
+                for part in await asyncio.gather(*(connection.ask(wait.spec, b, scope) for b in batches)):
+                    answers.update(part)
+                for note in wait.take(answers, time.time()):
+                    tell(note)
+
+    @asynccontextmanager
+    async def _shared_connection(self) -> AsyncIterator[_LiveConnection]:
+        key = (type(self), self.conn_id, self.region)
+        async with _connections.use(key, lambda: _opened(_LiveConnection(self))) as connection:
+            yield connection
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Try one cheap read-only call per service.
+
+        :return: whether a service could be used, and what came of each.
+        """
+        from airflow_cloudjobs.http.sync import SyncCaller
+
+        try:
+            # A page waits for the answer, so nobody is waited for as long as a job would.
+            settings = replace(self.settings, wire=replace(self.settings.wire, connect_timeout=2.0, read_timeout=3.0))
+            client = self.make_client(settings)
+        except Exception as error:
+            return False, str(error)
+        good, told = False, []
+        with SyncCaller(client) as caller:
+            for service, request in self.probes().items():
+                try:
+                    caller.call(request)
+                    good = True
+                    told.append(f"{service}: works")
+                except (CloudApiError, ValueError) as error:
+                    told.append(f"{service}: {error}")
+        if client.clock_offset:
+            told.append(f"this machine's clock is {abs(client.clock_offset):.0f} s off the cloud's: set it (NTP)")
+        return good, "; ".join(told)
+
+
+class _LiveConnection:
+    """A connection as a triggerer uses it: read again now and then, shared by all waits on it.
+
+    :param hook: says which connection and makes clients from it.
+    """
+
+    def __init__(self, hook: CloudHook) -> None:
+        self._hook = hook
+        self._open = AsyncExitStack()
+        self._reading = asyncio.Lock()
+        self._read_at = float("-inf")
+        self._fields: ConnectionFields | None = None
+        self._caller: AsyncCaller | None = None
+
+    async def caller(self) -> AsyncCaller:
+        """The caller for the connection as it is now, within :data:`CONNECTION_LIFE`."""
+        if self._caller is not None and time.monotonic() - self._read_at < CONNECTION_LIFE:
+            return self._caller
+        async with self._reading:
+            if self._caller is not None and time.monotonic() - self._read_at < CONNECTION_LIFE:
+                return self._caller
+            try:
+                fields = await asyncio.wait_for(self._read(), CONNECTION_READ_LIMIT)
+                if self._caller is None or fields != self._fields:
+                    self._caller = await self._make(fields)
+                    self._fields = fields
+            except CloudApiError:
+                raise
+            except Exception as error:
+                if self._caller is None:
+                    raise CloudApiError(
+                        f"the connection {self._hook.conn_id!r} could not be read: {error}",
+                        kind=ErrorKind.UNKNOWN,
+                        code="<connection>",
+                    ) from error
+                self._hook.log.warning(
+                    "Connection %r could not be read again, going on with what was read before: %s",
+                    self._hook.conn_id,
+                    error,
+                )
+            self._read_at = time.monotonic()
+            return self._caller
+
+    async def ask(self, spec: JobSpec, batch: Sequence[str], scope: Scope) -> Answers:
+        """One poll call, its failure as an answer for each of its keys."""
+        try:
+            caller = await self.caller()
+            request = spec.poll(batch, scope)
+            return _observed(spec, batch, request, await caller.call(request))
+        except CloudApiError as error:
+            return dict.fromkeys(batch, error)
+
+    async def close(self) -> None:
+        """Let go of the sessions."""
+        await self._open.aclose()
+
+    async def _read(self) -> ConnectionFields:
+        connection = await get_async_connection(self._hook.conn_id, self._hook)
+        await get_async_extra_dejson(connection)  # has Airflow mask the extra's secrets in logs
+        return _fields(self._hook.conn_id, connection)
+
+    async def _make(self, fields: ConnectionFields) -> AsyncCaller:
+        # Importing the vendor's signer and aiohttp takes long enough to be felt by other triggers.
+        client = await asyncio.to_thread(lambda: self._hook.make_client(self._hook.read_settings(fields)))
+        aio = await asyncio.to_thread(_aio)
+        session = await self._open.enter_async_context(aio.session_for(client.wire))
+        caller: AsyncCaller = aio.AsyncCaller(client, session)
+        return caller
+
+
+def _aio() -> Any:
+    from airflow_cloudjobs.http import aio
+
+    return aio
+
+
+async def _opened(connection: _LiveConnection) -> _LiveConnection:
+    return connection
+
+
+_connections: Shared[tuple[type[CloudHook], str, str | None], _LiveConnection] = Shared(_LiveConnection.close)
+
+
+def _fields(conn_id: str, connection: Connection) -> ConnectionFields:
+    return ConnectionFields(
+        conn_id=conn_id,
+        conn_type=connection.conn_type or "",
+        login=connection.login or "",
+        password=connection.password or "",
+        host=connection.host or "",
+        port=connection.port,
+        schema=connection.schema or "",
+        extra=connection.extra or "",
+    )
+
+
+def _batches(keys: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(keys), size):
+        yield keys[start : start + size]
+
+
+def _observed(spec: JobSpec, keys: Sequence[str], request: ApiRequest, answer: Mapping[str, Any]) -> Answers:
+    """An answer to a poll, key by key; a key it does not tell of does not exist."""
+    try:
+        seen = spec.observe(answer, keys)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise CloudApiError(
+            f"the answer does not have the documented form: {error!r}",
+            kind=ErrorKind.UNKNOWN,
+            operation=request.operation,
+            code="<form>",
+        ) from error
+    request_id = str(answer.get("RequestId") or answer.get("request_id") or "")
+    missing = CloudApiError(
+        "the cloud does not know this job",
+        kind=ErrorKind.NOT_FOUND,
+        operation=request.operation,
+        code="<not found>",
+        request_id=request_id,
+        http_status=200,
+        hint="Check the key, the region and the account of the connection",
+    )
+    return {key: seen.get(key, missing) for key in keys}

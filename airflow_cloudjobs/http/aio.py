@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The asyncio driver of a call: what runs in a triggerer. Nothing here blocks the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from yarl import URL
+
+from airflow_cloudjobs.http.environment import default_ca_bundle, proxy_for
+from airflow_cloudjobs.http.exchange import CloudClient, Credential, Exchange, Renew
+from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire, network_error
+from airflow_cloudjobs.http.shared import Shared
+from airflow_cloudjobs.jobs.errors import CloudApiError
+from airflow_cloudjobs.jobs.request import ApiRequest
+
+POOL = 100
+"""Connections that all waits on one wire use at most."""
+
+DNS_LIFE = 60
+"""Seconds for which a resolved host is believed."""
+
+
+class AsyncCaller:
+    """Calls one cloud's API from an event loop.
+
+    :param client: the cloud.
+    :param session: the session to send with, shared with others.
+    """
+
+    def __init__(self, client: CloudClient, session: aiohttp.ClientSession) -> None:
+        self.client = client
+        self._session = session
+        self._renewing = asyncio.Lock()
+
+    async def call(self, request: ApiRequest) -> dict[str, Any]:
+        """Make one call, once.
+
+        :return: the answer's JSON object.
+        :raises CloudApiError: if the call did not give one.
+        """
+        answer: dict[str, Any] = await self._run(self.client.call(request))
+        return answer
+
+    async def _run(self, exchange: Exchange) -> Any:
+        outcome: Any = None
+        error: CloudApiError | None = None
+        while True:
+            try:
+                wish = exchange.throw(error) if error else exchange.send(outcome)
+            except StopIteration as stop:
+                return stop.value
+            outcome = error = None
+            try:
+                outcome = await (self._renew(wish.old) if isinstance(wish, Renew) else self._send(wish))
+            except CloudApiError as raised:
+                error = raised
+
+    async def _renew(self, old: Credential | None) -> Credential | None:
+        async with self._renewing:
+            if self.client.credential is old:
+                self.client.credential = await self._run(self.client.login())
+            return self.client.credential
+
+    async def _send(self, request: HttpRequest) -> HttpAnswer:
+        if request.file is not None:
+            raise ValueError("files are sent by the blocking driver only: reading them would block the loop")
+        wire = self.client.wire
+        host = urlsplit(request.url).netloc
+        try:
+            async with self._session.request(
+                request.method,
+                URL(request.url, encoded=True),
+                headers=request.headers,
+                data=request.body,
+                proxy=proxy_for(request.url, wire),
+                allow_redirects=False,
+            ) as answer:
+                return HttpAnswer(
+                    answer.status,
+                    {name.lower(): value for name, value in answer.headers.items()},
+                    await answer.read(),
+                )
+        except (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError):
+            raise network_error(
+                request.operation, "the proxy could not be used", host, code="proxy", sent=False
+            ) from None
+        except (aiohttp.ClientSSLError, ssl.SSLError) as error:
+            raise network_error(request.operation, f"TLS failed: {error}", host, code="tls", sent=False) from None
+        except aiohttp.ClientConnectorError:
+            raise network_error(request.operation, "no connection", host, code="no connection", sent=False) from None
+        except aiohttp.ConnectionTimeoutError:
+            text = f"no connection within {wire.connect_timeout:g} s"
+            raise network_error(request.operation, text, host, code="connect timeout", sent=False) from None
+        except TimeoutError:
+            text = f"no answer within {wire.read_timeout:g} s"
+            raise network_error(request.operation, text, host, code="timeout", sent=True) from None
+        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, ConnectionError):
+            text = "the connection broke before the answer was whole"
+            raise network_error(request.operation, text, host, code="connection lost", sent=True) from None
+        except aiohttp.ClientError as error:
+            text = f"the answer could not be read: {type(error).__name__}"
+            raise network_error(request.operation, text, host, code="broken answer", sent=True) from None
+
+
+async def _open_session(wire: Wire) -> aiohttp.ClientSession:
+    # Loading the trusted certificates takes tens of milliseconds of CPU and reads files.
+    context = await asyncio.to_thread(tls_context, wire)
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=POOL, ssl=context, ttl_dns_cache=DNS_LIFE),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=wire.connect_timeout, sock_read=wire.read_timeout),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": "airflow-provider-cloudjobs"},
+        # aiohttp would add a Content-Type to a POST without a body; the signature does not cover it.
+        skip_auto_headers=("Content-Type",),
+        trust_env=False,
+    )
+
+
+def tls_context(wire: Wire) -> ssl.SSLContext:
+    """The TLS settings of a wire; reads files."""
+    if not wire.verify:
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    bundle = wire.ca_bundle or default_ca_bundle()
+    if bundle is None:
+        import certifi  # what the blocking driver trusts, so that both trust the same
+
+        bundle = certifi.where()
+    return ssl.create_default_context(cafile=bundle)
+
+
+_sessions: Shared[Wire, aiohttp.ClientSession] = Shared(aiohttp.ClientSession.close)
+
+
+@asynccontextmanager
+async def session_for(wire: Wire) -> AsyncIterator[aiohttp.ClientSession]:
+    """The session that all users of a wire share on this event loop.
+
+    :param wire: how to reach the hosts.
+    """
+    async with _sessions.use(wire, lambda: _open_session(wire)) as session:
+        yield session

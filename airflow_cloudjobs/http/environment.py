@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a process's environment says about reaching hosts, read in one place for blocking and asyncio waits."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from urllib.parse import urlsplit
+from urllib.request import getproxies_environment, proxy_bypass
+
+from airflow_cloudjobs.http.message import Wire
+
+
+def proxy_for(url: str, wire: Wire) -> str | None:
+    """The proxy's address, or None for a direct connection.
+
+    :param url: where a request goes.
+    :param wire: its ``proxy`` wins over ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``.
+    """
+    if wire.proxy:
+        return wire.proxy
+    parts = urlsplit(url)
+    return _from_environment(parts.scheme, parts.netloc)
+
+
+@lru_cache(maxsize=256)
+def _from_environment(scheme: str, netloc: str) -> str | None:
+    # The environment is read once per host: a process does not change its proxies while it runs.
+    proxies = getproxies_environment()
+    if proxy_bypass(netloc.rpartition("@")[2]):
+        return None
+    return proxies.get(scheme) or proxies.get("all")
+
+
+def default_ca_bundle() -> str | None:
+    """The certificates that the environment asks to trust, by the names that requests, curl and OpenSSL use."""
+    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+    return next((os.environ[name] for name in names if os.environ.get(name)), None)

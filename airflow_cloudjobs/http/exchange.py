@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One call of a cloud's API as a conversation without I/O.
+
+:meth:`CloudClient.call` is a generator: it yields requests to send and is sent the answers, so that
+signing, logging in, renewing a credential, correcting the clock and reading errors are written once and
+driven by blocking code (:mod:`airflow_cloudjobs.http.sync`) and by asyncio (:mod:`airflow_cloudjobs.http.aio`).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire
+from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.jobs.request import ApiRequest
+
+log = logging.getLogger(__name__)
+
+CLOCK_TOLERANCE = 60.0
+"""Seconds; a smaller difference from the cloud's clock is not what a refused signature is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What signs a request. Its parts are only ever replaced together.
+
+    :param key: access key id; empty for a token login.
+    :param secret: the key's secret.
+    :param security_token: token of a temporary key.
+    :param session_token: an IAM token that stands for a login.
+    :param project_id: the project that requests are for (Huawei Cloud).
+    :param expires: end of its life, seconds since the epoch; None if it has none that we know.
+    """
+
+    key: str = ""
+    secret: str = field(default="", repr=False)
+    security_token: str = field(default="", repr=False)
+    session_token: str = field(default="", repr=False)
+    project_id: str = ""
+    expires: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """The wish of a call for another credential than this one; the driver has it done once for all callers."""
+
+    old: Credential | None
+
+
+Exchange = Generator[HttpRequest | Renew, Any, Any]
+"""Yields what to do, is sent the outcome, returns what was asked for."""
+
+
+class CloudClient(ABC):
+    """One connection to one cloud: its endpoints, its credential, its clock.
+
+    :param wire: how to reach its hosts.
+    :param now: the local clock, seconds since the epoch.
+    """
+
+    renewable = False
+    """True if :meth:`login` can give another credential than before."""
+
+    renew_ahead = 300.0
+    """Seconds before its end in which a credential is renewed."""
+
+    def __init__(self, wire: Wire, *, now: Callable[[], float] = time.time) -> None:
+        self.wire = wire
+        self.credential: Credential | None = None
+        self.clock_offset = 0.0
+        self._now = now
+
+    def now(self) -> float:
+        """The cloud's time, as far as it is known."""
+        return self._now() + self.clock_offset
+
+    @abstractmethod
+    def sign(self, request: ApiRequest, credential: Credential) -> HttpRequest:
+        """The request as it is sent, signed for this moment; every attempt is signed anew."""
+
+    @abstractmethod
+    def login(self) -> Exchange:
+        """Get a credential that can sign, by requests of its own if need be."""
+
+    @abstractmethod
+    def read(self, request: ApiRequest, answer: HttpAnswer) -> dict[str, Any]:
+        """The answer's JSON; raises :class:`CloudApiError` if it is an error in any dress."""
+
+    def call(self, request: ApiRequest) -> Exchange:
+        """Sign, send and read one call; with a stale credential or clock, mend that and call once more.
+
+        :return: the answer's JSON object, with ``request_id`` (the header's) where it has none of its own.
+        :raises CloudApiError: for every other end.
+        """
+        credential = self.credential
+        if credential is None or self._stale(credential):
+            credential = yield Renew(credential)
+        mended: set[ErrorKind] = set()
+        while True:
+            answer = yield self.sign(request, credential)
+            try:
+                return self.read(request, answer)
+            except CloudApiError as error:
+                _hide(error, credential)
+                if error.kind in mended:
+                    raise
+                mended.add(error.kind)
+                if error.kind is ErrorKind.EXPIRED and self.renewable:
+                    credential = yield Renew(credential)
+                elif error.kind is not ErrorKind.CLOCK or not self._correct_clock(answer):
+                    raise
+
+    def _stale(self, credential: Credential) -> bool:
+        return self.renewable and credential.expires is not None and credential.expires - self.renew_ahead <= self.now()
+
+    def _correct_clock(self, answer: HttpAnswer) -> bool:
+        """Take the cloud's time from its answer; False if the clocks agree, so that is not the trouble."""
+        date = answer.date()
+        if date is None or abs(date - self.now()) < CLOCK_TOLERANCE:
+            return False
+        self.clock_offset = date - self._now()
+        log.warning(
+            "This machine's clock is %d seconds %s the cloud's; signing with the cloud's time. Set the clock (NTP)",
+            abs(self.clock_offset),
+            "behind" if self.clock_offset > 0 else "ahead of",
+        )
+        return True
+
+
+def _hide(error: CloudApiError, credential: Credential) -> None:
+    """Refusals of a signature may repeat what was signed; a secret must not come back in a message."""
+    for secret in (credential.secret, credential.security_token, credential.session_token):
+        if secret:
+            error.message = error.message.replace(secret, "***")
+
+
+def json_object(operation: str, answer: HttpAnswer) -> dict[str, Any]:
+    """An answer's body as a JSON object.
+
+    What is no JSON object comes from something between us and the cloud (a proxy's page, a cut line): it
+    says nothing about the call, which may have been carried out.
+
+    :raises CloudApiError: a transient, ambiguous one.
+    """
+    try:
+        data = json.loads(answer.body) if answer.body.strip() else {}
+    except ValueError:
+        data = None
+    if isinstance(data, dict) and (data or answer.status < 300):
+        return data
+    kind = answer.headers.get("content-type", "no content type")
+    raise CloudApiError(
+        f"the answer is not the API's JSON ({kind}, {len(answer.body)} bytes)",
+        kind=ErrorKind.TRANSIENT if answer.status not in _PERMANENT_PAGES else ErrorKind.DENIED,
+        operation=operation,
+        code="<not json>",
+        http_status=answer.status,
+        ambiguous=answer.status not in _PERMANENT_PAGES,
+        hint="Something between here and the cloud answered: check 'host', 'endpoints' and 'proxy' of the connection",
+    )
+
+
+_PERMANENT_PAGES = frozenset({401, 403, 404, 405, 407})
+"""A page with one of these is a proxy's or a foreign server's refusal; asking again gives the same page."""
+
+
+def first(data: Mapping[str, Any], *names: str) -> str:
+    """The first of these fields that holds something, as text."""
+    for name in names:
+        if data.get(name) not in (None, ""):
+            return str(data[name])
+    return ""

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What goes over the wire, and the settings of the wire; nothing here knows a cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.jobs.request import FormFile
+
+
+@dataclass(slots=True)
+class HttpRequest:
+    """A request as it is sent, to the byte.
+
+    :param operation: the vendor's name of what is asked, for messages.
+    :param method: the HTTP method.
+    :param url: the address, already encoded; it must not be encoded again, since it is signed.
+    :param headers: all headers but those that the HTTP library must make (``Content-Length``).
+    :param body: the body, or None.
+    :param file: a file to stream as a form, or None; ``boundary`` is the form's then.
+    :param boundary: the boundary of the form, which a signed ``Content-Type`` already names.
+    """
+
+    operation: str
+    method: str
+    url: str
+    headers: dict[str, str] = field(repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    file: FormFile | None = None
+    boundary: str = ""
+
+
+@dataclass(slots=True)
+class HttpAnswer:
+    """An answer as it came.
+
+    :param status: the HTTP status.
+    :param headers: the headers; names in lower case.
+    :param body: the body, whole.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    def date(self) -> float | None:
+        """The cloud's clock from the ``Date`` header, seconds since the epoch."""
+        moment = http_date(self.headers.get("date"))
+        return moment.timestamp() if moment else None
+
+    def retry_after(self, now: float) -> float | None:
+        """Seconds that the ``Retry-After`` header asks us to wait (RFC 9110, 10.2.3)."""
+        value = self.headers.get("retry-after", "").strip()
+        if not value:
+            return None
+        if value.isdigit():
+            return float(value)
+        moment = http_date(value)
+        return max(0.0, moment.timestamp() - now) if moment else None
+
+
+def http_date(value: str | None) -> datetime | None:
+    """An HTTP date, or None if it is none."""
+    if not value:
+        return None
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How to reach the hosts of one connection. Equal wires may share sockets.
+
+    :param connect_timeout: seconds to wait for a TCP and TLS connection.
+    :param read_timeout: seconds to wait for bytes of an answer.
+    :param proxy: address of a proxy for all requests; None takes the environment's.
+    :param ca_bundle: path of a PEM file to trust instead of the system's certificates.
+    :param verify: False turns the check of certificates off.
+    """
+
+    connect_timeout: float = 5.0
+    read_timeout: float = 20.0
+    proxy: str | None = field(default=None, repr=False)
+    ca_bundle: str | None = None
+    verify: bool = True
+
+
+def network_error(operation: str, what: str, host: str, *, code: str, sent: bool) -> CloudApiError:
+    """A request that got no answer.
+
+    :param operation: the vendor's name of what was asked.
+    :param what: what happened.
+    :param host: where it was sent.
+    :param code: a short name for it.
+    :param sent: True if the cloud may have received the request.
+    """
+    return CloudApiError(
+        f"{what} (host {host})",
+        kind=ErrorKind.TRANSIENT,
+        operation=operation,
+        code=f"<{code}>",
+        ambiguous=sent,
+        hint="" if sent else "If this persists, check 'host', 'endpoints', 'region' and 'proxy' of the connection",
+    )

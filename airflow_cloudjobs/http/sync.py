@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The blocking driver of a call: what runs on a worker."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from airflow_cloudjobs.http.environment import default_ca_bundle, proxy_for
+from airflow_cloudjobs.http.exchange import CloudClient, Credential, Exchange, Renew
+from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire, network_error
+from airflow_cloudjobs.jobs.errors import CloudApiError
+from airflow_cloudjobs.jobs.request import ApiRequest, FormFile
+
+
+class SyncCaller:
+    """Calls one cloud's API and waits for each answer, over one kept connection.
+
+    :param client: the cloud.
+    """
+
+    def __init__(self, client: CloudClient) -> None:
+        self.client = client
+        self._session = _session(client.wire)
+        self._renewing = threading.Lock()
+
+    def call(self, request: ApiRequest) -> dict[str, Any]:
+        """Make one call, once.
+
+        :return: the answer's JSON object.
+        :raises CloudApiError: if the call did not give one.
+        """
+        answer: dict[str, Any] = self._run(self.client.call(request))
+        return answer
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._session.close()
+
+    def __enter__(self) -> SyncCaller:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _run(self, exchange: Exchange) -> Any:
+        outcome: Any = None
+        error: CloudApiError | None = None
+        while True:
+            try:
+                wish = exchange.throw(error) if error else exchange.send(outcome)
+            except StopIteration as stop:
+                return stop.value
+            outcome = error = None
+            try:
+                outcome = self._renew(wish.old) if isinstance(wish, Renew) else self._send(wish)
+            except CloudApiError as raised:
+                error = raised
+
+    def _renew(self, old: Credential | None) -> Credential | None:
+        with self._renewing:
+            if self.client.credential is old:
+                self.client.credential = self._run(self.client.login())
+            return self.client.credential
+
+    def _send(self, request: HttpRequest) -> HttpAnswer:
+        wire = self.client.wire
+        proxy = proxy_for(request.url, wire)
+        headers: dict[str, str | bytes] = dict(request.headers)
+        data: bytes | _Form | None = request.body
+        if request.file:
+            data = _Form(request.file, request.boundary)
+        host = urlsplit(request.url).netloc
+        try:
+            answer = self._session.request(
+                request.method,
+                request.url,
+                headers=headers,
+                data=data,
+                timeout=(wire.connect_timeout, wire.read_timeout),
+                proxies={"http": proxy, "https": proxy} if proxy else {},
+                allow_redirects=False,
+            )
+        except requests.exceptions.ProxyError:
+            raise network_error(
+                request.operation, "the proxy could not be used", host, code="proxy", sent=False
+            ) from None
+        except requests.exceptions.SSLError as error:
+            raise network_error(request.operation, f"TLS failed: {error}", host, code="tls", sent=False) from None
+        except requests.exceptions.ConnectTimeout:
+            text = f"no connection within {wire.connect_timeout:g} s"
+            raise network_error(request.operation, text, host, code="connect timeout", sent=False) from None
+        except requests.exceptions.Timeout:
+            text = f"no answer within {wire.read_timeout:g} s"
+            raise network_error(request.operation, text, host, code="timeout", sent=True) from None
+        except requests.exceptions.ConnectionError as error:
+            unsent = _never_connected(error)
+            text = "no connection" if unsent else "the connection broke before the answer was whole"
+            code = "no connection" if unsent else "connection lost"
+            raise network_error(request.operation, text, host, code=code, sent=not unsent) from None
+        except requests.exceptions.RequestException as error:
+            text = f"the answer could not be read: {type(error).__name__}"
+            raise network_error(request.operation, text, host, code="broken answer", sent=True) from None
+        return HttpAnswer(answer.status_code, {name.lower(): v for name, v in answer.headers.items()}, answer.content)
+
+
+def _session(wire: Wire) -> requests.Session:
+    session = requests.Session()
+    # Proxies come from the wire, and .netrc must not replace our Authorization header.
+    session.trust_env = False
+    session.headers.clear()
+    session.headers["User-Agent"] = "airflow-provider-cloudjobs"
+    session.verify = (wire.ca_bundle or default_ca_bundle() or True) if wire.verify else False
+    # No retries below us: an attempt must be signed anew, and whether to repeat is not the transport's to say.
+    adapter = HTTPAdapter(max_retries=0)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    return session
+
+
+def _never_connected(error: BaseException) -> bool:
+    """True if urllib3 says that no connection was made, so that nothing was sent."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return type(reason).__name__ in ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError")
+
+
+class _Form:
+    """A form of one file, read from disk as it is sent, with a known length.
+
+    :param file: the form field and the file.
+    :param boundary: the form's boundary.
+    """
+
+    def __init__(self, file: FormFile, boundary: str) -> None:
+        name = os.path.basename(file.path).replace('"', "%22")
+        self._head = (
+            f"--{boundary}\r\n"
+            f'Content-Disposition: form-data; name="{file.name}"; filename="{name}"\r\n'
+            "Content-Type: application/octet-stream\r\n\r\n"
+        ).encode()
+        self._tail = f"\r\n--{boundary}--\r\n".encode()
+        self._path = file.path
+
+    def __len__(self) -> int:
+        return len(self._head) + os.path.getsize(self._path) + len(self._tail)
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._head
+        with open(self._path, "rb") as source:
+            while block := source.read(65536):
+                yield block
+        yield self._tail

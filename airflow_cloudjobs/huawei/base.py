@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operators and sensors of Huawei Cloud: the connection they take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_cloudjobs.operator import CloudJobOperator
+from airflow_cloudjobs.sensor import CloudJobSensor
+
+CONNECTION = "huaweicloud_default"
+TEMPLATED = ("huaweicloud_conn_id", "region")
+
+
+class HuaweiJobOperator(CloudJobOperator):
+    """An operator on Huawei Cloud.
+
+    :param huaweicloud_conn_id: the Airflow connection.
+    """
+
+    def __init__(self, *, huaweicloud_conn_id: str = CONNECTION, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.huaweicloud_conn_id = huaweicloud_conn_id
+
+
+class HuaweiJobSensor(CloudJobSensor):
+    """A sensor on Huawei Cloud.
+
+    :param huaweicloud_conn_id: the Airflow connection.
+    """
+
+    def __init__(self, *, huaweicloud_conn_id: str = CONNECTION, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.huaweicloud_conn_id = huaweicloud_conn_id

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Huawei Cloud Data Replication Service (DRS, v5): import of an object template."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, unquote
+
+from airflow_cloudjobs.huawei.base import TEMPLATED, HuaweiJobOperator, HuaweiJobSensor
+from airflow_cloudjobs.jobs.arguments import Arguments
+from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.jobs.request import ApiRequest, FormFile, parameters
+from airflow_cloudjobs.jobs.spec import JobSpec, Scope, StateMap, whole
+
+SERVICE = "drs"
+
+ENDINGS = (".xls", ".xlsx", ".json", ".txt", ".zip")
+ZIPPED_ENDINGS = (".json", ".txt")
+MOST_BYTES = 5 * 1024 * 1024
+MOST_ZIP_BYTES = 1024 * 1024
+MOST_UNZIPPED_BYTES = 20 * 1024 * 1024
+DB_LEVELS = ("table", "database", "column", "partition", "compare_key")
+MAPPING_TYPES = ("table_mapping", "topic_mapping")
+
+
+def _template(job_id: str) -> str:
+    return f"/v5/{{project_id}}/jobs/{quote(job_id, safe='')}/db-object/template"
+
+
+def _submit(
+    *,
+    job_id: str,
+    file_path: str,
+    file_import_db_level: str | None = None,
+    file_import_mapping_type: str | None = None,
+) -> ApiRequest:
+    return ApiRequest(
+        SERVICE,
+        "UploadDbObjectTemplate",
+        path=_template(job_id),
+        query=parameters(file_import_db_level=file_import_db_level, file_import_mapping_type=file_import_mapping_type),
+        file=FormFile("file", file_path),
+    )
+
+
+def _submitted(answer: Mapping[str, Any], request: ApiRequest) -> list[str]:
+    """The import has no key of its own: it is known by the DRS job it is for."""
+    if answer.get("send_success") is False:
+        raise CloudApiError(
+            "DRS did not take the template (send_success is false)",
+            kind=ErrorKind.INVALID,
+            operation=request.operation,
+            request_id=str(answer.get("request_id") or ""),
+        )
+    return [unquote(request.path.split("/")[4])]
+
+
+def _poll(keys: Sequence[str], scope: Scope) -> ApiRequest:
+    # Imports of column processing have a progress of their own.
+    kind = "column" if scope.get("file_import_db_level") == "column" else None
+    return ApiRequest(
+        SERVICE,
+        "ShowDbObjectTemplateProgress",
+        "GET",
+        f"{_template(keys[0])}/progress",
+        query=parameters(type=kind),
+        read_only=True,
+    )
+
+
+OBJECT_TEMPLATE = JobSpec(
+    api="drs.object_template",
+    title="DRS object template import",
+    cloud="huawei",
+    service=SERVICE,
+    page="https://support.huaweicloud.com/intl/en-us/api-drs/drs_03_0173.html",
+    submit=_submit,
+    submitted=_submitted,
+    poll=_poll,
+    records=whole,
+    status="process_status",
+    # Only the two ends are documented. Until one is there the field is absent; a sibling operation says pending.
+    states=StateMap(
+        in_progress=frozenset({"", "pending"}),
+        succeeded=frozenset({"success"}),
+        failed=frozenset({"failed"}),
+    ),
+    reason=("error_code", "error_msg"),
+    progress=lambda record: (
+        f"{record['parsed_success_number']} rows parsed" if record.get("parsed_success_number") else ""
+    ),
+    interval=10.0,
+    outlived=True,
+    console="https://console.huaweicloud.com/drs/?region={region}#/drs/synchronization/list",
+)
+
+
+class DrsObjectTemplateOperator(HuaweiJobOperator):
+    """Upload an object template to a DRS synchronization job, and wait until DRS has parsed it.
+
+    DRS tells the progress by its job and not by the upload, so an end that was shown before the upload is not
+    believed right after it. An import cannot be cancelled.
+    Sources: UploadDbObjectTemplate (drs_03_0172), ShowDbObjectTemplateProgress (drs_03_0173); where errors are
+    marked in the file: DownloadDbObjectTemplateResult.
+
+    :param job_id: the DRS job (Oracle to GaussDB distributed, GaussDB for MySQL to Kafka, MySQL to Kafka).
+    :param file_path: the template on the worker: ``.xls``, ``.xlsx``, ``.json`` or ``.txt`` up to 5 MB, or a
+        ``.zip`` up to 1 MB of exactly one ``.json`` or ``.txt`` up to 20 MB.
+    :param file_import_db_level: what the template lists: ``table`` (DRS's default), ``database``, ``column``,
+        ``partition`` or ``compare_key``.
+    :param file_import_mapping_type: ``table_mapping`` or ``topic_mapping``.
+
+    For the other parameters, the result and what is raised see
+    :class:`~airflow_cloudjobs.operator.CloudJobOperator`.
+    """
+
+    spec = OBJECT_TEMPLATE
+    key_argument = "job_id"
+    scope_arguments = ("file_import_db_level",)
+    template_fields = ("job_id", "file_path", "file_import_db_level", "file_import_mapping_type", *TEMPLATED)
+
+    def __init__(
+        self,
+        *,
+        job_id: str,
+        file_path: str,
+        file_import_db_level: str | None = None,
+        file_import_mapping_type: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.job_id = job_id
+        self.file_path = file_path
+        self.file_import_db_level = file_import_db_level
+        self.file_import_mapping_type = file_import_mapping_type
+        self._check_arguments(rendered=False)
+
+    @property
+    def _adopts(self) -> bool:
+        # The key names the DRS job that the template is for, so it is always given.
+        return False
+
+    def check(self, arguments: Arguments) -> None:
+        """The limits that the API's pages give; the file itself is there only on the worker."""
+        arguments.required("job_id", "file_path")
+        arguments.ends_with("file_path", ENDINGS)
+        arguments.one_of("file_import_db_level", DB_LEVELS)
+        arguments.one_of("file_import_mapping_type", MAPPING_TYPES)
+        if arguments.rendered:
+            _check_file(arguments, str(self.file_path))
+
+    def submit_arguments(self) -> dict[str, Any]:
+        """The arguments of the submit."""
+        return {
+            "job_id": self.job_id,
+            "file_path": self.file_path,
+            "file_import_db_level": self.file_import_db_level,
+            "file_import_mapping_type": self.file_import_mapping_type,
+        }
+
+
+def _check_file(arguments: Arguments, path: str) -> None:
+    if not os.path.isfile(path):
+        raise arguments.refuse("file_path", f"is {path!r}; there is no such file on this worker")
+    if not os.access(path, os.R_OK):
+        raise arguments.refuse("file_path", f"is {path!r}; this worker may not read it")
+    size = os.path.getsize(path)
+    zipped = path.lower().endswith(".zip")
+    most = MOST_ZIP_BYTES if zipped else MOST_BYTES
+    if not 0 < size <= most:
+        raise arguments.refuse("file_path", f"is a file of {size} bytes; allowed are 1 to {most}")
+    if zipped:
+        _check_zip(arguments, path)
+
+
+def _check_zip(arguments: Arguments, path: str) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [info for info in archive.infolist() if not info.is_dir()]
+    except zipfile.BadZipFile:
+        raise arguments.refuse("file_path", f"is {path!r}, which is not a zip file") from None
+    names = [info.filename for info in members]
+    if len(members) != 1 or not names[0].lower().endswith(ZIPPED_ENDINGS):
+        raise arguments.refuse("file_path", f"is a zip of {names}; it must hold exactly one .json or .txt file")
+    if members[0].file_size > MOST_UNZIPPED_BYTES:
+        raise arguments.refuse(
+            "file_path",
+            f"is a zip of {members[0].file_size} bytes of content; allowed are {MOST_UNZIPPED_BYTES}",
+        )
+
+
+class DrsObjectTemplateSensor(HuaweiJobSensor):
+    """Wait until DRS has parsed the object template that was last uploaded to a job.
+
+    Nothing tells a sensor which upload an end belongs to: begin it after the upload.
+    Source: ShowDbObjectTemplateProgress (drs_03_0173).
+
+    :param job_id: the DRS job, or several.
+    :param file_import_db_level: ``column`` waits for a template of column processing.
+
+    For the other parameters, the result and what is raised see
+    :class:`~airflow_cloudjobs.sensor.CloudJobSensor`.
+    """
+
+    spec = OBJECT_TEMPLATE
+    key_argument = "job_id"
+    scope_arguments = ("file_import_db_level",)
+    template_fields = ("job_id", "file_import_db_level", *TEMPLATED)
+
+    def __init__(self, *, job_id: str | Sequence[str], file_import_db_level: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.job_id = job_id
+        self.file_import_db_level = file_import_db_level
+        self._check_arguments(rendered=False)
+
+    def check(self, arguments: Arguments) -> None:
+        """A key is needed."""
+        arguments.required("job_id")
+        arguments.keys("job_id")
+        arguments.one_of("file_import_db_level", DB_LEVELS)

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Huawei Cloud hook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_cloudjobs.connection_form import HUAWEI_FORM, form_widgets
+from airflow_cloudjobs.hook import CloudHook
+from airflow_cloudjobs.huawei.settings import HuaweiSettings, huawei_settings
+from airflow_cloudjobs.jobs.request import ApiRequest
+from airflow_cloudjobs.settings import ConnectionFields
+
+if TYPE_CHECKING:
+    from airflow_cloudjobs.http.exchange import CloudClient
+
+
+class HuaweiCloudHook(CloudHook):
+    """Calls any API of Huawei Cloud, signed with SDK-HMAC-SHA256 or by an IAM token.
+
+    :param huaweicloud_conn_id: the Airflow connection; one of the huawei provider's layout works too.
+    :param region: region id, e.g. ``cn-north-4``; None takes the connection's.
+    """
+
+    cloud = "huawei"
+    conn_name_attr = "huaweicloud_conn_id"
+    default_conn_name = "huaweicloud_default"
+    conn_type = "huawei_cloudjobs"
+    hook_name = "Huawei Cloud (cloudjobs)"
+
+    def __init__(self, huaweicloud_conn_id: str = default_conn_name, region: str | None = None) -> None:
+        super().__init__(huaweicloud_conn_id, region)
+
+    def read_settings(self, fields: ConnectionFields) -> HuaweiSettings:
+        """The connection, checked."""
+        if fields.conn_type == "alibaba_cloudjobs":
+            raise fields.invalid("conn_type", "is 'alibaba_cloudjobs'; this task runs on Huawei Cloud")
+        return huawei_settings(fields, self.region)
+
+    def make_client(self, settings: Any) -> CloudClient:
+        """A client with the vendor's signer."""
+        from airflow_cloudjobs.huawei.client import HuaweiClient
+
+        return HuaweiClient(settings)
+
+    def probes(self) -> Mapping[str, ApiRequest]:
+        """ListQueues of DLI and ListJobs of DRS: read-only and light."""
+        return {
+            "DLI": ApiRequest("dli", "ListQueues", "GET", "/v1.0/{project_id}/queues", read_only=True),
+            "DRS": ApiRequest(
+                "drs",
+                "ListJobs",
+                "GET",
+                "/v5/{project_id}/jobs",
+                {"job_type": "sync", "limit": "1"},
+                read_only=True,
+            ),
+        }
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """The form's fields for Airflow before 3.2; later ones read them from the provider's metadata."""
+        return form_widgets(HUAWEI_FORM)
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """The form's labels for Airflow before 3.2; later ones read them from the provider's metadata."""
+        return HUAWEI_FORM.behaviour()

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of what a DAG author wrote, made twice with the same words: when the DAG is parsed, for every
+value that is already known, and before anything is sent, for those that a template has made since."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+
+class InvalidArgument(ValueError):
+    """An argument that cannot work.
+
+    :param owner: who was given it (the task's class).
+    :param argument: its name.
+    :param problem: what is wrong and what is allowed.
+    """
+
+    def __init__(self, owner: str, argument: str, problem: str) -> None:
+        super().__init__(f"{owner}: argument {argument!r} {problem}")
+        self.owner = owner
+        self.argument = argument
+        self.problem = problem
+
+
+def is_template(value: Any) -> bool:
+    """True if the value will be another one once Airflow has rendered it (Jinja text, XCom, or inside)."""
+    if isinstance(value, str):
+        return "{{" in value or "{%" in value or "{#" in value
+    if isinstance(value, Mapping):
+        return any(is_template(item) for item in value.values())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return any(is_template(item) for item in value)
+    # Airflow's own deferred values (XComArg and its kin) are known by the method that resolves them.
+    return hasattr(value, "resolve") and hasattr(value, "iter_references")
+
+
+def listed(value: Any) -> list[Any]:
+    """One or several, as a list."""
+    return list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
+
+
+class Arguments:
+    """The arguments of one task, and which of them can be judged now.
+
+    :param owner: the task's class, for messages.
+    :param values: the arguments by name; None means not given.
+    :param rendered: True when templates have been rendered, so that every value is final.
+    """
+
+    def __init__(self, owner: str, values: Mapping[str, Any], *, rendered: bool) -> None:
+        self.owner = owner
+        self.values = values
+        self.rendered = rendered
+
+    def known(self, name: str) -> bool:
+        """True if the argument is given and final."""
+        return self.given(name) and (self.rendered or not is_template(self.values[name]))
+
+    def given(self, name: str) -> bool:
+        """True if the argument is given at all, be it as a template."""
+        return self.values.get(name) is not None
+
+    def refuse(self, name: str, problem: str) -> InvalidArgument:
+        """The error to raise for an argument."""
+        return InvalidArgument(self.owner, name, problem)
+
+    def exactly_one(self, *names: str) -> str:
+        """The one of these that is given; having none or several is an error."""
+        present = [name for name in names if self.given(name)]
+        choice = " or ".join(repr(name) for name in names)
+        if not present:
+            raise self.refuse(names[0], f"is missing: give {choice}")
+        if len(present) > 1:
+            others = " and ".join(repr(name) for name in present)
+            raise self.refuse(present[0], f"cannot be combined: give only one of {choice}, not {others}")
+        return present[0]
+
+    def required(self, *names: str) -> None:
+        """Each must be given and not be empty."""
+        for name in names:
+            if not self.given(name):
+                raise self.refuse(name, "is missing")
+            self.not_empty(name)
+
+    def not_empty(self, *names: str) -> None:
+        """Each, if given, must hold something."""
+        for name in names:
+            if self.known(name) and not _text(self.values[name]).strip():
+                raise self.refuse(name, "is empty")
+
+    def adopts(self, key: str, needed: Sequence[str], others: Sequence[str] = ()) -> bool:
+        """True if the task is for a job that exists; False if it has what a new one needs.
+
+        :param key: the argument that names an existing job.
+        :param needed: the arguments without which there is no new job.
+        :param others: further arguments that only a new job takes.
+        """
+        new = [name for name in (*needed, *others) if self.given(name)]
+        if self.given(key):
+            if new:
+                raise self.refuse(key, f"names a job that exists, so {new[0]!r} cannot be given too")
+            self.keys(key)
+            return True
+        if not new:
+            words = ", ".join(map(repr, needed))
+            raise self.refuse(needed[0], f"is missing: give {words} for a new job, or {key!r} for one that exists")
+        self.required(*needed)
+        return False
+
+    def one_of(self, name: str, allowed: Collection[str]) -> None:
+        """The value must be one of a documented few."""
+        if self.known(name) and self.values[name] not in allowed:
+            words = ", ".join(repr(word) for word in allowed)
+            raise self.refuse(name, f"is {self.values[name]!r}; allowed are {words}")
+
+    def each_one_of(self, name: str, allowed: Collection[str]) -> None:
+        """Every item of a list must be one of a documented few."""
+        if self.known(name):
+            for item in listed(self.values[name]):
+                if item not in allowed:
+                    words = ", ".join(repr(word) for word in allowed)
+                    raise self.refuse(name, f"holds {item!r}; allowed are {words}")
+
+    def ends_with(self, name: str, endings: Sequence[str]) -> None:
+        """A file's name must have one of these endings."""
+        if self.known(name) and not str(self.values[name]).lower().endswith(tuple(endings)):
+            raise self.refuse(name, f"is {self.values[name]!r}; it must end with {' or '.join(endings)}")
+
+    def is_url(self, name: str) -> None:
+        """One or several addresses, each of http or https."""
+        if self.known(name):
+            for url in listed(self.values[name]):
+                # The address itself may carry a signature, so the message does not repeat it.
+                if not isinstance(url, str) or not url.lower().startswith(("http://", "https://")):
+                    raise self.refuse(name, "must be an address that begins with http:// or https://")
+
+    def is_number(self, *names: str) -> None:
+        """Each, if given, must be a whole number (a text of digits is one)."""
+        for name in names:
+            if self.known(name):
+                value = self.values[name]
+                if isinstance(value, bool) or not str(value).strip().lstrip("-").isdigit():
+                    raise self.refuse(name, f"is {value!r}; it must be a whole number")
+
+    def is_list(self, name: str, *, most: int | None = None) -> None:
+        """A list, with no more than ``most`` items."""
+        if self.known(name):
+            value = self.values[name]
+            if not isinstance(value, (list, tuple)):
+                raise self.refuse(name, f"must be a list, not {type(value).__name__}")
+            if not value:
+                raise self.refuse(name, "is an empty list")
+            if most is not None and len(value) > most:
+                raise self.refuse(name, f"has {len(value)} items; allowed are {most} at most")
+
+    def has_fields(self, name: str, required: Sequence[str], optional: Sequence[str] = ()) -> None:
+        """A mapping with just the API's own field names."""
+        if self.known(name):
+            self.check_fields(name, self.values[name], required, optional)
+
+    def check_fields(self, name: str, value: Any, required: Sequence[str], optional: Sequence[str] = ()) -> None:
+        """As :meth:`has_fields`, for a value inside of an argument."""
+        allowed = [*required, *optional]
+        if not isinstance(value, Mapping):
+            raise self.refuse(name, f"must be a mapping with {', '.join(allowed)}")
+        for field in required:
+            if not value.get(field):
+                raise self.refuse(name, f"lacks {field!r}; needed are {', '.join(required)}")
+        for field in value:
+            if field not in allowed:
+                raise self.refuse(name, f"has an unknown field {field!r}; allowed are {', '.join(allowed)}")
+
+    def longest(self, name: str, most: int) -> None:
+        """A text of at most so many characters."""
+        if self.known(name) and len(str(self.values[name])) > most:
+            raise self.refuse(name, f"has {len(str(self.values[name]))} characters; allowed are {most}")
+
+    def keys(self, name: str) -> None:
+        """One key of a job, or a list of them without gaps."""
+        if self.known(name):
+            keys = listed(self.values[name])
+            if not keys:
+                raise self.refuse(name, "is an empty list")
+            if any(key is None or not _text(key).strip() for key in keys):
+                raise self.refuse(name, "holds an empty key")
+            if len(set(map(str, keys))) < len(keys):
+                raise self.refuse(name, "holds the same key twice")
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else str(value)

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can go wrong between us and a cloud's API, typed so that nobody has to read a message to decide.
+
+An API error says something about one *call*. It is never a job's failure: a job has failed only when the
+cloud lists a failed status for it (see :mod:`airflow_cloudjobs.jobs.spec`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+
+class ErrorKind(StrEnum):
+    """What an error asks of the one who called."""
+
+    TRANSIENT = "transient"
+    """Network trouble, 5xx, half an answer: the same call may work in a moment."""
+
+    THROTTLED = "throttled"
+    """Refused because of too many calls: the same call works later."""
+
+    EXPIRED = "expired"
+    """The credential is past its life: works with a renewed one."""
+
+    CLOCK = "clock"
+    """The time in the signature is too far from the cloud's: works with a corrected one."""
+
+    NOT_FOUND = "not_found"
+    """The job, or what it stands on, does not exist (or does not exist yet)."""
+
+    DENIED = "denied"
+    """Key, secret, signature or permission: nothing helps but another credential or grant."""
+
+    INVALID = "invalid"
+    """The cloud understood and refused the request as such."""
+
+    UNKNOWN = "unknown"
+    """A refusal with a code that no table of ours lists."""
+
+
+class CloudApiError(Exception):
+    """One call to a cloud's API did not give what it was asked for.
+
+    :param message: the vendor's words, or ours where the vendor said nothing.
+    :param kind: what the error asks of the caller.
+    :param operation: the vendor's name of the operation, e.g. ``GetUserUploadFileJob``.
+    :param code: the vendor's error code, or a name of ours in angle brackets (``<timeout>``).
+    :param request_id: the vendor's request id, for its support; empty if there was no answer.
+    :param http_status: 0 if there was no answer.
+    :param retry_after: seconds the cloud asked us to wait, or None.
+    :param ambiguous: True if the cloud may have acted on the request all the same.
+    :param hint: what a person can do about it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: ErrorKind,
+        operation: str = "",
+        code: str = "",
+        request_id: str = "",
+        http_status: int = 0,
+        retry_after: float | None = None,
+        ambiguous: bool = False,
+        hint: str = "",
+    ) -> None:
+        super().__init__()
+        self.message = message
+        self.kind = kind
+        self.operation = operation
+        self.code = code
+        self.request_id = request_id
+        self.http_status = http_status
+        self.retry_after = retry_after
+        self.ambiguous = ambiguous
+        self.hint = hint
+
+    @property
+    def retryable(self) -> bool:
+        """True where the same call, made later, may work."""
+        return self.kind in (ErrorKind.TRANSIENT, ErrorKind.THROTTLED)
+
+    def __str__(self) -> str:
+        facts = [f"HTTP {self.http_status}"] if self.http_status else []
+        if self.request_id:
+            facts.append(f"request id {self.request_id}")
+        head = " ".join(part for part in (self.operation, self.code) if part)
+        text = f"{head}: {self.message}" if head else self.message
+        if facts:
+            text += f" ({', '.join(facts)})"
+        return f"{text}. {self.hint}" if self.hint else text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuilt, (self.as_dict(),))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The error as JSON-able values, to travel in a trigger's event."""
+        return {
+            "message": self.message,
+            "kind": self.kind.value,
+            "operation": self.operation,
+            "code": self.code,
+            "request_id": self.request_id,
+            "http_status": self.http_status,
+            "retry_after": self.retry_after,
+            "ambiguous": self.ambiguous,
+            "hint": self.hint,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> CloudApiError:
+        """The inverse of :meth:`as_dict`; an unlisted kind (of a newer version) becomes ``unknown``."""
+        known = dict(data)
+        try:
+            known["kind"] = ErrorKind(known.get("kind", ErrorKind.UNKNOWN))
+        except ValueError:
+            known["kind"] = ErrorKind.UNKNOWN
+        return cls(known.pop("message", ""), **known)
+
+
+def _rebuilt(data: Mapping[str, Any]) -> CloudApiError:
+    return CloudApiError.from_dict(data)

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What to ask of a cloud, before it has a host, a credential and a signature."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class FormFile:
+    """A file to send as one part of a ``multipart/form-data`` body; it is streamed, never held in memory.
+
+    :param name: the form field's name.
+    :param path: where the file is on this machine.
+    """
+
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRequest:
+    """One call of a cloud's API.
+
+    :param service: the vendor's short name of the service, the first part of its host (``dli``).
+    :param operation: the vendor's name of the operation; for Alibaba Cloud it is sent, for Huawei Cloud
+        it is the SDK's name and only for people.
+    :param method: the HTTP method; ``POST`` for every Alibaba Cloud operation.
+    :param path: the path; ``{project_id}`` in it stands for the project of the credential.
+    :param query: query parameters as text; None values are left out by :func:`parameters`.
+    :param body: what to send as JSON, or None.
+    :param file: a file to send as a form, or None.
+    :param read_only: True if making the call twice does no harm, so that it may be repeated blindly.
+    """
+
+    service: str
+    operation: str
+    method: str = "POST"
+    path: str = "/"
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    file: FormFile | None = None
+    read_only: bool = False
+
+
+def parameters(**values: Any) -> dict[str, str]:
+    """Request parameters as the text that travels: without the absent ones, structures as compact JSON.
+
+    :param values: parameters by the API's own names; None means absent.
+    """
+    return {name: as_text(value) for name, value in values.items() if value is not None}
+
+
+def as_text(value: Any) -> str:
+    """One parameter as text: JSON for structures, ``true``/``false`` for booleans, else its ``str``."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (Mapping, list, tuple)):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return str(value)

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a job API is, as data: how to submit, how to ask, which statuses mean what.
+
+A new API is one :class:`JobSpec` value; everything that waits is written against this module only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from airflow_cloudjobs.jobs.redact import without_signatures
+from airflow_cloudjobs.jobs.request import ApiRequest
+
+Scope = Mapping[str, Any]
+"""What names a job beside its key (tenant, ticket, ...), by the API's parameter names in snake_case."""
+
+Record = Mapping[str, Any]
+"""One job as the cloud describes it, with the API's own field names."""
+
+
+class Outcome(StrEnum):
+    """How a job ended, the ``outcome`` of every result."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    SUBMITTED = "submitted"
+    """The job was started and not waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateMap:
+    """Every documented status of an API in exactly one bucket; what is in none is never success.
+
+    :param in_progress: the job goes on.
+    :param succeeded: the job has ended and did what it was asked.
+    :param failed: the job has ended and did not.
+    :param cancelled: somebody ended the job.
+    :param ignore_case: compare without regard to case, for APIs whose own pages mix it.
+    """
+
+    in_progress: frozenset[str]
+    succeeded: frozenset[str]
+    failed: frozenset[str]
+    cancelled: frozenset[str] = frozenset()
+    ignore_case: bool = False
+    _verdicts: dict[str, Outcome | None] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        buckets = (
+            (None, self.in_progress),
+            (Outcome.SUCCEEDED, self.succeeded),
+            (Outcome.FAILED, self.failed),
+            (Outcome.CANCELLED, self.cancelled),
+        )
+        if not (self.succeeded and self.failed):
+            raise ValueError("a state map needs at least one status for success and one for failure")
+        for outcome, statuses in buckets:
+            for status in statuses:
+                word = self._folded(status)
+                if word in self._verdicts:
+                    raise ValueError(f"status {status!r} stands in two buckets of a state map")
+                self._verdicts[word] = outcome
+
+    def _folded(self, status: str) -> str:
+        return status.upper() if self.ignore_case else status
+
+    def knows(self, status: str) -> bool:
+        """True if the status is a documented one."""
+        return self._folded(status) in self._verdicts
+
+    def outcome(self, status: str) -> Outcome | None:
+        """How a job with this status ended; None if it has not, or if the status is not documented."""
+        return self._verdicts.get(self._folded(status))
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One job, as one answer showed it.
+
+    :param status: the raw status; empty if the answer had none.
+    :param record: the job's fields in the answer.
+    :param request_id: the vendor's id of the request that showed it.
+    """
+
+    status: str
+    record: Record
+    request_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobSpec:
+    """A job API.
+
+    :param api: the public id, ``<product>.<job>``; never renamed.
+    :param title: a few words for people.
+    :param cloud: ``alibaba`` or ``huawei``.
+    :param service: the vendor's short name of the service, as requests carry it.
+    :param page: the vendor's page that documents the poll.
+    :param submit: builds the request that starts a job from the operator's submit arguments.
+    :param submitted: the keys of the jobs that an answer to ``submit`` names, given the request too; raises
+        ``CloudApiError`` where the answer says that a job was not taken.
+    :param poll: builds the request that asks for some jobs, given their keys and scope.
+    :param records: picks the jobs out of an answer to ``poll``, by key; a key left out does not exist.
+    :param status: the field of a record that holds the status.
+    :param states: what each status means.
+    :param reason: the fields of a record that say why a job failed.
+    :param progress: says how far a job is, from its record; empty if the record does not tell.
+    :param omit: fields that are left out of results (query texts, say).
+    :param signed_urls: fields whose value grants access to whoever holds it; only given where asked for.
+    :param batch: how many jobs one poll may ask for.
+    :param interval: seconds between two polls once a job runs for long, unless the task says otherwise.
+    :param cancel: builds the request that cancels a job; None where the API has none.
+    :param outlived: True where the poll's key outlives a job, so that right after a submit the cloud may
+        still show the end of an earlier one.
+    :param not_found_grace: seconds after our own submit in which "no such job" means "not yet".
+    :param console: address of the vendor's console, with ``{region}``.
+    """
+
+    api: str
+    title: str
+    cloud: str
+    service: str
+    page: str
+    submit: Callable[..., ApiRequest]
+    submitted: Callable[[Mapping[str, Any], ApiRequest], list[str]]
+    poll: Callable[[Sequence[str], Scope], ApiRequest]
+    records: Callable[[Mapping[str, Any], Sequence[str]], Mapping[str, Record]]
+    status: str
+    states: StateMap
+    reason: tuple[str, ...]
+    progress: Callable[[Record], str] = field(default=lambda record: "")
+    omit: frozenset[str] = frozenset()
+    signed_urls: frozenset[str] = frozenset()
+    batch: int = 1
+    interval: float = 30.0
+    cancel: Callable[[str, Scope], ApiRequest] | None = None
+    outlived: bool = False
+    not_found_grace: float = 60.0
+    console: str
+
+    def __post_init__(self) -> None:
+        product, _, job = self.api.partition(".")
+        if not (product and job):
+            raise ValueError(f"api id {self.api!r} must look like 'product.job'")
+        if self.batch < 1:
+            raise ValueError(f"{self.api}: batch must be at least 1")
+        if self.interval <= 0:
+            raise ValueError(f"{self.api}: interval must be more than 0 seconds")
+
+    def observe(self, answer: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Observation]:
+        """What an answer to a poll says of each key it was asked for; unknown keys are absent."""
+        request_id = str(answer.get("RequestId") or answer.get("request_id") or "")
+        return {
+            key: Observation(_word(record.get(self.status)), record, request_id)
+            for key, record in self.records(answer, keys).items()
+        }
+
+    def reason_of(self, record: Record) -> str:
+        """The vendor's words on why a job is as it is."""
+        words = (str(record[name]).strip() for name in self.reason if record.get(name) not in (None, ""))
+        return ": ".join(dict.fromkeys(word for word in words if word))
+
+    def result_of(self, record: Record, *, signed_urls: bool = False) -> dict[str, Any]:
+        """A record as it may be shown: without omitted fields, and without what grants access.
+
+        :param signed_urls: True keeps the fields that are signed addresses.
+        """
+        result: dict[str, Any] = {}
+        for name, value in record.items():
+            if name in self.signed_urls:
+                if signed_urls and isinstance(value, str):
+                    result[name] = value.strip()  # DMS ends its DownloadUrl with a newline
+            elif name not in self.omit:
+                result[name] = without_signatures(value)
+        return result
+
+
+def whole(answer: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Record]:
+    """``records`` of an API whose answer is the one job's record itself."""
+    return {keys[0]: {name: value for name, value in answer.items() if name != "request_id"}}
+
+
+def _word(status: Any) -> str:
+    return "" if status is None else str(status)

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The base of all operators: submit a job, or adopt one, and wait for its end."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from airflow_cloudjobs.compat import BaseOperator, default_deferrable
+from airflow_cloudjobs.exceptions import (
+    JobFailed,
+    JobTimedOut,
+    JobUntold,
+    SubmitFailed,
+    SubmitRefused,
+    SubmitUntold,
+)
+from airflow_cloudjobs.jobs.arguments import InvalidArgument
+from airflow_cloudjobs.jobs.errors import CloudApiError
+from airflow_cloudjobs.jobs.request import ApiRequest
+from airflow_cloudjobs.jobs.spec import Observation
+from airflow_cloudjobs.jobs.wait import Ending, JobEnd, WaitPlan
+from airflow_cloudjobs.task import CloudJobTask
+
+EARLIER_POLLS = 3
+EARLIER_CAP = 30.0
+"""An end that was there before our submit is not believed for so many intervals, seconds at most."""
+
+
+class CloudJobOperator(CloudJobTask, BaseOperator):
+    """Submits a job and waits for its end, or waits for one that exists if the key argument is given.
+
+    The task's result is ``{"api", "job_key", "outcome", "status", "result", "request_id", "console_url"}``,
+    a list of these where a list was asked for. XCom ``job_key`` is there before the wait begins.
+
+    :param region: the vendor's region id; None takes the connection's.
+    :param deferrable: wait on the triggerer instead of on the worker; default
+        ``[operators] default_deferrable``.
+    :param wait_for_completion: False ends the task once the job is submitted (outcome ``submitted``).
+    :param poll_interval: the longest pause between two polls in seconds; pauses begin at a second and grow.
+        None takes the API's own default.
+    :param wait_timeout: seconds (or a timedelta) to wait for the job; None for no limit but Airflow's
+        ``execution_timeout``.
+    :param cancel_on_kill: cancel the job when the task is killed or out of time, where the API can. None
+        cancels a job that this task submitted and leaves an adopted one alone.
+    :raises JobFailed: the job failed or was cancelled (retried, if the task has retries).
+    :raises JobTimedOut: time ran out.
+    :raises JobUntold: the cloud would not tell how the job ended.
+    :raises SubmitFailed: no job was taken because of passing trouble (retried).
+    :raises SubmitRefused: the cloud, or a check, refused the job.
+    :raises SubmitUntold: the cloud may have taken the job, but did not say so.
+    """
+
+    def __init__(
+        self,
+        *,
+        region: str | None = None,
+        deferrable: bool = default_deferrable(),
+        wait_for_completion: bool = True,
+        poll_interval: float | timedelta | None = None,
+        wait_timeout: float | timedelta | None = None,
+        cancel_on_kill: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.region = region
+        self.deferrable = deferrable
+        self.wait_for_completion = wait_for_completion
+        self.poll_interval = self._seconds("poll_interval", poll_interval, self.spec.interval)
+        self.wait_timeout = self._seconds("wait_timeout", wait_timeout, None)
+        self.cancel_on_kill = cancel_on_kill
+        self._to_cancel: list[str] = []
+
+    def _seconds(self, name: str, value: Any, default: float | None) -> Any:
+        if value is None:
+            return default
+        seconds = value.total_seconds() if isinstance(value, timedelta) else value
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds <= 0:
+            raise InvalidArgument(
+                f"{type(self).__name__} {self.task_id!r}",
+                name,
+                f"is {value!r}; it must be a number of seconds, more than 0",
+            )
+        return float(seconds)
+
+    @abstractmethod
+    def submit_arguments(self) -> dict[str, Any]:
+        """The arguments of the spec's ``submit``."""
+
+    @property
+    def _adopts(self) -> bool:
+        return getattr(self, self.key_argument) is not None
+
+    def _may_cancel(self, adopted: bool) -> bool:
+        return self.spec.cancel is not None and (not adopted if self.cancel_on_kill is None else self.cancel_on_kill)
+
+    def execute(self, context: Any) -> Any:
+        """Submit or adopt, and wait."""
+        self._ready()
+        started = time.time()
+        adopted = self._adopts
+        plan = WaitPlan(started, self.poll_interval, self._deadline(context, started))
+        if adopted:
+            keys = self._asked_keys()
+        else:
+            earlier = self._earlier_record() if self.spec.outlived else None
+            keys = self._submit(self.spec.submit(**self.submit_arguments()))
+            plan = self._plan_after_submit(plan, earlier)
+        if self._may_cancel(adopted):
+            self._to_cancel = keys
+        self._announce(context, keys)
+        if not self.wait_for_completion:
+            return self._shaped([self._result(JobEnd(key, Ending.NOT_AWAITED)) for key in keys])
+        wait = self._new_wait(keys, plan)
+        self.hook.look(wait, self._scope, self._tell)
+        if not wait.over:
+            if self.deferrable:
+                self._defer(wait)
+            self.hook.watch(wait, self._scope, self._tell)
+        return self._results(context, wait.ends)
+
+    def execute_complete(self, context: Any, event: Mapping[str, Any] | None = None) -> Any:
+        """Go on after the trigger's event."""
+        ends = self._ends_of(event)
+        if self._may_cancel(self._adopts):
+            self._to_cancel = [end.key for end in ends]
+        return self._results(context, ends)
+
+    def on_kill(self) -> None:
+        """Cancel the jobs that this task is answerable for; called by Airflow when the task is killed."""
+        self._cancel(self._to_cancel)
+
+    def _deadline(self, context: Mapping[str, Any], started: float) -> float | None:
+        limits = [self._execution_deadline(context)]
+        if self.wait_timeout is not None:
+            limits.append(started + self.wait_timeout)
+        known = [limit for limit in limits if limit is not None]
+        return min(known) if known else None
+
+    def _earlier_record(self) -> Mapping[str, Any] | None:
+        """How the poll answers before our submit; an end shown there is an earlier job's."""
+        [key] = self._asked_keys()
+        seen = self.hook.ask(self.spec, [key], self._scope)[key]
+        if isinstance(seen, CloudApiError):
+            if not seen.retryable:
+                raise SubmitRefused(f"{self.spec.api}: {seen}") from seen
+            raise SubmitFailed(f"{self.spec.api}: nothing was sent: {seen}") from seen
+        return seen.record
+
+    def _plan_after_submit(self, plan: WaitPlan, earlier: Mapping[str, Any] | None) -> WaitPlan:
+        now = time.time()
+        return WaitPlan(
+            plan.started,
+            plan.interval,
+            plan.deadline,
+            not_found_until=now + self.spec.not_found_grace,
+            earlier=earlier,
+            earlier_until=now + min(EARLIER_CAP, EARLIER_POLLS * plan.interval),
+        )
+
+    def _submit(self, request: ApiRequest) -> list[str]:
+        """Start the job; an answer that does not come is not asked for twice."""
+        try:
+            answer = self.hook.call(request)
+        except CloudApiError as error:
+            if error.ambiguous:
+                raise SubmitUntold(
+                    f"{self.spec.api}: the submit got no clear answer, so the job may or may not run: {error}. "
+                    f"Look for it in the console ({self._console_url}): if it is there, give its key as "
+                    f"{self.key_argument!r}; if not, clear this task"
+                ) from error
+            if error.retryable:
+                raise SubmitFailed(f"{self.spec.api}: no job was started: {error}") from error
+            raise SubmitRefused(f"{self.spec.api}: no job was started: {error}") from error
+        try:
+            keys = self.spec.submitted(answer, request)
+        except CloudApiError as error:
+            raise SubmitRefused(f"{self.spec.api}: {error}") from error
+        if not keys or not all(keys):
+            raise SubmitUntold(
+                f"{self.spec.api}: the answer to {request.operation} names no job. "
+                f"Look for it in the console ({self._console_url})"
+            )
+        return keys
+
+    def _failure(self, bad: Sequence[JobEnd], message: str) -> Exception:
+        endings = {end.ending for end in bad}
+        if Ending.TIMED_OUT in endings:
+            self._cancel([end.key for end in bad if end.ending is Ending.TIMED_OUT])
+            return JobTimedOut(message, bad)
+        if endings <= {Ending.FAILED, Ending.CANCELLED}:
+            return JobFailed(message, bad)
+        return JobUntold(message, bad)
+
+    def _cancel(self, keys: Sequence[str]) -> None:
+        """Ask the cloud to cancel jobs; that one has ended already is no trouble."""
+        if self.spec.cancel is None:
+            return
+        for key in keys:
+            if key not in self._to_cancel:
+                continue
+            try:
+                self.hook.call(self.spec.cancel(key, self._scope), patience=10.0)
+                self.log.info("%s %s: cancelled", self.spec.api, key)
+            except CloudApiError as error:
+                if self._has_ended(key):
+                    self.log.info("%s %s: had ended before it could be cancelled", self.spec.api, key)
+                else:
+                    self.log.error(
+                        "%s %s: could not be cancelled: %s. Cancel it in the console: %s",
+                        self.spec.api,
+                        key,
+                        error,
+                        self._console_url,
+                    )
+
+    def _has_ended(self, key: str) -> bool:
+        seen = self.hook.ask(self.spec, [key], self._scope)[key]
+        return isinstance(seen, Observation) and self.spec.states.outcome(seen.status) is not None

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Airflow reads of this provider (entry point ``apache_airflow_provider``)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_cloudjobs import __version__
+from airflow_cloudjobs.connection_form import ALIBABA_FORM, HUAWEI_FORM, ConnectionForm
+
+_PRODUCTS = {
+    "Alibaba Cloud DMS": "airflow_cloudjobs.alibaba.dms",
+    "Alibaba Cloud ICE": "airflow_cloudjobs.alibaba.ice",
+    "Huawei Cloud DLI": "airflow_cloudjobs.huawei.dli",
+    "Huawei Cloud DRS": "airflow_cloudjobs.huawei.drs",
+}
+_HOOKS = {
+    "Alibaba Cloud": "airflow_cloudjobs.alibaba.hook",
+    "Huawei Cloud": "airflow_cloudjobs.huawei.hook",
+}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """The provider's metadata, as Airflow's ``provider_info.schema.json`` has it."""
+    products = [{"integration-name": name, "python-modules": [module]} for name, module in _PRODUCTS.items()]
+    return {
+        "package-name": "airflow-provider-cloudjobs",
+        "name": "Cloud jobs",
+        "description": "Submit jobs to Alibaba Cloud and Huawei Cloud and wait for their real end, deferrable.",
+        "versions": [__version__],
+        "integrations": [
+            {"integration-name": name, "external-doc-url": url, "tags": ["service"]}
+            for name, url in (
+                ("Alibaba Cloud", "https://www.alibabacloud.com"),
+                ("Alibaba Cloud DMS", "https://www.alibabacloud.com/help/en/dms/"),
+                ("Alibaba Cloud ICE", "https://www.alibabacloud.com/help/en/ims/"),
+                ("Huawei Cloud", "https://www.huaweicloud.com/intl/en-us/"),
+                ("Huawei Cloud DLI", "https://support.huaweicloud.com/intl/en-us/dli/"),
+                ("Huawei Cloud DRS", "https://support.huaweicloud.com/intl/en-us/drs/"),
+            )
+        ],
+        "operators": products,
+        "sensors": products,
+        "hooks": [{"integration-name": name, "python-modules": [module]} for name, module in _HOOKS.items()],
+        "triggers": [{"integration-name": name, "python-modules": ["airflow_cloudjobs.trigger"]} for name in _PRODUCTS],
+        "extra-links": ["airflow_cloudjobs.links.CloudConsoleLink"],
+        "connection-types": [
+            _connection_type(
+                "alibaba_cloudjobs",
+                "airflow_cloudjobs.alibaba.hook.AlibabaCloudHook",
+                "Alibaba Cloud (cloudjobs)",
+                ALIBABA_FORM,
+            ),
+            _connection_type(
+                "huawei_cloudjobs",
+                "airflow_cloudjobs.huawei.hook.HuaweiCloudHook",
+                "Huawei Cloud (cloudjobs)",
+                HUAWEI_FORM,
+            ),
+        ],
+    }
+
+
+def _connection_type(conn_type: str, hook: str, name: str, form: ConnectionForm) -> dict[str, Any]:
+    return {
+        "connection-type": conn_type,
+        "hook-class-name": hook,
+        "hook-name": name,
+        "conn-fields": form.conn_fields(),
+        "ui-field-behaviour": form.ui_field_behaviour(),
+    }

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The base of all sensors: wait for jobs that somebody else has submitted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from airflow_cloudjobs.compat import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+    BaseSensorOperator,
+    PokeReturnValue,
+    default_deferrable,
+    first_reschedule,
+    task_store,
+)
+from airflow_cloudjobs.exceptions import JobFailedForGood, JobTimedOut, JobUntold
+from airflow_cloudjobs.jobs.wait import Ending, JobEnd, Wait, WaitPlan
+from airflow_cloudjobs.task import CloudJobTask
+
+DOUBTS = "cloudjobs_doubts"
+"""Where a sensor in reschedule mode keeps since when it sees something undocumented."""
+
+
+class CloudJobSensor(CloudJobTask, BaseSensorOperator):
+    """Waits until a job has ended, and fails if it did not succeed.
+
+    Airflow's own ``poke_interval`` (the longest pause between two polls; in reschedule mode every pause),
+    ``timeout``, ``mode``, ``soft_fail`` and ``never_fail`` mean the same in poke, reschedule and deferrable
+    mode. The task's result is that of the operator of the same API. A sensor never cancels a job.
+
+    :param region: the vendor's region id; None takes the connection's.
+    :param deferrable: wait on the triggerer instead of on the worker; default
+        ``[operators] default_deferrable``. Goes before ``mode``.
+    :raises JobFailedForGood: the job failed or was cancelled.
+    :raises JobTimedOut: time ran out.
+    :raises JobUntold: the cloud would not tell how the job ended.
+    """
+
+    def __init__(self, *, region: str | None = None, deferrable: bool = default_deferrable(), **kwargs: Any) -> None:
+        kwargs.setdefault("poke_interval", self.spec.interval)
+        super().__init__(**kwargs)
+        self.region = region
+        self.deferrable = deferrable
+        self._wait: Wait | None = None
+
+    def execute(self, context: Any) -> Any:
+        """Look once; then wait in the mode that was asked for."""
+        self._wait = None
+        if not self.deferrable:
+            return super().execute(context)
+        with self._skipping():
+            seen = self.poke(context)
+            if not seen and self._wait is not None:
+                self._defer(self._wait)
+            return seen.xcom_value
+
+    def execute_complete(self, context: Any, event: Mapping[str, Any] | None = None) -> Any:
+        """Go on after the trigger's event."""
+        with self._skipping():
+            return self._results(context, self._ends_of(event))
+
+    def poke(self, context: Any) -> PokeReturnValue:
+        """Look once at the jobs that are due."""
+        if self._wait is None:
+            self._wait = self._begin(context)
+        wait, doubts = self._wait, self._wait.doubts
+        self.hook.look(wait, self._scope, self._tell)
+        if wait.over:
+            return PokeReturnValue(True, self._results(context, wait.ends))
+        if self.reschedule and wait.doubts != doubts and (store := task_store(context)):
+            store.set(DOUBTS, wait.doubts)
+        return PokeReturnValue(False)
+
+    def _begin(self, context: Mapping[str, Any]) -> Wait:
+        self._ready()
+        keys = self._asked_keys()
+        self._announce(context, keys)
+        started = (first_reschedule(context) if self.reschedule else None) or time.time()
+        limits = (started + self.timeout, self._execution_deadline(context))
+        deadline = min(limit for limit in limits if limit is not None)
+        store = task_store(context) if self.reschedule else None
+        doubts = store.get(DOUBTS) if store else None
+        return self._new_wait(keys, WaitPlan(started, self.poke_interval, deadline), doubts)
+
+    def _get_next_poke_interval(self, started_at: Any, run_duration: Callable[[], float], poke_count: int) -> float:
+        """Airflow's pause between two pokes, grown from a second where looking again costs no new process."""
+        if self.exponential_backoff:
+            return float(super()._get_next_poke_interval(started_at, run_duration, poke_count))
+        now = time.time()
+        if self._wait is None:
+            return float(self.poke_interval)
+        if not self.reschedule:
+            return self._wait.pause(now)
+        deadline = self._wait.plan.deadline
+        return self.poke_interval if deadline is None else max(0.0, min(self.poke_interval, deadline - now))
+
+    @contextmanager
+    def _skipping(self) -> Iterator[None]:
+        """``soft_fail`` and ``never_fail`` by the rules that Airflow has in poke mode."""
+        try:
+            yield
+        except AirflowSkipException:
+            raise
+        except (AirflowSensorTimeout, AirflowTaskTimeout, AirflowFailException) as error:
+            if self.soft_fail or self.never_fail:
+                raise AirflowSkipException(f"Skipping instead of failing: {error}") from error
+            raise
+        except Exception as error:
+            if self.never_fail:
+                raise AirflowSkipException(f"Skipping instead of failing: {error}") from error
+            raise
+
+    def _failure(self, bad: Sequence[JobEnd], message: str) -> Exception:
+        endings = {end.ending for end in bad}
+        if endings & {Ending.FAILED, Ending.CANCELLED}:
+            return JobFailedForGood(message, bad)
+        if Ending.TIMED_OUT in endings:
+            return JobTimedOut(message, bad)
+        return JobUntold(message, bad)

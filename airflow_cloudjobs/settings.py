@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a connection says, read and checked the same way for both clouds; no Airflow, no I/O."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow_cloudjobs.http.message import Wire
+
+
+class InvalidConnection(ValueError):
+    """A connection that cannot work.
+
+    :param conn_id: the connection's id.
+    :param name: the field of the connection.
+    :param problem: what is wrong and what is allowed.
+    """
+
+    def __init__(self, conn_id: str, name: str, problem: str) -> None:
+        super().__init__(f"connection {conn_id!r}: field {name!r} {problem}")
+        self.conn_id = conn_id
+        self.field = name
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFields:
+    """An Airflow connection as plain values; equal ones make equal clients.
+
+    :param extra: the extra as JSON text.
+    """
+
+    conn_id: str
+    conn_type: str
+    login: str = ""
+    password: str = field(default="", repr=False)
+    host: str = ""
+    port: int | None = None
+    schema: str = ""
+    extra: str = field(default="", repr=False)
+
+    def invalid(self, name: str, problem: str) -> InvalidConnection:
+        """The error to raise for a field."""
+        return InvalidConnection(self.conn_id, name, problem)
+
+
+class Extra:
+    """The extra of a connection, read field by field.
+
+    :param fields: the connection.
+    """
+
+    def __init__(self, fields: ConnectionFields) -> None:
+        self._fields = fields
+        try:
+            values = json.loads(fields.extra) if fields.extra.strip() else {}
+        except ValueError as error:
+            # The text may hold secrets, so only the place is named.
+            where = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+            raise fields.invalid("extra", f"is not JSON{where}") from None
+        if not isinstance(values, Mapping):
+            raise fields.invalid("extra", "must be a JSON object")
+        self._values = values
+
+    def text(self, name: str) -> str:
+        """A field as text without blanks around it; empty if absent."""
+        value = self._values.get(name)
+        if value is None:
+            return ""
+        if not isinstance(value, (str, int)) or isinstance(value, bool):
+            raise self._fields.invalid(name, f"must be text, not {type(value).__name__}")
+        return str(value).strip()
+
+    def choice(self, name: str, allowed: Collection[str], default: str) -> str:
+        """A field that is one of a few words."""
+        word = self.text(name) or default
+        if word not in allowed:
+            raise self._fields.invalid(name, f"is {word!r}; allowed are {', '.join(map(repr, allowed))}")
+        return word
+
+    def seconds(self, name: str, default: float) -> float:
+        """A field that is a number of seconds, more than 0."""
+        value = self._values.get(name)
+        if value in (None, ""):
+            return default
+        try:
+            seconds = float(value)
+        except (TypeError, ValueError):
+            seconds = 0.0
+        if isinstance(value, bool) or seconds <= 0:
+            raise self._fields.invalid(name, f"is {value!r}; it must be a number of seconds, more than 0")
+        return seconds
+
+    def flag(self, name: str, default: bool) -> bool:
+        """A field that is true or false (the words too, as a form may store them)."""
+        value = self._values.get(name)
+        if value in (None, ""):
+            return default
+        if isinstance(value, bool):
+            return value
+        word = str(value).strip().lower()
+        if word not in ("true", "false"):
+            raise self._fields.invalid(name, f"is {value!r}; it must be true or false")
+        return word == "true"
+
+    def mapping(self, name: str) -> dict[str, str]:
+        """A field that is a JSON object of texts (or that object as text, as a form may store it)."""
+        value = self._values.get(name)
+        if isinstance(value, str) and value.strip():
+            try:
+                value = json.loads(value)
+            except ValueError:
+                raise self._fields.invalid(name, "is not JSON") from None
+        if not value:
+            return {}
+        if not isinstance(value, Mapping) or not all(isinstance(item, str) for item in value.values()):
+            raise self._fields.invalid(name, 'must be a JSON object of texts, e.g. {"dli": "https://..."}')
+        return dict(value)
+
+
+@dataclass(frozen=True, slots=True)
+class CloudSettings:
+    """What both clouds read from a connection.
+
+    :param conn_id: where it was read, for messages.
+    :param wire: how to reach hosts.
+    :param region: the vendor's id of the region; empty if none was given.
+    :param base: address that serves every service of the cloud; empty for the vendor's own hosts.
+    :param endpoints: address by service; wins over ``base``.
+    """
+
+    conn_id: str
+    wire: Wire
+    region: str
+    base: str
+    endpoints: Mapping[str, str]
+
+    def endpoint(self, service: str) -> str:
+        """The address of a service, without a path."""
+        return self.endpoints.get(service) or self.base or f"https://{self.vendor_host(service)}"
+
+    def vendor_host(self, service: str) -> str:
+        """The vendor's own host of a service in the region; each cloud has its own rule."""
+        raise NotImplementedError(f"{type(self).__name__} does not say where {service!r} is")
+
+    def where_hint(self, service: str, http_status: int) -> str:
+        """For an answer that smells of the wrong host: which one was asked, and what changes it."""
+        if http_status != 404:
+            return ""
+        host = urlsplit(self.endpoint(service)).netloc
+        return f"The host asked was {host}: 'region', 'endpoints' or 'host' of connection {self.conn_id!r} change it"
+
+
+def common_settings(
+    fields: ConnectionFields, extra: Extra, region: str | None, services: Collection[str]
+) -> dict[str, Any]:
+    """The arguments of :class:`CloudSettings` from a connection.
+
+    :param fields: the connection.
+    :param extra: its extra.
+    :param region: the task's region, which wins over the connection's.
+    :param services: the services that ``endpoints`` may name.
+    :raises InvalidConnection: naming the field.
+    """
+    endpoints = extra.mapping("endpoints")
+    for service in endpoints:
+        if service not in services:
+            raise fields.invalid("endpoints", f"names {service!r}; allowed are {', '.join(sorted(services))}")
+    return {
+        "conn_id": fields.conn_id,
+        "wire": Wire(
+            connect_timeout=extra.seconds("connect_timeout", Wire().connect_timeout),
+            read_timeout=extra.seconds("read_timeout", Wire().read_timeout),
+            proxy=extra.text("proxy") or None,
+            ca_bundle=extra.text("ca_bundle") or None,
+            verify=extra.flag("verify", True),
+        ),
+        "region": region or extra.text("region"),
+        "base": _base(fields),
+        "endpoints": {
+            service: _address(fields, f"endpoints.{service}", value, "https") for service, value in endpoints.items()
+        },
+    }
+
+
+def _base(fields: ConnectionFields) -> str:
+    """The address in host, port and schema. Without a host the schema is some other provider's (a bucket)."""
+    if not fields.host:
+        return ""
+    if fields.schema and fields.schema not in ("http", "https"):
+        raise fields.invalid("schema", f"is {fields.schema!r}; allowed are 'http', 'https'")
+    address = _address(fields, "host", fields.host, fields.schema or "https")
+    if fields.port and urlsplit(address).port is None:
+        address = f"{address}:{fields.port}"
+    return address
+
+
+def _address(fields: ConnectionFields, name: str, value: str, scheme: str) -> str:
+    """``scheme://host[:port]`` from a host or an address."""
+    text = value.strip().rstrip("/")
+    parts = urlsplit(text if "://" in text else f"{scheme}://{text}")
+    if parts.scheme not in ("http", "https") or not parts.netloc or "@" in parts.netloc:
+        raise fields.invalid(name, "must be a host, host:port or http(s)://host:port")
+    if parts.path or parts.query:
+        raise fields.invalid(name, f"has a path ({parts.path or '?'}); give only the host")
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What operators and sensors have in common: one job API, its arguments, its wait, its result."""
+
+from __future__ import annotations
+
+import random
+import time
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_cloudjobs import compat
+from airflow_cloudjobs.apis import hook_class_of
+from airflow_cloudjobs.exceptions import JobUntold, SubmitRefused
+from airflow_cloudjobs.hook import CloudHook
+from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, listed
+from airflow_cloudjobs.jobs.redact import signed_queries
+from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Outcome
+from airflow_cloudjobs.jobs.wait import Ending, JobEnd, Note, Wait, WaitPlan
+from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
+from airflow_cloudjobs.settings import InvalidConnection
+from airflow_cloudjobs.trigger import CloudJobTrigger
+
+if TYPE_CHECKING:
+    from airflow_cloudjobs.compat import BaseOperator
+
+    _Base = BaseOperator
+else:
+    _Base = object
+
+DEFER_GRACE = timedelta(minutes=10)
+"""How much later than we do Airflow itself gives up: only if no triggerer is there to do it in time."""
+
+_OUTCOMES = {
+    Ending.SUCCEEDED: Outcome.SUCCEEDED,
+    Ending.FAILED: Outcome.FAILED,
+    Ending.CANCELLED: Outcome.CANCELLED,
+}
+
+
+class CloudJobTask(_Base):
+    """A task about jobs of one API.
+
+    Subclasses name the API and check their arguments; everything else is here, in the operator or in the
+    sensor base.
+    """
+
+    spec: ClassVar[JobSpec]
+    key_argument: ClassVar[str]
+    """The argument that names the job, or several jobs."""
+    scope_arguments: ClassVar[tuple[str, ...]] = ()
+    """The arguments that name it beside the key, as the spec's ``poll`` takes them."""
+    hidden_arguments: ClassVar[tuple[str, ...]] = ()
+    """The templated arguments whose text is shown nowhere."""
+
+    operator_extra_links = (CloudConsoleLink(),)
+    ui_color = "#e8f3fc"
+
+    region: str | None
+    deferrable: bool
+    include_download_url: bool = False
+
+    @abstractmethod
+    def check(self, arguments: Arguments) -> None:
+        """Raise ``InvalidArgument`` for what cannot work; called with and without rendered templates."""
+
+    def _check_arguments(self, *, rendered: bool) -> None:
+        arguments = Arguments(f"{type(self).__name__} {self.task_id!r}", vars(self), rendered=rendered)
+        arguments.not_empty("region", self._hook_class().conn_name_attr)
+        self.check(arguments)
+
+    def _ready(self) -> None:
+        """Everything that can be known to be wrong before a request is sent, as a failure without retries."""
+        try:
+            self._check_arguments(rendered=True)
+            _ = self.hook.settings.endpoint(self.spec.service)
+        except (InvalidArgument, InvalidConnection, compat.AirflowNotFoundException) as error:
+            raise SubmitRefused(str(error)) from error
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Have Airflow hide what a template was rendered to, where that must not be shown.
+
+        Rendering sets attributes, of mapped tasks too, before Airflow stores the rendered fields.
+        """
+        super().__setattr__(name, value)
+        if name in self.template_fields and compat.is_built(self):
+            if name in self.hidden_arguments and isinstance(value, str) and value:
+                compat.hide_in_logs(value)
+            for query in signed_queries(value):
+                compat.hide_in_logs(query)
+
+    @classmethod
+    def _hook_class(cls) -> type[CloudHook]:
+        return hook_class_of(cls.spec.cloud)
+
+    @property
+    def hook(self) -> CloudHook:
+        """The hook of the task's connection, made on first use."""
+        if not hasattr(self, "_hook"):
+            hook_class: Any = self._hook_class()
+            self._hook: CloudHook = hook_class(self._conn_id, region=self.region)
+        return self._hook
+
+    @property
+    def _conn_id(self) -> str:
+        return str(getattr(self, self._hook_class().conn_name_attr))
+
+    @property
+    def _scope(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.scope_arguments if getattr(self, name) is not None}
+
+    @property
+    def _console_url(self) -> str:
+        return self.spec.console.format(region=self.hook.settings.region)
+
+    def _asked_keys(self) -> list[str]:
+        return [str(key) for key in listed(getattr(self, self.key_argument))]
+
+    def _several(self) -> bool:
+        """True if a list was asked for, so that a list is given."""
+        return isinstance(getattr(self, self.key_argument), (list, tuple, set, frozenset))
+
+    def _shaped(self, values: Sequence[Any]) -> Any:
+        return list(values) if self._several() else values[0]
+
+    def _announce(self, context: Mapping[str, Any], keys: Sequence[str]) -> None:
+        """Show the job before the wait: whoever looks at a waiting task must find it."""
+        url = self._console_url
+        self.log.info("%s: %s. Console: %s", self.spec.title, ", ".join(keys), url)
+        if ti := context.get("ti"):
+            ti.xcom_push(key="job_key", value=self._shaped(keys))
+            ti.xcom_push(key=CONSOLE_URL, value=url)
+
+    def _execution_deadline(self, context: Mapping[str, Any]) -> float | None:
+        """When Airflow's ``execution_timeout`` ends; Airflow 3 does not watch it while a task is deferred."""
+        if self.execution_timeout is None:
+            return None
+        started = getattr(context.get("ti"), "start_date", None)
+        return (started.timestamp() if started else time.time()) + self.execution_timeout.total_seconds()
+
+    def _new_wait(self, keys: Sequence[str], plan: WaitPlan, doubts: Mapping[str, float] | None = None) -> Wait:
+        return Wait(self.spec, keys, plan, random=random.random, doubts=doubts)
+
+    def _tell(self, note: Note) -> None:
+        self.log.log(note.level, note.text)
+
+    def _defer(self, wait: Wait) -> None:
+        """Hand the wait to a triggerer."""
+        plan = wait.plan
+        timeout = None
+        if plan.deadline is not None:
+            timeout = timedelta(seconds=max(0.0, plan.deadline - time.time())) + DEFER_GRACE
+        self.defer(
+            trigger=CloudJobTrigger(
+                api=self.spec.api,
+                keys=wait.keys,
+                scope=self._scope,
+                conn_id=self._conn_id,
+                region=self.region,
+                plan=plan.as_dict(),
+                doubts=wait.doubts,
+            ),
+            method_name="execute_complete",
+            timeout=timeout,
+        )
+
+    def _ends_of(self, event: Mapping[str, Any] | None) -> list[JobEnd]:
+        """What a trigger found, as this task's own; a strange event is never taken for success."""
+        try:
+            if not event or event["api"] != self.spec.api:
+                raise ValueError(f"it is about {(event or {}).get('api')!r}")
+            ends = [JobEnd.from_dict(item) for item in event["ends"]]
+            if not ends:
+                raise ValueError("it names no job")
+        except (KeyError, TypeError, ValueError) as error:
+            raise JobUntold(f"{self.spec.api}: the trigger's event cannot be read: {error!r}") from error
+        if self.include_download_url:
+            ends = self._with_download_urls(ends)
+        return ends
+
+    def _with_download_urls(self, ends: Sequence[JobEnd]) -> list[JobEnd]:
+        """Signed addresses are not in events, since those are stored: ask for them again where wanted."""
+        answers = self.hook.ask(self.spec, [end.key for end in ends], self._scope)
+        return [
+            replace(end, record=answer.record) if isinstance(answer, Observation) else end
+            for end, answer in ((end, answers[end.key]) for end in ends)
+        ]
+
+    def _result(self, end: JobEnd) -> dict[str, Any]:
+        """The one form of a result, in every mode."""
+        return {
+            "api": self.spec.api,
+            "job_key": end.key,
+            "outcome": _OUTCOMES.get(end.ending, Outcome.SUBMITTED).value,
+            "status": end.status,
+            "result": self.spec.result_of(end.record, signed_urls=self.include_download_url),
+            "request_id": end.request_id,
+            "console_url": self._console_url,
+        }
+
+    def _results(self, context: Mapping[str, Any], ends: Sequence[JobEnd]) -> Any:
+        """The task's result; raises, with the result in XCom all the same, if a job did not succeed."""
+        results = self._shaped([self._result(end) for end in ends])
+        bad = [end for end in ends if end.ending is not Ending.SUCCEEDED]
+        if not bad:
+            return results
+        if ti := context.get("ti"):
+            # A task that handles the failure downstream wants to know which job it was, and why.
+            ti.xcom_push(key="return_value", value=results)
+        raise self._failure(bad, "\n".join(self._sentence(end) for end in bad))
+
+    @abstractmethod
+    def _failure(self, bad: Sequence[JobEnd], message: str) -> Exception:
+        """The exception for jobs that did not succeed."""
+
+    def _sentence(self, end: JobEnd) -> str:
+        """All that somebody on call needs to know of one job."""
+        head = f"{self.spec.title} {end.key} ({self.spec.api})"
+        if end.ending in (Ending.FAILED, Ending.CANCELLED):
+            text = f"{head} ended as {end.status}: {end.reason or 'the cloud gives no reason'}"
+        elif end.ending is Ending.TIMED_OUT:
+            text = f"{head}: {end.reason}"
+        else:
+            text = f"{head}: how it ended cannot be told: {end.reason}"
+        if end.request_id:
+            text += f" (request id {end.request_id})"
+        return f"{text}. Console: {self._console_url}"
