@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,6 +45,7 @@ __all__ = [
     "get_async_extra_dejson",
     "hide_in_logs",
     "is_built",
+    "let_read_connections",
     "task_store",
 ]
 
@@ -63,6 +65,11 @@ def hide_in_logs(secret: str) -> None:
 def is_built(operator: object) -> bool:
     """True once an operator's constructor has run: attributes set later are rendered ones."""
     return bool(getattr(operator, "_BaseOperator__instantiated", False))
+
+
+def let_read_connections() -> None:
+    """Let a program of ours, that is no task, read connections from Airflow's database (Airflow >= 3)."""
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
 
 
 def task_store(context: Mapping[str, Any]) -> Any | None:

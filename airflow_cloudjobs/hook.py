@@ -52,6 +52,7 @@ class CloudHook(BaseHook):
 
     cloud: ClassVar[str]
     conn_name_attr: ClassVar[str]
+    default_conn_name: ClassVar[str]
     conn_type: ClassVar[str]
 
     def __init__(self, conn_id: str, region: str | None) -> None:

@@ -50,8 +50,6 @@ class CloudJobTask(_Base):
     spec: ClassVar[JobSpec]
     key_argument: ClassVar[str]
     """The argument that names the job, or several jobs."""
-    scope_arguments: ClassVar[tuple[str, ...]] = ()
-    """The arguments that name it beside the key, as the spec's ``poll`` takes them."""
     hidden_arguments: ClassVar[tuple[str, ...]] = ()
     """The templated arguments whose text is shown nowhere."""
 
@@ -109,7 +107,7 @@ class CloudJobTask(_Base):
 
     @property
     def _scope(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.scope_arguments if getattr(self, name) is not None}
+        return {name: getattr(self, name) for name in self.spec.scope if getattr(self, name) is not None}
 
     @property
     def _console_url(self) -> str:

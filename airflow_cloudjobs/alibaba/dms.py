@@ -75,6 +75,7 @@ FILE_UPLOAD = JobSpec(
     ),
     reason=("JobStatusDesc",),
     progress=_uploaded,
+    scope=("tid",),
     interval=10.0,
     console=CONSOLE,
 )
@@ -101,7 +102,6 @@ class DmsFileUploadOperator(AlibabaJobOperator):
 
     spec = FILE_UPLOAD
     key_argument = "job_key"
-    scope_arguments = ("tid",)
     template_fields = (
         "file_name",
         "file_source",
@@ -166,7 +166,6 @@ class DmsFileUploadSensor(AlibabaJobSensor):
 
     spec = FILE_UPLOAD
     key_argument = "job_key"
-    scope_arguments = ("tid",)
     template_fields = ("job_key", "tid", *TEMPLATED)
 
     def __init__(self, *, job_key: str | Sequence[str], tid: str | int | None = None, **kwargs: Any) -> None:
@@ -236,6 +235,7 @@ DATA_TRACK_EXPORT = JobSpec(
     reason=("StatusDesc",),
     progress=lambda record: f"{record['TotalCount']} entries" if record.get("TotalCount") else "",
     signed_urls=frozenset({"DownloadUrl"}),
+    scope=("order_id", "tid"),
     interval=10.0,
     console=CONSOLE,
 )
@@ -266,7 +266,6 @@ class DmsDataTrackExportOperator(AlibabaJobOperator):
 
     spec = DATA_TRACK_EXPORT
     key_argument = "download_key_id"
-    scope_arguments = ("order_id", "tid")
     template_fields = (
         "order_id",
         "rollback_sql_type",
@@ -372,7 +371,6 @@ class DmsDataTrackExportSensor(AlibabaJobSensor):
 
     spec = DATA_TRACK_EXPORT
     key_argument = "download_key_id"
-    scope_arguments = ("order_id", "tid")
     template_fields = ("order_id", "download_key_id", "tid", *TEMPLATED)
 
     def __init__(

@@ -58,7 +58,7 @@ def alibaba_settings(fields: ConnectionFields, region: str | None) -> AlibabaSet
     extra = Extra(fields)
     common = common_settings(fields, extra, region, SERVICES)
     if regions.foreign_region(common["region"], regions.ALIBABA, regions.HUAWEI):
-        raise fields.invalid("region", f"is {common['region']!r}, a region of Huawei Cloud, not of Alibaba Cloud")
+        raise fields.invalid("region", f"is {common['region']!r}, a region of Huawei Cloud, not of this cloud")
     peer = extra.text("auth_type")
     if peer not in ("", "AK"):
         raise fields.invalid("auth_type", f"is {peer!r}; allowed is 'AK' (or use 'auth': {', '.join(AUTH_MODES)})")

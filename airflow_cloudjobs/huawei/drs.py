@@ -92,6 +92,7 @@ OBJECT_TEMPLATE = JobSpec(
     progress=lambda record: (
         f"{record['parsed_success_number']} rows parsed" if record.get("parsed_success_number") else ""
     ),
+    scope=("file_import_db_level",),
     interval=10.0,
     outlived=True,
     console="https://console.huaweicloud.com/drs/?region={region}#/drs/synchronization/list",
@@ -119,7 +120,6 @@ class DrsObjectTemplateOperator(HuaweiJobOperator):
 
     spec = OBJECT_TEMPLATE
     key_argument = "job_id"
-    scope_arguments = ("file_import_db_level",)
     template_fields = ("job_id", "file_path", "file_import_db_level", "file_import_mapping_type", *TEMPLATED)
 
     def __init__(
@@ -207,7 +207,6 @@ class DrsObjectTemplateSensor(HuaweiJobSensor):
 
     spec = OBJECT_TEMPLATE
     key_argument = "job_id"
-    scope_arguments = ("file_import_db_level",)
     template_fields = ("job_id", "file_import_db_level", *TEMPLATED)
 
     def __init__(self, *, job_id: str | Sequence[str], file_import_db_level: str | None = None, **kwargs: Any) -> None:

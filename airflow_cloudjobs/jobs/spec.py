@@ -111,6 +111,7 @@ class JobSpec:
     :param progress: says how far a job is, from its record; empty if the record does not tell.
     :param omit: fields that are left out of results (query texts, say).
     :param signed_urls: fields whose value grants access to whoever holds it; only given where asked for.
+    :param scope: what may name a job beside its key, by the names that ``poll`` and the tasks have for it.
     :param batch: how many jobs one poll may ask for.
     :param interval: seconds between two polls once a job runs for long, unless the task says otherwise.
     :param cancel: builds the request that cancels a job; None where the API has none.
@@ -135,6 +136,7 @@ class JobSpec:
     progress: Callable[[Record], str] = field(default=lambda record: "")
     omit: frozenset[str] = frozenset()
     signed_urls: frozenset[str] = frozenset()
+    scope: tuple[str, ...] = ()
     batch: int = 1
     interval: float = 30.0
     cancel: Callable[[str, Scope], ApiRequest] | None = None

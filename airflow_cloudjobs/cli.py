@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command ``cloudjobs``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+from collections.abc import Sequence
+from datetime import datetime
+
+from airflow_cloudjobs import __version__
+from airflow_cloudjobs.apis import SPECS, hook_class_of, spec_of
+from airflow_cloudjobs.jobs.spec import JobSpec
+
+SUCCEEDED, FAILED, UNTOLD = 0, 1, 2
+"""Exit codes of ``cloudjobs wait``."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a subcommand.
+
+    :param argv: the command line; None takes the process's own.
+    :return: the exit code.
+    """
+    from airflow_cloudjobs.demo import show
+    from airflow_cloudjobs.localcloud import command
+
+    parser = argparse.ArgumentParser(
+        prog="cloudjobs", description="Jobs on Alibaba Cloud and Huawei Cloud, from a shell."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="run the example DAGs on a real Airflow and local clouds")
+    show.add_arguments(demo)
+    demo.set_defaults(run=show.main)
+
+    local = commands.add_parser("localcloud", help="serve both clouds on localhost")
+    command.add_arguments(local)
+    local.set_defaults(run=command.main)
+
+    apis = commands.add_parser("apis", help="list the job APIs and what their statuses mean")
+    apis.set_defaults(run=lambda args: show_apis())
+
+    wait = commands.add_parser(
+        "wait",
+        help="wait for a job, without a DAG",
+        description="Wait for a job as a sensor would, with progress. Exits with 0 if every job succeeded, 1 if "
+        "one failed or was cancelled, 2 if that could not be told.",
+    )
+    wait.add_argument("api", choices=SPECS, metavar="API", help=f"one of {', '.join(SPECS)}")
+    wait.add_argument("keys", nargs="+", metavar="KEY", help="the job's key; several wait for all")
+    wait.add_argument("--conn-id", help="the Airflow connection (default: the cloud's default one)")
+    wait.add_argument("--region", help="region id (default: the connection's)")
+    wait.add_argument("--order-id", help="ticket id, for dms.data_track_export")
+    wait.add_argument("--tid", help="DMS tenant id (default: the connection's)")
+    wait.add_argument("--file-import-db-level", help="'column' for a template of column processing (DRS)")
+    wait.add_argument("--interval", type=float, help="longest pause between two polls, seconds (default: the API's)")
+    wait.add_argument("--timeout", type=float, help="seconds to wait at most (default: no limit)")
+    wait.set_defaults(run=wait_for_jobs)
+
+    args = parser.parse_args(argv)
+    try:
+        code: int = args.run(args)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 141
+    return code
+
+
+def show_apis() -> int:
+    """Print the table of APIs."""
+    for api in SPECS:
+        spec = spec_of(api)
+        states = spec.states
+        print(f"{api}  ({spec.title}; {spec.cloud})")
+        for name, statuses in (
+            ("in progress", states.in_progress),
+            ("succeeded", states.succeeded),
+            ("failed", states.failed),
+            ("cancelled", states.cancelled),
+        ):
+            if statuses:
+                words = ", ".join(sorted(status or "(none)" for status in statuses))
+                print(f"    {name + ':':<13}{words}")
+        print(f"    {'cancel:':<13}{'yes' if spec.cancel else 'the API has none'}")
+        print(f"    {'jobs a poll:':<13}{spec.batch}")
+        print(f"    {'page:':<13}{spec.page}")
+    return 0
+
+
+def wait_for_jobs(args: argparse.Namespace) -> int:
+    """Wait for jobs as a sensor would.
+
+    :param args: the command line.
+    :return: 0 if every job succeeded, 1 if one failed or was cancelled, 2 if that could not be told.
+    """
+    import random
+
+    from airflow_cloudjobs import compat
+    from airflow_cloudjobs.jobs.wait import Ending, Note, Wait, WaitPlan
+
+    compat.let_read_connections()
+    spec = spec_of(args.api)
+    try:
+        scope = _scope(spec, args)
+        hook_class = hook_class_of(spec.cloud)
+        hook = hook_class(args.conn_id or hook_class.default_conn_name, region=args.region)
+        hook.settings.endpoint(spec.service)
+    except (ValueError, compat.AirflowException) as error:
+        print(f"cloudjobs wait: {error}", file=sys.stderr)
+        return UNTOLD
+
+    def tell(note: Note) -> None:
+        mark = "" if note.level <= logging.INFO else f"{logging.getLevelName(note.level)}: "
+        print(f"{datetime.now():%H:%M:%S} {mark}{note.text}", flush=True)
+
+    now = time.time()
+    deadline = now + args.timeout if args.timeout else None
+    plan = WaitPlan(now, args.interval or spec.interval, deadline)
+    wait = Wait(spec, list(dict.fromkeys(args.keys)), plan, random=random.random)
+    hook.watch(wait, scope, tell)
+    for end in wait.ends:
+        reason = f": {end.reason}" if end.reason else ""
+        request = f" (request id {end.request_id})" if end.request_id else ""
+        print(f"{end.key} {end.ending.value} {end.status}{reason}{request}", flush=True)
+    endings = {end.ending for end in wait.ends}
+    if endings & {Ending.FAILED, Ending.CANCELLED}:
+        return FAILED
+    return SUCCEEDED if endings == {Ending.SUCCEEDED} else UNTOLD
+
+
+def _scope(spec: JobSpec, args: argparse.Namespace) -> dict[str, str]:
+    """What names the jobs beside their keys, from the options; raises ValueError for one too many or too few."""
+    options = {name: getattr(args, name) for name in ("order_id", "tid", "file_import_db_level")}
+    scope = {name: value for name, value in options.items() if value is not None}
+    for name in scope:
+        if name not in spec.scope:
+            raise ValueError(f"--{name.replace('_', '-')} is not for {spec.api}")
+    try:
+        spec.poll(args.keys, scope)
+    except KeyError as missing:
+        raise ValueError(f"{spec.api} needs --{missing.args[0].replace('_', '-')}") from None
+    return scope
+
+
+if __name__ == "__main__":
+    sys.exit(main())
