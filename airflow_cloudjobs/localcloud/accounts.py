@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may call: permanent and temporary access keys, IAM tokens, projects.
+
+The credentials below open nothing but this server; they are constants so that a connection can be written
+down once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Cloud = Literal["alibaba", "huawei"]
+
+ALIBABA_ACCESS_KEY = "LTAI5tLOCALCLOUD"
+ALIBABA_SECRET = "localcloud-alibaba-secret"
+ALIBABA_ACCOUNT_ID = "1234567890123456"
+HUAWEI_ACCESS_KEY = "HPUALOCALCLOUD"
+HUAWEI_SECRET = "localcloud-huawei-secret"
+IAM_DOMAIN = "localcloud"
+IAM_USER = "engineer"
+IAM_PASSWORD = "localcloud-huawei-password"
+OSS_ACCESS_KEY = "LTAI5tLOCALOSS"
+OSS_SECRET = "localcloud-oss-secret"
+
+DEFAULT_ALIBABA_REGION = "cn-shanghai"
+DEFAULT_HUAWEI_REGION = "cn-north-4"
+
+#: Projects that exist before anyone has asked for them: one for each region the vendor's DRS client knows.
+_REGIONS = (
+    "eu-west-101",
+    "cn-north-4",
+    "cn-north-1",
+    "cn-south-1",
+    "cn-east-3",
+    "cn-east-2",
+    "cn-north-2",
+    "ap-southeast-3",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "sa-brazil-1",
+    "la-south-2",
+    "la-north-2",
+    "na-mexico-1",
+    "af-south-1",
+    "cn-north-9",
+    "cn-southwest-2",
+    "cn-south-2",
+    "cn-south-4",
+    "tr-west-1",
+    "ap-southeast-4",
+    "eu-west-0",
+    "ru-moscow-1",
+    "ae-ad-1",
+    "my-kualalumpur-1",
+    "ru-northwest-2",
+    "ap-southeast-5",
+    "cn-east-5",
+    "cn-north-12",
+    "cn-east-4",
+    "cn-southwest-3",
+    "cn-north-11",
+    "af-north-1",
+    "me-east-1",
+)
+
+
+def project_id(name: str) -> str:
+    """The id of the project of a region: the MD5 of its name, 32 hexadecimal digits.
+
+    :param name: region name, for example ``cn-north-4``.
+    """
+    return hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An access key; with a security token and an end (seconds since the epoch) if it is temporary."""
+
+    access_key: str
+    secret: str
+    security_token: str = ""
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An IAM user token, bound to one project unless it was asked for the whole domain."""
+
+    value: str
+    expires_at: float
+    project: str
+
+
+class Accounts:
+    """Everything that authenticates a caller, for both clouds."""
+
+    def __init__(self) -> None:
+        self.keys: dict[Cloud, dict[str, Key]] = {
+            "alibaba": {ALIBABA_ACCESS_KEY: Key(ALIBABA_ACCESS_KEY, ALIBABA_SECRET)},
+            "huawei": {HUAWEI_ACCESS_KEY: Key(HUAWEI_ACCESS_KEY, HUAWEI_SECRET)},
+        }
+        self.tokens: dict[str, Token] = {}
+        self.projects: dict[str, str] = {project_id(name): name for name in _REGIONS}
+
+    def project(self, name: str) -> str:
+        """The id of the project of that name; the project is made if need be, one exists for every region.
+
+        :param name: region name.
+        """
+        identifier = project_id(name)
+        self.projects.setdefault(identifier, name)
+        return identifier
+
+    def issue_key(self, cloud: Cloud, expires_at: float) -> Key:
+        """Make a temporary access key with a security token, as the clouds' token services do.
+
+        :param cloud: whose key.
+        :param expires_at: when it ends, in seconds since the epoch.
+        """
+        prefix = "STS.L" if cloud == "alibaba" else "HSTL"
+        key = Key(
+            access_key=prefix + secrets.token_hex(8).upper(),
+            secret=secrets.token_urlsafe(24),
+            security_token="CAIS" + secrets.token_urlsafe(48),
+            expires_at=expires_at,
+        )
+        self.keys[cloud][key.access_key] = key
+        return key
+
+    def expire_key(self, access_key: str, at: float) -> bool:
+        """End a temporary access key; says whether there was one.
+
+        :param access_key: its id.
+        :param at: the end, in seconds since the epoch.
+        """
+        for keys in self.keys.values():
+            key = keys.get(access_key)
+            if key is not None and key.security_token:
+                keys[access_key] = replace(key, expires_at=at)
+                return True
+        return False
+
+    def issue_token(self, project: str, expires_at: float) -> Token:
+        """Make an IAM user token.
+
+        :param project: id of the project it is scoped to, or an empty string for the domain.
+        :param expires_at: when it ends, in seconds since the epoch.
+        """
+        token = Token("MIILOCAL" + secrets.token_urlsafe(180), expires_at, project)
+        self.tokens[token.value] = token
+        return token
+
+    def expire_tokens(self, at: float) -> int:
+        """End every IAM token, as any change of permissions in a real account does; says how many.
+
+        :param at: the end, in seconds since the epoch.
+        """
+        self.tokens = {value: replace(token, expires_at=at) for value, token in self.tokens.items()}
+        return len(self.tokens)

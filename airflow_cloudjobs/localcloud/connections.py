@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The local clouds as Airflow connections, in Airflow's JSON form."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from airflow_cloudjobs.localcloud.accounts import (
+    ALIBABA_ACCESS_KEY,
+    ALIBABA_SECRET,
+    DEFAULT_ALIBABA_REGION,
+    DEFAULT_HUAWEI_REGION,
+    HUAWEI_ACCESS_KEY,
+    HUAWEI_SECRET,
+    IAM_DOMAIN,
+    IAM_PASSWORD,
+    IAM_USER,
+)
+
+Connection = dict[str, Any]
+
+
+def alibaba_connection(host: str, port: int, schema: str = "http", **extra: Any) -> Connection:
+    """A connection of type ``alibaba_cloudjobs`` with the default access key.
+
+    :param host: host of the local clouds.
+    :param port: port of the local clouds.
+    :param schema: ``http`` or ``https``.
+    :param extra: further fields of the connection's extra, over the region.
+    """
+    return {
+        "conn_type": "alibaba_cloudjobs",
+        "login": ALIBABA_ACCESS_KEY,
+        "password": ALIBABA_SECRET,
+        "host": host,
+        "port": port,
+        "schema": schema,
+        "extra": {"region": DEFAULT_ALIBABA_REGION, **extra},
+    }
+
+
+def huawei_connection(
+    host: str, port: int, schema: str = "http", auth: Literal["aksk", "token"] = "aksk", **extra: Any
+) -> Connection:
+    """A connection of type ``huawei_cloudjobs`` with the default access key, or with the IAM user.
+
+    :param host: host of the local clouds.
+    :param port: port of the local clouds.
+    :param schema: ``http`` or ``https``.
+    :param auth: ``aksk`` for the access key, ``token`` for the IAM user and password.
+    :param extra: further fields of the connection's extra, over region, auth and domain.
+    """
+    by_token = auth == "token"
+    fields = {"region": DEFAULT_HUAWEI_REGION, "auth": auth, **({"domain": IAM_DOMAIN} if by_token else {})}
+    return {
+        "conn_type": "huawei_cloudjobs",
+        "login": IAM_USER if by_token else HUAWEI_ACCESS_KEY,
+        "password": IAM_PASSWORD if by_token else HUAWEI_SECRET,
+        "host": host,
+        "port": port,
+        "schema": schema,
+        "extra": {**fields, **extra},
+    }

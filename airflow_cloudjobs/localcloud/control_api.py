@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The control API under ``/_localcloud/``: unsigned JSON over HTTP, so that any process can script the
+clouds.
+
+======== ===================== ==============================================================
+method   path                  what
+======== ===================== ==============================================================
+POST     reset                 forget everything
+GET      stats                 counters, connections, the last requests (``?tail=``)
+GET POST plan                  scripts for the next jobs of an API; DELETE takes all away
+GET POST faults                faults in force; DELETE (``?number=``) takes one or all away
+GET POST jobs                  jobs (``?api=``); POST makes one that nobody submitted
+GET      jobs/{api}/{key}      one job
+PATCH    jobs/{api}/{key}      set its status now, or give it another script
+GET PUT  clock                 the skew of the clock shown to clients, in seconds
+POST     credentials           issue temporary credentials
+POST     credentials/expire    end them
+POST     tokens/expire         end every IAM token
+GET PATCH settings             the settings
+======== ===================== ==============================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from airflow_cloudjobs.localcloud.clock import iso
+from airflow_cloudjobs.localcloud.faults import Fault
+from airflow_cloudjobs.localcloud.jobs import Job
+from airflow_cloudjobs.localcloud.scripts import VOCABULARIES, Wish, finish, script_for
+from airflow_cloudjobs.localcloud.sockets import Connections
+from airflow_cloudjobs.localcloud.state import Plan, State
+
+PREFIX = "/_localcloud"
+DRS_TASK = "drs.job"
+
+Handler = Callable[[dict[str, Any], Request], Any]
+
+
+def control_application(state: State, connections: Connections) -> Starlette:
+    """The application that serves the control API.
+
+    :param state: the clouds' memory.
+    :param connections: the server's connections.
+    """
+    api = _ControlApi(state, connections)
+    table: tuple[tuple[str, str, Handler], ...] = (
+        ("POST", "reset", api.reset),
+        ("GET", "stats", api.stats),
+        ("GET", "plan", api.plans),
+        ("POST", "plan", api.plan),
+        ("DELETE", "plan", api.clear_plans),
+        ("GET", "faults", api.faults),
+        ("POST", "faults", api.add_fault),
+        ("DELETE", "faults", api.clear_faults),
+        ("GET", "jobs", api.jobs),
+        ("POST", "jobs", api.create_job),
+        ("GET", "jobs/{api}/{key:path}", api.job),
+        ("PATCH", "jobs/{api}/{key:path}", api.change_job),
+        ("GET", "clock", api.clock),
+        ("PUT", "clock", api.set_clock),
+        ("POST", "credentials", api.issue_credentials),
+        ("POST", "credentials/expire", api.expire_credentials),
+        ("POST", "tokens/expire", api.expire_tokens),
+        ("GET", "settings", api.settings),
+        ("PATCH", "settings", api.change_settings),
+    )
+    return Starlette(
+        routes=[Route(f"{PREFIX}/{path}", _endpoint(handler), methods=[method]) for method, path, handler in table]
+    )
+
+
+def _endpoint(handler: Handler) -> Callable[[Request], Any]:
+    async def serve(request: Request) -> JSONResponse:
+        try:
+            body = await request.json() if await request.body() else {}
+            if not isinstance(body, dict):
+                raise ValueError("the body is a JSON object")
+            return JSONResponse(handler(body, request))
+        except LookupError as error:
+            return JSONResponse({"error": f"not found: {error}"}, 404)
+        except (TypeError, ValueError) as error:
+            return JSONResponse({"error": str(error)}, 400)
+
+    return serve
+
+
+class _ControlApi:
+    def __init__(self, state: State, connections: Connections) -> None:
+        self._state = state
+        self._connections = connections
+
+    def reset(self, body: dict[str, Any], request: Request) -> Any:
+        self._state.reset()
+        self._connections.forget()
+        return {}
+
+    def stats(self, body: dict[str, Any], request: Request) -> Any:
+        tail = int(request.query_params.get("tail", "100"))
+        return {**self._state.stats.report(tail), "connections": self._connections.report()}
+
+    def plans(self, body: dict[str, Any], request: Request) -> Any:
+        return {api: [asdict(plan) for plan in plans] for api, plans in self._state.plans.items() if plans}
+
+    def plan(self, body: dict[str, Any], request: Request) -> Any:
+        api, count, match = body.pop("api", ""), body.pop("count", 1), body.pop("match", "")
+        self._state.plan(api, Plan(Wish(**body), count, match))
+        return {}
+
+    def clear_plans(self, body: dict[str, Any], request: Request) -> Any:
+        self._state.plans.clear()
+        return {}
+
+    def faults(self, body: dict[str, Any], request: Request) -> Any:
+        return {"faults": self._state.faults.list()}
+
+    def add_fault(self, body: dict[str, Any], request: Request) -> Any:
+        return {"number": self._state.faults.add(Fault(**body), self._state.clock.now())}
+
+    def clear_faults(self, body: dict[str, Any], request: Request) -> Any:
+        number = request.query_params.get("number")
+        self._state.faults.clear(None if number is None else int(number))
+        return {}
+
+    def jobs(self, body: dict[str, Any], request: Request) -> Any:
+        api = request.query_params.get("api")
+        jobs = iter(self._state.jobs) if api is None else self._state.jobs.of(api)
+        return {"jobs": [self._shown(job) for job in jobs]}
+
+    def job(self, body: dict[str, Any], request: Request) -> Any:
+        return self._shown(self._find(request))
+
+    def create_job(self, body: dict[str, Any], request: Request) -> Any:
+        api, fields = body.pop("api", ""), body.pop("fields", None) or {}
+        key = body.pop("key", None) or f"job-{len(list(self._state.jobs)) + 1:06d}"
+        now = self._state.clock.now()
+        if api == DRS_TASK:
+            self._state.drs_tasks[key] = now
+            return {"api": api, "key": key}
+        if api not in VOCABULARIES:
+            raise ValueError(f"no such API: {api!r}; there are {DRS_TASK}, {', '.join(VOCABULARIES)}")
+        if api == "drs.object_template":
+            self._state.drs_tasks.setdefault(key, now)
+        wish = Wish(**body)
+        job = self._state.submit(api, key, fields, script_for(api, [wish], self._state.settings.job_seconds))
+        self._state.stats.submits[api] -= 1
+        return self._shown(job)
+
+    def change_job(self, body: dict[str, Any], request: Request) -> Any:
+        job, now = self._find(request), self._state.clock.now()
+        job.fields.update(body.pop("fields", None) or {})
+        if "status" in body:
+            steps = ((body.pop("status"), 0.0),)
+            script = finish(job.api, steps, body.pop("reason", None), body.pop("code", None))
+            if body:
+                raise ValueError(f"with a status there is no {', '.join(body)}")
+            job.play(script, now)
+        elif body:
+            job.play(script_for(job.api, [Wish(**body)], self._state.settings.job_seconds), now)
+        return self._shown(job)
+
+    def clock(self, body: dict[str, Any], request: Request) -> Any:
+        return {"skew": self._state.clock.skew, "shown": iso(self._state.clock.shown())}
+
+    def set_clock(self, body: dict[str, Any], request: Request) -> Any:
+        self._state.clock.skew = float(body["skew"])
+        return self.clock({}, request)
+
+    def issue_credentials(self, body: dict[str, Any], request: Request) -> Any:
+        cloud = body.get("cloud")
+        if cloud not in ("alibaba", "huawei"):
+            raise ValueError(f"cloud is alibaba or huawei, not {cloud!r}")
+        expires_at = self._state.clock.shown() + float(body.get("expires_in", 3600.0))
+        key = self._state.accounts.issue_key(cloud, expires_at)
+        return {
+            "access_key": key.access_key,
+            "secret": key.secret,
+            "security_token": key.security_token,
+            "expires_at": iso(expires_at),
+        }
+
+    def expire_credentials(self, body: dict[str, Any], request: Request) -> Any:
+        access_key = str(body["access_key"])
+        if not self._state.accounts.expire_key(access_key, self._state.clock.shown()):
+            raise LookupError(f"no temporary credentials {access_key}")
+        return {}
+
+    def expire_tokens(self, body: dict[str, Any], request: Request) -> Any:
+        return {"expired": self._state.accounts.expire_tokens(self._state.clock.shown())}
+
+    def settings(self, body: dict[str, Any], request: Request) -> Any:
+        return self._state.settings.as_json()
+
+    def change_settings(self, body: dict[str, Any], request: Request) -> Any:
+        self._state.settings = self._state.settings.changed(body)
+        return self._state.settings.as_json()
+
+    def _find(self, request: Request) -> Job:
+        api, key = request.path_params["api"], request.path_params["key"]
+        job = self._state.jobs.get(api, key)
+        if job is None:
+            raise LookupError(f"{api} {key}")
+        return job
+
+    def _shown(self, job: Job) -> dict[str, Any]:
+        now = self._state.clock.now()
+        polls = self._state.stats.polls.get(job.api)
+        return {
+            "api": job.api,
+            "key": job.key,
+            "status": job.status(now),
+            "ended": job.ended(now),
+            "succeeded": job.succeeded(now),
+            "progress": job.progress(now),
+            "started": job.started,
+            "polls": polls[job.key] if polls else 0,
+            "fields": job.fields,
+        }

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Huawei Cloud: the API gateway with its two ways to authenticate, DLI, DRS, IAM."""

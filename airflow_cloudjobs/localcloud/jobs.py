@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Jobs that move by themselves: a job is a script (which status, for how long) read against a clock. No I/O.
+
+Nothing runs in the background: the status of a job is computed when someone asks, so ten thousand waiting
+jobs cost memory only.
+"""
+
+from __future__ import annotations
+
+import itertools
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+#: Jobs kept for each API; the oldest are forgotten first.
+KEPT_JOBS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """The life of one job.
+
+    :param steps: pairs of raw status (None where the API leaves the status out) and the seconds it lasts; the
+        last one lasts for ever, whatever its seconds.
+    :param succeeds: whether the last status is the API's success.
+    :param ends: whether the last status is an end at all; False for a job that never ends.
+    :param reason: the API's explanation of the end.
+    :param code: the API's error code of the end, where it has one.
+    """
+
+    steps: tuple[tuple[Any, float], ...]
+    succeeds: bool = True
+    ends: bool = True
+    reason: str = ""
+    code: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """Time from the start until the last status is reached."""
+        return self._turns()[-1]
+
+    def status(self, elapsed: float) -> Any:
+        """The raw status this long after the start.
+
+        :param elapsed: seconds since the start.
+        """
+        return self.steps[max(0, bisect_right(self._turns(), elapsed) - 1)][0]
+
+    def _turns(self) -> list[float]:
+        """When each status begins, in seconds since the start."""
+        return list(itertools.accumulate((seconds for _, seconds in self.steps[:-1]), initial=0.0))
+
+
+class Job:
+    """One job of one API.
+
+    :param api: id of the API, for example ``dli.sql_job``.
+    :param key: the job's key in that API.
+    :param fields: what it was submitted with, under the API's own names.
+    :param script: its life.
+    :param now: when it starts, in seconds since the epoch.
+    """
+
+    __slots__ = ("_origin", "api", "fields", "key", "previous", "script", "started")
+
+    def __init__(self, api: str, key: str, fields: dict[str, Any], script: Script, now: float) -> None:
+        self.api = api
+        self.key = key
+        self.fields = fields
+        self.script = script
+        self.started = now
+        self.previous: Job | None = None
+        """The job that had this key before, for APIs whose key is not the job's own."""
+        self._origin = now
+
+    def status(self, now: float) -> Any:
+        """The raw status at a moment.
+
+        :param now: seconds since the epoch.
+        """
+        return self.script.status(now - self._origin)
+
+    def ended(self, now: float) -> bool:
+        """Whether the job has come to its end.
+
+        :param now: seconds since the epoch.
+        """
+        return self.script.ends and now - self._origin >= self.script.seconds
+
+    def succeeded(self, now: float) -> bool:
+        """Whether the job has ended well.
+
+        :param now: seconds since the epoch.
+        """
+        return self.script.succeeds and self.ended(now)
+
+    def progress(self, now: float) -> float:
+        """How much of the work is done, 0 to 1; never all of it unless the job succeeded.
+
+        :param now: seconds since the epoch.
+        """
+        if self.succeeded(now):
+            return 1.0
+        seconds = self.script.seconds
+        share = min(1.0, max(0.0, (now - self._origin) / seconds)) if seconds else 1.0
+        return share * (0.99 if self.script.succeeds else 0.6)
+
+    def ended_at(self) -> float:
+        """When the job ends or has ended, in seconds since the epoch."""
+        return self._origin + self.script.seconds
+
+    def play(self, script: Script, now: float) -> None:
+        """Give the job another script, from now on; its start time stays.
+
+        :param script: what happens from now on.
+        :param now: seconds since the epoch.
+        """
+        self.script = script
+        self._origin = now
+
+
+class JobStore:
+    """All jobs, by API and key."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, dict[str, Job]] = {}
+
+    def add(self, job: Job) -> Job:
+        """Store a job; one that had the key before stays reachable as ``previous``.
+
+        :param job: the new job.
+        """
+        jobs = self._jobs.setdefault(job.api, {})
+        job.previous = jobs.pop(job.key, None)
+        if job.previous is not None:
+            job.previous.previous = None
+        jobs[job.key] = job
+        if len(jobs) > KEPT_JOBS:
+            del jobs[next(iter(jobs))]
+        return job
+
+    def get(self, api: str, key: str) -> Job | None:
+        """The job of that key, or None.
+
+        :param api: id of the API.
+        :param key: the job's key.
+        """
+        return self._jobs.get(api, {}).get(key)
+
+    def of(self, api: str) -> Iterator[Job]:
+        """The jobs of one API, oldest first.
+
+        :param api: id of the API.
+        """
+        return iter(list(self._jobs.get(api, {}).values()))
+
+    def __iter__(self) -> Iterator[Job]:
+        return itertools.chain.from_iterable(self.of(api) for api in list(self._jobs))

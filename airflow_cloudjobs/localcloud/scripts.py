@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which life a new job gets: each API's documented states, and the three ways to choose another end.
+
+In order of strength: a plan made through the control API; marks in the job's own input (``localcloud=fail``,
+``localcloud.seconds=2``); the word ``missing`` in the input, which fails as the real thing would. Without any
+of them a job passes through the documented states in progress and succeeds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from airflow_cloudjobs.localcloud.jobs import Script
+
+#: A status that no page of either cloud knows.
+UNKNOWN_STATUS = "ARCHIVING"
+_NEVER = float("inf")
+_MARK = re.compile(r"localcloud=([A-Za-z_]+)")
+_SECONDS = re.compile(r"localcloud\.seconds=(\d+(?:\.\d+)?)")
+_MISSING = re.compile(r"[^\s,;'\"`()&?=]*missing[^\s,;'\"`()&?=]*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The states of one API, from the vendor's page.
+
+    :param running: states in progress in the order they come, each with its share of the job's time.
+    :param success: the state of success.
+    :param failure: the state of failure.
+    :param cancelled: the state after a cancel; the one of failure where the API has no such state.
+    :param breaks_in: the state in progress in which a failing job breaks off.
+    :param ends: every documented state that is an end.
+    :param reason: what the API says about a failure.
+    :param code: the error code of a failure, where the API has one.
+    """
+
+    running: tuple[tuple[Any, float], ...]
+    success: str
+    failure: str
+    cancelled: str
+    breaks_in: Any
+    ends: frozenset[str]
+    reason: str
+    code: str = ""
+
+
+VOCABULARIES: Mapping[str, Vocabulary] = {
+    "dms.file_upload": Vocabulary(
+        running=(("INIT", 0.08), ("PENDING", 0.12), ("BE_SCHEDULED", 0.15), ("RUNNING", 0.65)),
+        success="SUCCESS",
+        failure="FAIL",
+        cancelled="FAIL",
+        breaks_in="RUNNING",
+        ends=frozenset({"SUCCESS", "FAIL"}),
+        reason="failed to read the file: connection closed by the source",
+    ),
+    "dms.data_track_export": Vocabulary(
+        running=(("INIT", 0.15), ("LISTING", 0.25), ("DOWNLOADING", 0.6)),
+        success="DOWNLOAD_SUCCESS",
+        failure="DOWNLOAD_FAIL",
+        cancelled="DOWNLOAD_FAIL",
+        breaks_in="DOWNLOADING",
+        ends=frozenset({"DOWNLOAD_SUCCESS", "DOWNLOAD_FAIL"}),
+        reason="failed to parse the logs: binlog file purged",
+    ),
+    "ice.url_upload": Vocabulary(
+        running=(
+            ("PENDING", 0.15),
+            ("PROCESSING", 0.1),
+            ("DOWNLOADING", 0.35),
+            ("DOWNLOAD_SUCCESS", 0.05),
+            ("UPLOADING", 0.25),
+            ("UPLOAD_SUCCESS", 0.1),
+        ),
+        success="SUCCESS",
+        failure="DOWNLOAD_FAIL",
+        cancelled="CANCELLED",
+        breaks_in="DOWNLOADING",
+        ends=frozenset({"SUCCESS", "DOWNLOAD_FAIL", "UPLOAD_FAIL", "Normal"}),
+        reason="The source file could not be fetched: connection reset by peer",
+        code="URLDownloadError",
+    ),
+    "dli.sql_job": Vocabulary(
+        running=(("LAUNCHING", 0.2), ("SCALING", 0.15), ("RUNNING", 0.65)),
+        success="FINISHED",
+        failure="FAILED",
+        cancelled="CANCELLED",
+        breaks_in="RUNNING",
+        ends=frozenset({"FINISHED", "FAILED", "CANCELLED"}),
+        reason="Job aborted due to stage failure: Task 3 in stage 1.0 failed 4 times",
+    ),
+    "drs.object_template": Vocabulary(
+        running=((None, 1.0),),
+        success="success",
+        failure="failed",
+        cancelled="failed",
+        breaks_in=None,
+        ends=frozenset({"success", "failed"}),
+        reason="row 2: the source table does not exist",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How a job shall go; what is None is left to the API's custom.
+
+    :param end: ``success``, ``fail``, ``cancelled``, ``unknown`` (a status nobody knows), ``null`` (no
+        status), ``forever`` (never ends), or any other word: that word becomes the last status as it is.
+    :param seconds: time until the end.
+    :param steps: pairs of raw status and seconds, instead of ``end`` and ``seconds``.
+    :param reason: the API's explanation of the end.
+    :param code: the API's error code of the end.
+    """
+
+    end: str | None = None
+    seconds: float | None = None
+    steps: Sequence[Sequence[Any]] | None = None
+    reason: str | None = None
+    code: str | None = None
+
+
+def read_marks(text: str) -> Wish:
+    """The wish a job's input carries: ``localcloud=<end>`` and ``localcloud.seconds=<float>``.
+
+    :param text: the input: SQL, URL, file name; percent-encoding is seen through.
+    """
+    text = unquote(text)
+    end, seconds = _MARK.search(text), _SECONDS.search(text)
+    return Wish(end=end.group(1) if end else None, seconds=float(seconds.group(1)) if seconds else None)
+
+
+def missing_thing(text: str) -> str | None:
+    """The word of a job's input that contains ``missing``, or None.
+
+    :param text: the input: SQL, URL, file name.
+    """
+    found = _MISSING.search(unquote(text))
+    return found.group(0) if found else None
+
+
+def natural_failure(api: str, text: str) -> Wish | None:
+    """The failure that the word ``missing`` in a job's input brings, with the API's own kind of reason.
+
+    :param api: id of the API.
+    :param text: the input: SQL, URL, file name.
+    """
+    thing = missing_thing(text)
+    if thing is None:
+        return None
+    reason, code = {
+        "dms.file_upload": (f"file not found (HTTP 404): {thing}", ""),
+        "dms.data_track_export": (f"table not found in the tracked logs: {thing}", ""),
+        "ice.url_upload": (f"The source URL answered HTTP 404: {thing}", "URLInvalidError"),
+        "dli.sql_job": (f"Table or view not found: {thing}; line 1 pos 14", ""),
+        "drs.object_template": (
+            f"the file {thing} names an object that does not exist in the source database",
+            "",
+        ),
+    }[api]
+    return Wish(end="fail", reason=reason, code=code)
+
+
+def script_for(api: str, wishes: Sequence[Wish | None], job_seconds: float) -> Script:
+    """The script of a job: what the first wish that says something asks for, else the API's custom.
+
+    :param api: id of the API.
+    :param wishes: strongest first; a field that one leaves open is taken from the next.
+    :param job_seconds: time until the end if no wish says so.
+    :raises ValueError: steps that are not pairs of status and seconds.
+    """
+    states = VOCABULARIES[api]
+
+    def first(name: str) -> Any:
+        values = (getattr(wish, name) for wish in wishes if wish is not None)
+        return next((value for value in values if value is not None), None)
+
+    end, seconds = first("end") or "success", first("seconds")
+    reason, code, steps = first("reason"), first("code"), first("steps")
+    if steps:
+        pairs = tuple((_status(step), _duration(step)) for step in steps)
+        return finish(api, pairs, reason, code)
+    seconds = job_seconds if seconds is None else seconds
+    running = states.running
+    last = {
+        "success": states.success,
+        "fail": states.failure,
+        "cancelled": states.cancelled,
+        "unknown": UNKNOWN_STATUS,
+        "null": None,
+    }.get(end, end)
+    if end == "forever":
+        return Script(tuple((status, share * seconds) for status, share in running), succeeds=True, ends=False)
+    if end in {"fail", "cancelled"}:
+        kept = [status for status, _ in running].index(states.breaks_in) + 1
+        running = running[:kept]
+    whole = sum(share for _, share in running)
+    pairs = (*((status, share / whole * seconds) for status, share in running), (last, _NEVER))
+    return finish(api, pairs, reason, code)
+
+
+def finish(
+    api: str,
+    pairs: tuple[tuple[Any, float], ...],
+    reason: str | None = None,
+    code: str | None = None,
+) -> Script:
+    """The script of these steps: whether the last is an end, a success, and what the API says of it.
+
+    :param api: id of the API.
+    :param pairs: raw status and seconds, the last one included.
+    :param reason: the API's explanation; its usual one if None and the end is a failure.
+    :param code: the API's error code; its usual one if None and the end is a failure.
+    """
+    states = VOCABULARIES[api]
+    last = pairs[-1][0]
+    # "Normal" is how the sample on ICE's page shows a finished upload; no other API has it among its ends.
+    succeeds = last in states.ends and last in {states.success, "Normal"}
+    ends = last in states.ends or last == states.cancelled
+    failed = ends and not succeeds and last != "CANCELLED"
+    return Script(
+        pairs,
+        succeeds=succeeds,
+        ends=ends,
+        reason=(states.reason if failed else "") if reason is None else reason,
+        code=(states.code if failed else "") if code is None else code,
+    )
+
+
+def _status(step: Sequence[Any]) -> Any:
+    if isinstance(step, str) or not step:
+        raise ValueError(f"a step is a pair of status and seconds, not {step!r}")
+    return step[0]
+
+
+def _duration(step: Sequence[Any]) -> float:
+    return float(step[1]) if len(step) > 1 and step[1] is not None else 0.0

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything the clouds remember, in one place, so that a reset is one new object."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from airflow_cloudjobs.localcloud.accounts import Accounts
+from airflow_cloudjobs.localcloud.clock import Clock
+from airflow_cloudjobs.localcloud.faults import FaultBoard
+from airflow_cloudjobs.localcloud.jobs import KEPT_JOBS, Job, JobStore, Script
+from airflow_cloudjobs.localcloud.scripts import VOCABULARIES, Wish, natural_failure, read_marks, script_for
+from airflow_cloudjobs.localcloud.stats import Statistics
+
+#: A nonce is refused if it was seen in the last 30 minutes.
+NONCE_LIFE = 30 * 60
+#: Upload jobs found by one URL: as many as ICE answers at once.
+KEPT_BY_URL = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the vendors' pages leave open, and how fast the clouds are.
+
+    :param job_seconds: time a job takes, in seconds, unless a plan or its input says otherwise.
+    :param stale_seconds: how long DRS reports the earlier import of a task after a new upload, in seconds.
+    :param cancel_seconds: how long a cancelled DLI job still shows its old status, in seconds.
+    :param latency_seconds: time added to every answer, in seconds.
+    :param token_seconds: life of an IAM token, in seconds (the vendor's is 24 hours).
+    :param download_url_seconds: life of a signed download URL, in seconds.
+    :param dms_not_found: answer of DMS for an unknown key: ``soft`` (HTTP 200, ``Success=false``), ``http``
+        (HTTP 404 with ``Code``) or ``absent`` (``Success=true`` without the object). The vendor does not say.
+    :param dli_not_found: error of DLI for an unknown job: ``DLI.0002`` (HTTP 400) or ``DLI.0023`` (HTTP 404).
+        The vendor does not say.
+    :param ice_non_exists: form of ICE's ``NonExists``: ``quoted`` (``"['id']"``, as the vendor's sample has
+        it) or ``plain``.
+    """
+
+    job_seconds: float = 6.0
+    stale_seconds: float = 0.5
+    cancel_seconds: float = 0.3
+    latency_seconds: float = 0.0
+    token_seconds: float = 24 * 3600.0
+    download_url_seconds: float = 3600.0
+    dms_not_found: str = "soft"
+    dli_not_found: str = "DLI.0002"
+    ice_non_exists: str = "quoted"
+
+    def __post_init__(self) -> None:
+        choices = {
+            "dms_not_found": ("soft", "http", "absent"),
+            "dli_not_found": ("DLI.0002", "DLI.0023"),
+            "ice_non_exists": ("quoted", "plain"),
+        }
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} is one of {', '.join(allowed)}, not {getattr(self, name)!r}")
+
+    def changed(self, changes: dict[str, Any]) -> Settings:
+        """These settings with some of them changed.
+
+        :param changes: new values by name.
+        :raises ValueError: a name that is no setting, a value it cannot have.
+        """
+        unknown = set(changes) - {each.name for each in fields(self)}
+        if unknown:
+            raise ValueError(f"no such setting: {', '.join(sorted(unknown))}")
+        return replace(self, **changes)
+
+    def as_json(self) -> dict[str, Any]:
+        """The settings by name."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class Plan:
+    """A script waiting for the next jobs of an API.
+
+    :param wish: how they shall go.
+    :param count: for how many jobs; for all of them if None.
+    :param match: only for a job whose input contains this text.
+    """
+
+    wish: Wish
+    count: int | None = 1
+    match: str = ""
+
+
+class Nonces:
+    """The nonces of the last half hour; two generations, so that forgetting the old ones costs nothing."""
+
+    def __init__(self) -> None:
+        self._young: set[int] = set()
+        self._old: set[int] = set()
+        self._turned = 0.0
+
+    def fresh(self, nonce: str, now: float) -> bool:
+        """Whether a nonce is new; it is remembered.
+
+        :param nonce: with the access key that used it.
+        :param now: seconds since the epoch.
+        """
+        if now - self._turned > NONCE_LIFE:
+            self._old = self._young if now - self._turned < 2 * NONCE_LIFE else set()
+            self._young, self._turned = set(), now
+        mark = hash(nonce)
+        if mark in self._young or mark in self._old:
+            return False
+        self._young.add(mark)
+        return True
+
+
+class State:
+    """The two clouds' memory.
+
+    :param settings: the settings to start with and to return to at a reset.
+    :param clock: the server's time.
+    """
+
+    def __init__(self, settings: Settings | None = None, clock: Clock | None = None) -> None:
+        self._initial = settings or Settings()
+        self.clock = clock or Clock()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: jobs, plans, faults, statistics, credentials, the clock's skew, settings."""
+        self.settings = self._initial
+        self.clock.skew = 0.0
+        self.accounts = Accounts()
+        self.jobs = JobStore()
+        self.drs_tasks: dict[str, float] = {}
+        self.faults = FaultBoard()
+        self.stats = Statistics()
+        self.nonces = Nonces()
+        self.plans: dict[str, list[Plan]] = {}
+        self.ice_jobs_by_url: dict[str, list[str]] = {}
+
+    def plan(self, api: str, plan: Plan) -> None:
+        """Keep a script for the next jobs of an API.
+
+        :param api: id of the API.
+        :param plan: the script and for which jobs.
+        :raises ValueError: no such API, or steps that are none.
+        """
+        if api not in VOCABULARIES:
+            raise ValueError(f"no such API: {api!r}; there are {', '.join(VOCABULARIES)}")
+        script_for(api, [plan.wish], self.settings.job_seconds)
+        self.plans.setdefault(api, []).append(plan)
+
+    def script(self, api: str, subject: str, marked: str = "") -> Script:
+        """The script of a job about to be submitted.
+
+        :param api: id of the API.
+        :param subject: what the job works on (SQL, URL, file name): its marks count, and the word
+            ``missing``.
+        :param marked: further input in which only marks count.
+        """
+        wishes = [
+            self._planned(api, f"{subject} {marked}"),
+            read_marks(f"{subject} {marked}"),
+            natural_failure(api, subject),
+        ]
+        return script_for(api, wishes, self.settings.job_seconds)
+
+    def submit(self, api: str, key: str, fields: dict[str, Any], script: Script) -> Job:
+        """Start a job.
+
+        :param api: id of the API.
+        :param key: the job's key.
+        :param fields: what it was submitted with.
+        :param script: its life.
+        """
+        self.stats.submits[api] += 1
+        job = Job(api, key, fields, script, self.clock.now())
+        if api == "ice.url_upload":
+            self._index_by_url(fields.get("UploadURL", ""), key)
+        return self.jobs.add(job)
+
+    def _index_by_url(self, url: str, key: str) -> None:
+        keys = self.ice_jobs_by_url.setdefault(url, [])
+        keys.append(key)
+        del keys[:-KEPT_BY_URL]
+        if len(self.ice_jobs_by_url) > KEPT_JOBS:
+            del self.ice_jobs_by_url[next(iter(self.ice_jobs_by_url))]
+
+    def _planned(self, api: str, text: str) -> Wish | None:
+        plans = self.plans.get(api, [])
+        for plan in plans:
+            if plan.match in text:
+                if plan.count is not None:
+                    plan.count -= 1
+                    if plan.count <= 0:
+                        plans.remove(plan)
+                return plan.wish
+        return None
