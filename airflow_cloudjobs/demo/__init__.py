@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real Airflow on localhost: for ``cloudjobs demo`` and for the tests."""

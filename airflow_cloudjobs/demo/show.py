@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``cloudjobs demo``: every example DAG on a real Airflow against the two clouds on localhost.
+
+No cloud account is needed and nothing stays behind: the clouds are part of this process, Airflow lives in a
+temporary folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import textwrap
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn, TextIO
+
+from airflow_cloudjobs.demo.local_airflow import ENDED_RUN, LocalAirflow, dag_files
+from airflow_cloudjobs.demo.rest import AirflowProblem, RestError
+from airflow_cloudjobs.demo.screen import Screen
+from airflow_cloudjobs.demo.verdict import Run, Surprise, Task, surprises
+from airflow_cloudjobs.demo.watch import watch
+
+#: Seconds within which every run must have ended.
+RUN_LIMIT = 300.0
+
+#: Exit code of a program that was ended by Ctrl-C.
+_INTERRUPTED = 128 + signal.SIGINT
+
+_HEAD = ("dag", "task", "api", "job key", "status", "seconds")
+
+#: Last lines of a task's log that are shown when the task surprises.
+_LOG_LINES = 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``cloudjobs demo`` to a parser."""
+    parser.add_argument("--ui", action="store_true", help="keep Airflow's web page open afterwards, until Ctrl-C")
+    parser.add_argument(
+        "--job-seconds",
+        type=float,
+        default=4.0,
+        metavar="S",
+        help="how long a job of the local clouds takes (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--dags",
+        type=Path,
+        default=_examples(),
+        metavar="FOLDER",
+        help="folder with the DAG files (default: the examples, %(default)s)",
+    )
+
+
+def _examples() -> Path:
+    """The example DAGs: inside of an installed package, beside it in a source checkout."""
+    inside = Path(__file__).parents[1] / "dags_examples"
+    return inside if inside.is_dir() else Path(__file__).parents[2] / "dags_examples"
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run ``cloudjobs demo``.
+
+    :param args: what a parser with :func:`add_arguments` gave
+    :return: exit code, see :func:`run_demo`; 2 if there is no such folder, or no DAG in it
+    """
+    if not args.dags.is_dir() or not dag_files(args.dags):
+        print(f"cloudjobs demo: --dags: {args.dags} is not a folder with DAG files", file=sys.stderr)
+        return 2
+    with _termination_as_exit():
+        return run_demo(args.dags, ui=args.ui, job_seconds=args.job_seconds, out=sys.stdout)
+
+
+def run_demo(dags_folder: Path, *, ui: bool, job_seconds: float, out: TextIO, run_limit: float = RUN_LIMIT) -> int:
+    """Run every DAG of a folder once and tell how each job ended.
+
+    :param dags_folder: folder with the DAG files; they find both clouds under the default connection ids
+    :param ui: keep Airflow's web page open afterwards, until Ctrl-C
+    :param job_seconds: how long a job of the local clouds takes
+    :param out: where to write
+    :param run_limit: seconds within which every run must have ended
+    :return: 0 if every run ended as its DAG says (see :mod:`airflow_cloudjobs.demo.verdict`); 1 if not, or if
+        Airflow failed; 130 after Ctrl-C
+    """
+    # The local clouds need the package's extra of that name; the parser of the command line does not.
+    from airflow_cloudjobs.localcloud import LocalCloud
+
+    screen = Screen(out)
+    try:
+        screen.step("starting Alibaba Cloud and Huawei Cloud on localhost")
+        with LocalCloud(job_seconds=job_seconds) as cloud:
+            connections = {
+                "alibabacloud_default": cloud.alibaba_connection(),
+                "huaweicloud_default": cloud.huawei_connection(),
+            }
+            with LocalAirflow(dags_folder, connections=connections, progress=screen.step) as airflow:
+                if ui:
+                    screen.step(f"Airflow's page: {airflow.url}")
+                code = run_all(airflow, screen, run_limit)
+                if ui:
+                    _keep_open(airflow, screen)
+                return code
+    except AirflowProblem as error:
+        screen.line(f"\nThe demo failed: {error}")
+        return 1
+    except KeyboardInterrupt:
+        screen.line("\ninterrupted; everything is stopped")
+        return _INTERRUPTED
+
+
+def run_all(airflow: LocalAirflow, screen: Screen, run_limit: float = RUN_LIMIT) -> int:
+    """Run every DAG of an Airflow once, all at the same time, and print progress, table and surprises.
+
+    :param airflow: a running Airflow
+    :param screen: where to print
+    :param run_limit: seconds within which every run must have ended
+    :return: 0 if every run ended as its DAG says, else 1
+    """
+    dag_ids = airflow.wait_for_dags()
+    tags = {dag["dag_id"]: [tag["name"] for tag in dag["tags"]] for dag in airflow.dags()}
+    screen.step(f"running {', '.join(dag_ids)}")
+    started = {dag_id: airflow.trigger(dag_id) for dag_id in dag_ids}
+    with screen.progress() as progress:
+        runs = watch(airflow, started, progress, run_limit)
+
+    screen.line()
+    screen.table(_HEAD, [row for run in runs for task in run.tasks if (row := _row(airflow, task))])
+    screen.line()
+
+    found: list[Surprise] = []
+    for run in runs:
+        found += surprises(run, tags[run.dag_id]) if run.state in ENDED_RUN else _unended(run, run_limit)
+    for surprise in found:
+        screen.line(surprise.text)
+        if surprise.task:
+            screen.line(textwrap.indent(_log_tail(airflow, surprise.task), "    "))
+    if not found:
+        screen.step("every run ended as its DAG says")
+    return 1 if found else 0
+
+
+def _unended(run: Run, limit: float) -> Iterator[Surprise]:
+    yield Surprise(f"{run.dag_id}: the run has not ended within {limit:.0f} s, it is {run.state}")
+    for task in run.tasks:
+        if task.state not in ("success", "skipped"):
+            yield Surprise(f"{task.dag_id}.{task.label} is {task.state}", task)
+
+
+def _row(airflow: LocalAirflow, task: Task) -> Sequence[str] | None:
+    """Make the table's row of a task that ran a cloud job; other tasks have none."""
+    where = (task.dag_id, task.run_id, task.task_id)
+    seconds = "" if task.seconds is None else f"{task.seconds:.1f}"
+    results = _results(airflow.xcom(*where, map_index=task.map_index))
+    if results:
+        api = _listed([each["api"] for each in results])
+        keys = _listed([each["job_key"] for each in results])
+        ends = _listed([_end(each) for each in results])
+    else:
+        key = airflow.xcom(*where, key="job_key", map_index=task.map_index)
+        if key is None:
+            return None
+        api, keys, ends = f"({task.operator})", _listed(key if isinstance(key, list) else [key]), "no result"
+    return (task.dag_id, task.label, api, keys, f"{ends}, task {task.state}", seconds)
+
+
+def _end(result: Mapping[str, Any]) -> str:
+    """Write how a job ended: the outcome and, where it was asked for, the API's own status."""
+    return f"{result['outcome']} ({result['status']})" if result["status"] else str(result["outcome"])
+
+
+def _listed(values: Sequence[Any]) -> str:
+    """Write values with commas between, each once."""
+    return ", ".join(dict.fromkeys(map(str, values)))
+
+
+def _results(value: Any) -> Sequence[Mapping[str, Any]]:
+    """Give the job results in an XCom: one, several, or none if it holds something else."""
+    values = value if isinstance(value, list) else [value]
+    known = {"api", "job_key", "outcome", "status"}
+    return values if all(isinstance(each, dict) and known <= each.keys() for each in values) else ()
+
+
+def _log_tail(airflow: LocalAirflow, task: Task) -> str:
+    try:
+        text = airflow.log(task.dag_id, task.run_id, task.task_id, task.try_number, task.map_index)
+    except RestError as error:
+        text = f"no log: {error}"
+    return "\n".join(text.splitlines()[-_LOG_LINES:])
+
+
+def _keep_open(airflow: LocalAirflow, screen: Screen) -> None:
+    screen.line(f"\nAirflow's page is open at {airflow.url} until Ctrl-C")
+    try:
+        while True:
+            airflow.check()
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        screen.line()
+
+
+@contextmanager
+def _termination_as_exit() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP leave through the context managers, which clean up, and not on the spot."""
+
+    def leave(number: int, frame: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
