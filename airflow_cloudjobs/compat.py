@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -24,8 +25,12 @@ from airflow.providers.common.compat.sdk import (
     XCom,
     conf,
 )
+from airflow.triggers.base import BaseTrigger
+
+from airflow_cloudjobs.jobs.identity import Identity
 
 __all__ = [
+    "TRIGGERS_HEAR_OF_KILLS",
     "AirflowException",
     "AirflowFailException",
     "AirflowNotFoundException",
@@ -44,10 +49,17 @@ __all__ = [
     "get_async_connection",
     "get_async_extra_dejson",
     "hide_in_logs",
+    "identity_of",
     "is_built",
     "let_read_connections",
+    "still_owns",
     "task_store",
+    "try_number_of",
 ]
+
+
+TRIGGERS_HEAR_OF_KILLS = hasattr(BaseTrigger, "on_kill")
+"""True where Airflow tells a trigger that its task was killed (>= 3.3); elsewhere it is only cancelled."""
 
 
 def default_deferrable() -> bool:
@@ -72,6 +84,21 @@ def let_read_connections() -> None:
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
 
 
+def identity_of(context: Mapping[str, Any]) -> Identity | None:
+    """Whose job a task's job is; None outside of a task instance."""
+    ti: Any = context.get("ti")
+    if not hasattr(ti, "max_tries"):
+        return None
+    # It grows when a user clears the task and stays over its retries: just what an epoch is.
+    epoch = int(ti.max_tries)
+    return Identity(str(ti.dag_id), str(ti.run_id), str(ti.task_id), int(ti.map_index), epoch)
+
+
+def try_number_of(context: Mapping[str, Any]) -> int:
+    """Which attempt this is, from 1."""
+    return int(getattr(context.get("ti"), "try_number", 1) or 1)
+
+
 def task_store(context: Mapping[str, Any]) -> Any | None:
     """The task's own store, which outlives its attempts (Airflow >= 3.3); None where there is none."""
     return context.get("task_state_store")
@@ -94,3 +121,58 @@ def first_reschedule(context: Mapping[str, Any]) -> float | None:
     with create_session() as session:
         found = session.scalar(first)
         return found.start_date.timestamp() if found else None
+
+
+async def still_owns(trigger: Any, xcom_key: str, value: Any) -> bool:
+    """True if a trigger's task still waits for what it waits for: the trigger was only moved.
+
+    Airflow cancels a trigger in the same way when a user kills its task and when another triggerer takes it
+    over. The task's state alone does not tell them apart: cleared, it may be deferred again, on another job.
+
+    :param trigger: the trigger.
+    :param xcom_key: the XCom in which the task says what it waits for.
+    :param value: what it says if that is what this trigger waits for.
+    """
+    ti = trigger.task_instance
+    try:
+        from airflow.sdk.execution_time.comms import GetTaskStates, GetXCom
+    except ImportError:
+        return await asyncio.to_thread(_still_owns_by_row, trigger)
+    mapped = ti.map_index >= 0
+    states = await _asked(
+        GetTaskStates(
+            dag_id=ti.dag_id,
+            run_ids=[ti.run_id],
+            task_ids=[ti.task_id],
+            map_index=ti.map_index if mapped else None,
+        )
+    )
+    name = f"{ti.task_id}_{ti.map_index}" if mapped else ti.task_id
+    if states.task_states.get(ti.run_id, {}).get(name) != "deferred":
+        return False
+    found = await _asked(
+        GetXCom(key=xcom_key, dag_id=ti.dag_id, run_id=ti.run_id, task_id=ti.task_id, map_index=ti.map_index)
+    )
+    return bool(found.value == value)
+
+
+async def _asked(message: Any) -> Any:
+    """An answer of the triggerer's supervisor, which may be the only way to Airflow's database."""
+    from airflow.sdk.execution_time import task_runner
+
+    comms: Any = task_runner.SUPERVISOR_COMMS
+    if hasattr(comms, "asend"):
+        return await comms.asend(message)
+    return await asyncio.to_thread(comms.send, message)
+
+
+def _still_owns_by_row(trigger: Any) -> bool:
+    """The same from Airflow 2's database, where the task's row names its trigger."""
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+
+    ti = trigger.task_instance
+    place = {name: getattr(ti, name) for name in ("dag_id", "task_id", "run_id", "map_index")}
+    with create_session() as session:
+        row = session.get(TaskInstance, place)
+        return bool(row and row.state == "deferred" and row.trigger_id == trigger.trigger_id)

@@ -6,23 +6,17 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from airflow_cloudjobs.compat import BaseOperator, default_deferrable
-from airflow_cloudjobs.exceptions import (
-    JobFailed,
-    JobTimedOut,
-    JobUntold,
-    SubmitFailed,
-    SubmitRefused,
-    SubmitUntold,
-)
+from airflow_cloudjobs.exceptions import JobFailed, JobTimedOut, JobUntold
 from airflow_cloudjobs.jobs.arguments import InvalidArgument
 from airflow_cloudjobs.jobs.errors import CloudApiError
-from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.jobs.spec import Observation
 from airflow_cloudjobs.jobs.wait import Ending, JobEnd, WaitPlan
+from airflow_cloudjobs.submit import SubmitOnce
 from airflow_cloudjobs.task import CloudJobTask
 
 EARLIER_POLLS = 3
@@ -46,6 +40,9 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         ``execution_timeout``.
     :param cancel_on_kill: cancel the job when the task is killed or out of time, where the API can. None
         cancels a job that this task submitted and leaves an adopted one alone.
+    :param durable: a retry goes on with the job of the attempt before, and submits anew only after a failed
+        one; clearing the task submits anew. Needs Airflow >= 3.3; before, only for APIs whose jobs can be
+        looked up (DLI, ICE). False submits at every attempt.
     :raises JobFailed: the job failed or was cancelled (retried, if the task has retries).
     :raises JobTimedOut: time ran out.
     :raises JobUntold: the cloud would not tell how the job ended.
@@ -63,6 +60,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         poll_interval: float | timedelta | None = None,
         wait_timeout: float | timedelta | None = None,
         cancel_on_kill: bool | None = None,
+        durable: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -72,6 +70,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         self.poll_interval = self._seconds("poll_interval", poll_interval, self.spec.interval)
         self.wait_timeout = self._seconds("wait_timeout", wait_timeout, None)
         self.cancel_on_kill = cancel_on_kill
+        self.durable = durable
         self._to_cancel: list[str] = []
 
     def _seconds(self, name: str, value: Any, default: float | None) -> Any:
@@ -94,22 +93,18 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
     def _adopts(self) -> bool:
         return getattr(self, self.key_argument) is not None
 
-    def _may_cancel(self, adopted: bool) -> bool:
-        return self.spec.cancel is not None and (not adopted if self.cancel_on_kill is None else self.cancel_on_kill)
+    def _may_cancel(self) -> bool:
+        wanted = not self._adopts if self.cancel_on_kill is None else self.cancel_on_kill
+        return wanted and self.spec.cancel is not None
 
     def execute(self, context: Any) -> Any:
         """Submit or adopt, and wait."""
         self._ready()
-        started = time.time()
-        adopted = self._adopts
-        plan = WaitPlan(started, self.poll_interval, self._deadline(context, started))
-        if adopted:
-            keys = self._asked_keys()
+        if self._adopts:
+            keys, plan = self._asked_keys(), self._plan(context, time.time())
         else:
-            earlier = self._earlier_record() if self.spec.outlived else None
-            keys = self._submit(self.spec.submit(**self.submit_arguments()))
-            plan = self._plan_after_submit(plan, earlier)
-        if self._may_cancel(adopted):
+            keys, plan = self._submitted(context)
+        if self._may_cancel():
             self._to_cancel = keys
         self._announce(context, keys)
         if not self.wait_for_completion:
@@ -118,73 +113,48 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         self.hook.look(wait, self._scope, self._tell)
         if not wait.over:
             if self.deferrable:
-                self._defer(wait)
+                self._defer(context, wait, cancel=bool(self._to_cancel))
             self.hook.watch(wait, self._scope, self._tell)
         return self._results(context, wait.ends)
 
+    def _submitted(self, context: Mapping[str, Any]) -> tuple[list[str], WaitPlan]:
+        """The jobs of this task, submitted now or by an attempt before, and the plan of their wait."""
+        submission = SubmitOnce(
+            self.spec,
+            self.hook,
+            self.submit_arguments(),
+            self._scope,
+            key=getattr(self, self.key_argument),
+            context=context,
+            durable=self.durable,
+            advice=f"Look for it in the console ({self._console_url}): if it is there, wait for it with a sensor "
+            "or by giving its key to this operator; to submit anew, clear this task",
+        ).submission()
+        plan = replace(
+            self._plan(context, submission.at),
+            not_found_until=submission.at + self.spec.not_found_grace,
+            earlier=submission.earlier,
+            earlier_until=submission.at + min(EARLIER_CAP, EARLIER_POLLS * self.poll_interval),
+        )
+        return list(submission.keys), plan
+
     def execute_complete(self, context: Any, event: Mapping[str, Any] | None = None) -> Any:
         """Go on after the trigger's event."""
-        ends = self._ends_of(event)
-        if self._may_cancel(self._adopts):
-            self._to_cancel = [end.key for end in ends]
-        return self._results(context, ends)
+        if event and self._may_cancel():
+            self._to_cancel = [str(end["key"]) for end in event.get("ends", ())]
+        return super().execute_complete(context, event)
 
     def on_kill(self) -> None:
         """Cancel the jobs that this task is answerable for; called by Airflow when the task is killed."""
         self._cancel(self._to_cancel)
 
-    def _deadline(self, context: Mapping[str, Any], started: float) -> float | None:
+    def _plan(self, context: Mapping[str, Any], started: float) -> WaitPlan:
+        """The plan of a wait that began then, in this attempt or in one before."""
         limits = [self._execution_deadline(context)]
         if self.wait_timeout is not None:
             limits.append(started + self.wait_timeout)
         known = [limit for limit in limits if limit is not None]
-        return min(known) if known else None
-
-    def _earlier_record(self) -> Mapping[str, Any] | None:
-        """How the poll answers before our submit; an end shown there is an earlier job's."""
-        [key] = self._asked_keys()
-        seen = self.hook.ask(self.spec, [key], self._scope)[key]
-        if isinstance(seen, CloudApiError):
-            if not seen.retryable:
-                raise SubmitRefused(f"{self.spec.api}: {seen}") from seen
-            raise SubmitFailed(f"{self.spec.api}: nothing was sent: {seen}") from seen
-        return seen.record
-
-    def _plan_after_submit(self, plan: WaitPlan, earlier: Mapping[str, Any] | None) -> WaitPlan:
-        now = time.time()
-        return WaitPlan(
-            plan.started,
-            plan.interval,
-            plan.deadline,
-            not_found_until=now + self.spec.not_found_grace,
-            earlier=earlier,
-            earlier_until=now + min(EARLIER_CAP, EARLIER_POLLS * plan.interval),
-        )
-
-    def _submit(self, request: ApiRequest) -> list[str]:
-        """Start the job; an answer that does not come is not asked for twice."""
-        try:
-            answer = self.hook.call(request)
-        except CloudApiError as error:
-            if error.ambiguous:
-                raise SubmitUntold(
-                    f"{self.spec.api}: the submit got no clear answer, so the job may or may not run: {error}. "
-                    f"Look for it in the console ({self._console_url}): if it is there, give its key as "
-                    f"{self.key_argument!r}; if not, clear this task"
-                ) from error
-            if error.retryable:
-                raise SubmitFailed(f"{self.spec.api}: no job was started: {error}") from error
-            raise SubmitRefused(f"{self.spec.api}: no job was started: {error}") from error
-        try:
-            keys = self.spec.submitted(answer, request)
-        except CloudApiError as error:
-            raise SubmitRefused(f"{self.spec.api}: {error}") from error
-        if not keys or not all(keys):
-            raise SubmitUntold(
-                f"{self.spec.api}: the answer to {request.operation} names no job. "
-                f"Look for it in the console ({self._console_url})"
-            )
-        return keys
+        return WaitPlan(started, self.poll_interval, min(known) if known else None)
 
     def _failure(self, bad: Sequence[JobEnd], message: str) -> Exception:
         endings = {end.ending for end in bad}

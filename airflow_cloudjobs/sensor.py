@@ -57,13 +57,13 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         with self._skipping():
             seen = self.poke(context)
             if not seen and self._wait is not None:
-                self._defer(self._wait)
+                self._defer(context, self._wait)
             return seen.xcom_value
 
     def execute_complete(self, context: Any, event: Mapping[str, Any] | None = None) -> Any:
         """Go on after the trigger's event."""
         with self._skipping():
-            return self._results(context, self._ends_of(event))
+            return super().execute_complete(context, event)
 
     def poke(self, context: Any) -> PokeReturnValue:
         """Look once at the jobs that are due."""

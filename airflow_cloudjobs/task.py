@@ -21,7 +21,7 @@ from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Outcome
 from airflow_cloudjobs.jobs.wait import Ending, JobEnd, Note, Wait, WaitPlan
 from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
 from airflow_cloudjobs.settings import InvalidConnection
-from airflow_cloudjobs.trigger import CloudJobTrigger
+from airflow_cloudjobs.trigger import OWNER, CloudJobTrigger
 
 if TYPE_CHECKING:
     from airflow_cloudjobs.compat import BaseOperator
@@ -144,9 +144,14 @@ class CloudJobTask(_Base):
     def _tell(self, note: Note) -> None:
         self.log.log(note.level, note.text)
 
-    def _defer(self, wait: Wait) -> None:
-        """Hand the wait to a triggerer."""
+    def _defer(self, context: Mapping[str, Any], wait: Wait, *, cancel: bool = False) -> None:
+        """Hand the wait to a triggerer.
+
+        :param cancel: True has the trigger cancel the jobs when the task is killed.
+        """
         plan = wait.plan
+        if cancel and (ti := context.get("ti")):
+            ti.xcom_push(key=OWNER, value=wait.keys)
         timeout = None
         if plan.deadline is not None:
             timeout = timedelta(seconds=max(0.0, plan.deadline - time.time())) + DEFER_GRACE
@@ -159,13 +164,24 @@ class CloudJobTask(_Base):
                 region=self.region,
                 plan=plan.as_dict(),
                 doubts=wait.doubts,
+                cancel=cancel,
+                try_number=compat.try_number_of(context),
             ),
             method_name="execute_complete",
             timeout=timeout,
         )
 
+    def execute_complete(self, context: Any, event: Mapping[str, Any] | None = None) -> Any:
+        """Go on after the trigger's event."""
+        attempt = (event or {}).get("try_number")
+        if attempt is not None and attempt != compat.try_number_of(context):
+            # Some versions of Airflow give a retry the event of the attempt before.
+            self.log.warning("Not believing the event of attempt %s: starting over", attempt)
+            return self.execute(context)
+        return self._results(context, self._ends_of(event))
+
     def _ends_of(self, event: Mapping[str, Any] | None) -> list[JobEnd]:
-        """What a trigger found, as this task's own; a strange event is never taken for success."""
+        """What a trigger found; a strange event is never taken for success."""
         try:
             if not event or event["api"] != self.spec.api:
                 raise ValueError(f"it is about {(event or {}).get('api')!r}")

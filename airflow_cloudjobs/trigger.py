@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -11,15 +12,25 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_cloudjobs import compat
 from airflow_cloudjobs.apis import hook_class_of, spec_of
+from airflow_cloudjobs.hook import CloudHook
+from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.wait import Note, Wait, WaitPlan
+
+OWNER = "cloudjobs_owner"
+"""The XCom in which a task says which jobs it waits for, just before it defers."""
+
+KILL_LIMIT = 20.0
+"""Seconds for finding out about a kill and cancelling; Airflow itself gives 30."""
 
 
 class CloudJobTrigger(BaseTrigger):
     """Waits until jobs have ended or time has run out, then tells how.
 
-    It changes nothing in the cloud, so a second copy of it does no harm, and it keeps nothing that its
-    arguments do not hold, so it can go on anywhere. What statuses mean is looked up by the API's id: a
+    While it waits it changes nothing in the cloud, so a second copy of it does no harm, and it keeps nothing
+    that its arguments do not hold, so it can go on anywhere. Only when a user kills the task it cancels the jobs,
+    if the task owns them. What statuses mean is looked up by the API's id: a
     corrected table serves waits that are already under way.
 
     :param api: the API's public id.
@@ -29,6 +40,8 @@ class CloudJobTrigger(BaseTrigger):
     :param region: the task's region; None takes the connection's.
     :param plan: the wait's plan, see :class:`~airflow_cloudjobs.jobs.wait.WaitPlan`.
     :param doubts: since when something undocumented is seen, by key.
+    :param cancel: True cancels the jobs when the task is killed.
+    :param try_number: the attempt that waits; it is repeated in the event.
     :param later: arguments of a newer version of this class; ignored.
     """
 
@@ -42,6 +55,8 @@ class CloudJobTrigger(BaseTrigger):
         region: str | None = None,
         plan: Mapping[str, Any] | None = None,
         doubts: Mapping[str, float] | None = None,
+        cancel: bool = False,
+        try_number: int | None = None,
         **later: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's is untyped
@@ -52,6 +67,8 @@ class CloudJobTrigger(BaseTrigger):
         self.region = region
         self.plan = dict(plan or {})
         self.doubts = dict(doubts or {})
+        self.cancel = cancel
+        self.try_number = try_number
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The path of this class and its arguments; no secret is among them."""
@@ -63,20 +80,73 @@ class CloudJobTrigger(BaseTrigger):
             "region": self.region,
             "plan": self.plan,
             "doubts": self.doubts,
+            "cancel": self.cancel,
+            "try_number": self.try_number,
         }
 
+    @property
+    def hook(self) -> CloudHook:
+        """The hook of the task's connection."""
+        hook_class: Any = hook_class_of(spec_of(self.api).cloud)
+        hook: CloudHook = hook_class(self.conn_id, region=self.region)
+        return hook
+
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait; the one event is ``{"api": …, "ends": [JobEnd.as_dict(), …]}``."""
+        """Wait; the one event is ``{"api": …, "try_number": …, "ends": [JobEnd.as_dict(), …]}``."""
         spec = spec_of(self.api)
-        hook_class: Any = hook_class_of(spec.cloud)
         now = time.time()
         plan = WaitPlan.from_dict({"started": now, "interval": spec.interval, **self.plan})
         wait = Wait(spec, self.keys, plan, random=random.random, resumed=now, doubts=self.doubts)
-        await hook_class(self.conn_id, region=self.region).awatch(wait, self.scope, self._tell)
+        try:
+            await self.hook.awatch(wait, self.scope, self._tell)
+        except asyncio.CancelledError:
+            if not compat.TRIGGERS_HEAR_OF_KILLS:
+                await self.on_kill()
+            raise
         # The event is stored, so it carries only what a result may show.
         shown = [replace(end, record=spec.result_of(end.record)) for end in wait.ends]
-        event = {"api": self.api, "ends": [end.as_dict() for end in shown]}
+        event = {"api": self.api, "try_number": self.try_number, "ends": [end.as_dict() for end in shown]}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's is untyped
+
+    async def on_kill(self) -> None:
+        """Cancel the jobs of a killed task, if it owns them.
+
+        Airflow also calls this when the trigger only moves to another triggerer. Then the task is still deferred
+        on these very jobs, and nothing must be cancelled; where that cannot be found out, nothing is.
+        """
+        spec = spec_of(self.api)
+        if not (self.cancel and spec.cancel):
+            return
+        by_hand = f"If it is to end, cancel it in the console of the cloud: {', '.join(self.keys)}"
+        try:
+            async with asyncio.timeout(KILL_LIMIT):
+                if await compat.still_owns(self, OWNER, self.keys):
+                    self.log.info("Not cancelling %s: the task still waits for it elsewhere", ", ".join(self.keys))
+                    return
+                for key in self.keys:
+                    await self._cancel(key)
+        except Exception as error:
+            # Whatever it is, guessing could cancel a job that its task still wants.
+            self.log.error("Not known whether the task was killed: %r. %s", error, by_hand)
+
+    async def _cancel(self, key: str) -> None:
+        spec, hook = spec_of(self.api), self.hook
+        assert spec.cancel is not None  # noqa: S101 - on_kill has looked
+        pause = 0.5
+        while True:
+            try:
+                await hook.acall(spec.cancel(key, self.scope))
+            except CloudApiError as error:
+                if error.retryable:
+                    self.log.warning("%s %s: could not be cancelled, trying again: %s", self.api, key, error)
+                    await asyncio.sleep(pause)
+                    pause *= 2
+                    continue
+                # A job that has ended cannot be cancelled, and need not be.
+                self.log.info("%s %s: not cancelled: %s", self.api, key, error)
+            else:
+                self.log.info("%s %s: cancelled, since its task was killed", self.api, key)
+            return
 
     def _tell(self, note: Note) -> None:
         self.log.log(note.level, note.text)

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -12,6 +13,7 @@ from airflow_cloudjobs.alibaba.base import TEMPLATED, AlibabaJobOperator, Alibab
 from airflow_cloudjobs.exceptions import SubmitRefused
 from airflow_cloudjobs.jobs.arguments import Arguments, listed
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.jobs.identity import MARKER, Finder, Identity
 from airflow_cloudjobs.jobs.redact import without_signatures
 from airflow_cloudjobs.jobs.request import ApiRequest, parameters
 from airflow_cloudjobs.jobs.spec import JobSpec, Record, Scope, StateMap
@@ -95,6 +97,44 @@ def find_by_urls(urls: Sequence[str]) -> ApiRequest:
     return ApiRequest(SERVICE, "GetUrlUploadInfos", query={"UploadURLs": _joined(urls)}, read_only=True)
 
 
+def _mark(arguments: Mapping[str, Any], identity: Identity) -> dict[str, Any]:
+    """The marker goes where the cloud lets callers put their own data, and comes back from there."""
+    user_data = arguments["user_data"] or {}
+    data = dict(json.loads(user_data) if isinstance(user_data, str) else user_data)
+    data["Extend"] = {**(data.get("Extend") or {}), MARKER: identity.marker}
+    return {**arguments, "user_data": data}
+
+
+def _ask(arguments: Mapping[str, Any], identity: Identity) -> list[ApiRequest]:
+    return [find_by_urls(urls) for urls in _by_ten(listed(arguments["upload_urls"]))]
+
+
+def _found(answers: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], identity: Identity) -> list[str]:
+    """The newest job with our marker of each address; all of them or none, since one request starts all."""
+    newest = _newest_by_url(
+        info
+        for answer in answers
+        for info in answer.get("URLUploadInfoList") or ()
+        # UserData is not always valid JSON in the vendor's own samples, so it is not parsed.
+        if identity.marker in str(info.get("UserData"))
+    )
+    urls = listed(arguments["upload_urls"])
+    return [str(newest[url]["JobId"]) for url in urls] if all(url in newest for url in urls) else []
+
+
+def _by_ten(urls: Sequence[str]) -> list[Sequence[str]]:
+    return [urls[start : start + MOST_KEYS_A_POLL] for start in range(0, len(urls), MOST_KEYS_A_POLL)]
+
+
+def _newest_by_url(infos: Iterable[Record]) -> dict[str, Record]:
+    newest: dict[str, Record] = {}
+    for info in infos:
+        url = str(info.get("UploadURL"))
+        if url not in newest or str(info.get("CreationTime")) > str(newest[url].get("CreationTime")):
+            newest[url] = info
+    return newest
+
+
 URL_UPLOAD = JobSpec(
     api="ice.url_upload",
     title="ICE upload by URL",
@@ -120,6 +160,7 @@ URL_UPLOAD = JobSpec(
     ),
     reason=("ErrorCode", "ErrorMessage"),
     interval=60.0,
+    finder=Finder(_mark, _ask, _found),
     console="https://ims.console.aliyun.com/summary",
 )
 
@@ -204,6 +245,8 @@ class IceUrlUploadOperator(AlibabaJobOperator):
                 raise arguments.refuse("upload_urls", f"has {len(urls)} addresses; allowed are {MOST_URLS} at most")
             if len(set(urls)) < len(urls):
                 raise arguments.refuse("upload_urls", "holds the same address twice")
+        if arguments.known("user_data"):
+            _check_user_data(arguments)
         arguments.is_list("media_metadata")
         if arguments.known("media_metadata"):
             for item in arguments.values["media_metadata"]:
@@ -247,6 +290,18 @@ class IceUrlUploadOperator(AlibabaJobOperator):
         return isinstance(self.job_ids or self.upload_urls, (list, tuple))
 
 
+def _check_user_data(arguments: Arguments) -> None:
+    data = arguments.values["user_data"]
+    if isinstance(data, str):
+        try:
+            data = json.loads(data)
+        except ValueError:
+            raise arguments.refuse("user_data", "is a text that is not JSON") from None
+    arguments.check_fields("user_data", data, (), ("MessageCallback", "Extend"))
+    if not isinstance(data.get("Extend") or {}, Mapping):
+        raise arguments.refuse("user_data", "has an Extend that is no mapping")
+
+
 class IceUrlUploadSensor(AlibabaJobSensor):
     """Wait until media files that ICE fetches by URL are stored. Source: GetUrlUploadInfos.
 
@@ -288,13 +343,11 @@ class IceUrlUploadSensor(AlibabaJobSensor):
         if self.job_ids is not None:
             return super()._asked_keys()
         urls = [str(url) for url in listed(self.upload_urls)]
-        newest: dict[str, Record] = {}
-        for start in range(0, len(urls), MOST_KEYS_A_POLL):
-            asked = urls[start : start + MOST_KEYS_A_POLL]
-            for info in self.hook.call(find_by_urls(asked)).get("URLUploadInfoList") or ():
-                url = str(info.get("UploadURL"))
-                if url not in newest or str(info["CreationTime"]) > str(newest[url]["CreationTime"]):
-                    newest[url] = info
+        newest = _newest_by_url(
+            info
+            for asked in _by_ten(urls)
+            for info in self.hook.call(find_by_urls(asked)).get("URLUploadInfoList") or ()
+        )
         missing = [url for url in urls if url not in newest]
         if missing:
             raise SubmitRefused(

@@ -41,7 +41,7 @@ class AlibabaSettings(CloudSettings):
             raise InvalidConnection(
                 self.conn_id,
                 "region",
-                "is missing: ICE needs one, e.g. cn-shanghai (or the task's 'region', or 'endpoints' of the connection)",
+                "is missing: ICE needs one, e.g. cn-shanghai (or the task's 'region', or 'endpoints')",
             )
         if self.region in regions.ALIBABA and self.region not in ICE_REGIONS:
             return "ice.aliyuncs.com"
@@ -58,10 +58,10 @@ def alibaba_settings(fields: ConnectionFields, region: str | None) -> AlibabaSet
     extra = Extra(fields)
     common = common_settings(fields, extra, region, SERVICES)
     if regions.foreign_region(common["region"], regions.ALIBABA, regions.HUAWEI):
-        raise fields.invalid("region", f"is {common['region']!r}, a region of Huawei Cloud, not of this cloud")
+        raise fields.invalid("region", f"is {common['region']!r}, a region of Huawei Cloud")
     peer = extra.text("auth_type")
     if peer not in ("", "AK"):
-        raise fields.invalid("auth_type", f"is {peer!r}; allowed is 'AK' (or use 'auth': {', '.join(AUTH_MODES)})")
+        raise fields.invalid("auth_type", f"is {peer!r}; allowed is 'AK', or 'auth': {', '.join(AUTH_MODES)}")
     auth = extra.choice("auth", AUTH_MODES, "ak")
     key = _either(fields, extra, "login", fields.login, "access_key_id", "the AccessKey ID")
     secret = _either(fields, extra, "password", fields.password, "access_key_secret", "the AccessKey secret")

@@ -14,7 +14,7 @@ import aiohttp
 from yarl import URL
 
 from airflow_cloudjobs.http.environment import default_ca_bundle, proxy_for
-from airflow_cloudjobs.http.exchange import CloudClient, Credential, Exchange, Renew
+from airflow_cloudjobs.http.exchange import Blocking, CloudClient, Credential, Exchange, Renew
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire, network_error
 from airflow_cloudjobs.http.shared import Shared
 from airflow_cloudjobs.jobs.errors import CloudApiError
@@ -58,9 +58,14 @@ class AsyncCaller:
                 return stop.value
             outcome = error = None
             try:
-                outcome = await (self._renew(wish.old) if isinstance(wish, Renew) else self._send(wish))
+                outcome = await self._done(wish)
             except CloudApiError as raised:
                 error = raised
+
+    async def _done(self, wish: HttpRequest | Renew | Blocking) -> Any:
+        if isinstance(wish, HttpRequest):
+            return await self._send(wish)
+        return await (self._renew(wish.old) if isinstance(wish, Renew) else asyncio.to_thread(wish.work))
 
     async def _renew(self, old: Credential | None) -> Credential | None:
         async with self._renewing:

@@ -53,7 +53,14 @@ class Renew:
     old: Credential | None
 
 
-Exchange = Generator[HttpRequest | Renew, Any, Any]
+@dataclass(frozen=True, slots=True)
+class Blocking:
+    """Work that blocks (a file to read, a vendor's provider to ask); asyncio's driver does it in a thread."""
+
+    work: Callable[[], Any]
+
+
+Exchange = Generator[HttpRequest | Renew | Blocking, Any, Any]
 """Yields what to do, is sent the outcome, returns what was asked for."""
 
 

@@ -14,7 +14,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from airflow_cloudjobs.http.environment import default_ca_bundle, proxy_for
-from airflow_cloudjobs.http.exchange import CloudClient, Credential, Exchange, Renew
+from airflow_cloudjobs.http.exchange import Blocking, CloudClient, Credential, Exchange, Renew
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire, network_error
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import ApiRequest, FormFile
@@ -62,9 +62,14 @@ class SyncCaller:
                 return stop.value
             outcome = error = None
             try:
-                outcome = self._renew(wish.old) if isinstance(wish, Renew) else self._send(wish)
+                outcome = self._done(wish)
             except CloudApiError as raised:
                 error = raised
+
+    def _done(self, wish: HttpRequest | Renew | Blocking) -> Any:
+        if isinstance(wish, HttpRequest):
+            return self._send(wish)
+        return self._renew(wish.old) if isinstance(wish, Renew) else wish.work()
 
     def _renew(self, old: Credential | None) -> Credential | None:
         with self._renewing:

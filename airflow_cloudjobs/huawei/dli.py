@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from airflow_cloudjobs.huawei.base import TEMPLATED, HuaweiJobOperator, HuaweiJobSensor
 from airflow_cloudjobs.jobs.arguments import Arguments
+from airflow_cloudjobs.jobs.identity import MARKER, Finder, Identity
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.jobs.spec import JobSpec, Scope, StateMap, whole
 
@@ -80,6 +81,26 @@ def _cancel(key: str, scope: Scope) -> ApiRequest:
     return ApiRequest(SERVICE, "CancelSqlJob", "DELETE", _job(key), read_only=True)
 
 
+def _mark(arguments: Mapping[str, Any], identity: Identity) -> dict[str, Any]:
+    own = {tag["key"] for tag in _tags(arguments["tags"])}
+    ours = [{"key": key, "value": value} for key, value in identity.tags().items() if key not in own]
+    return {**arguments, "tags": [*_tags(arguments["tags"]), *ours]}
+
+
+def _ask(arguments: Mapping[str, Any], identity: Identity) -> list[ApiRequest]:
+    query = {"tags": f"{MARKER}={identity.marker}", "page-size": "10", "order": "start_time_desc"}
+    return [ApiRequest(SERVICE, "ListSqlJobs", "GET", JOBS, query=query, read_only=True)]
+
+
+def _found(answers: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], identity: Identity) -> list[str]:
+    """The newest job with our marker; one that does not show it is not ours, whatever the filter let through."""
+    marker = {"key": MARKER, "value": identity.marker}
+    for job in answers[0].get("jobs") or ():
+        if marker in (job.get("tags") or ()):
+            return [str(job["job_id"])]
+    return []
+
+
 SQL_JOB = JobSpec(
     api="dli.sql_job",
     title="DLI SQL job",
@@ -102,6 +123,7 @@ SQL_JOB = JobSpec(
     omit=frozenset({"statement"}),
     interval=10.0,
     cancel=_cancel,
+    finder=Finder(_mark, _ask, _found),
     console="https://console.huaweicloud.com/dli/?region={region}",
 )
 

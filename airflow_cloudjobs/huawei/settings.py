@@ -75,7 +75,7 @@ def huawei_settings(fields: ConnectionFields, region: str | None) -> HuaweiSetti
     extra = Extra(fields)
     common = common_settings(fields, extra, region, SERVICES)
     if regions.foreign_region(common["region"], regions.HUAWEI, regions.ALIBABA):
-        raise fields.invalid("region", f"is {common['region']!r}, a region of Alibaba Cloud; this is Huawei Cloud")
+        raise fields.invalid("region", f"is {common['region']!r}, a region of Alibaba Cloud")
     auth = extra.choice("auth", AUTH_MODES, "aksk")
     # A project belongs to one region: the connection's does not fit a task's other region.
     elsewhere = bool(region) and region != extra.text("region") and bool(extra.text("region"))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from airflow_cloudjobs.jobs.identity import Finder
 from airflow_cloudjobs.jobs.redact import without_signatures
 from airflow_cloudjobs.jobs.request import ApiRequest
 
@@ -115,6 +116,7 @@ class JobSpec:
     :param batch: how many jobs one poll may ask for.
     :param interval: seconds between two polls once a job runs for long, unless the task says otherwise.
     :param cancel: builds the request that cancels a job; None where the API has none.
+    :param finder: how our own job can be found again; None where the API has no way.
     :param outlived: True where the poll's key outlives a job, so that right after a submit the cloud may
         still show the end of an earlier one.
     :param not_found_grace: seconds after our own submit in which "no such job" means "not yet".
@@ -140,6 +142,7 @@ class JobSpec:
     batch: int = 1
     interval: float = 30.0
     cancel: Callable[[str, Scope], ApiRequest] | None = None
+    finder: Finder | None = None
     outlived: bool = False
     not_found_grace: float = 60.0
     console: str

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Submitting once: a job per task and clear, whatever crashes, as far as Airflow and the API let us.
+
+Before the request an intent is stored, after it the jobs' keys, in the task's own store (Airflow >= 3.3). The
+next attempt goes on with what it finds there. The gap between the request and the keys is closed by looking the
+job up, where the API lets us find our own; where it does not, a person is asked instead of submitting twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from airflow_cloudjobs import compat
+from airflow_cloudjobs.exceptions import SubmitFailed, SubmitRefused, SubmitUntold
+from airflow_cloudjobs.hook import CloudHook
+from airflow_cloudjobs.jobs.errors import CloudApiError
+from airflow_cloudjobs.jobs.identity import Step, Submission, first_step
+from airflow_cloudjobs.jobs.request import ApiRequest
+from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Outcome, Scope
+
+log = logging.getLogger(__name__)
+
+STORED = "cloudjobs_submission"
+"""The key in the task's store."""
+
+RETENTION = timedelta(days=365)
+"""For how long a submission is kept; the longest time between two attempts that still submits once."""
+
+LOOKS = (0.0, 1.0, 3.0)
+"""Seconds before each look for a job that may have been submitted a moment ago."""
+
+SUBMITS = 3
+"""How often a submit without an answer is made at most, where each is looked up before the next."""
+
+
+class SubmitOnce:
+    """The submit of one task instance.
+
+    :param spec: the API.
+    :param hook: the cloud.
+    :param arguments: the arguments of the spec's ``submit``.
+    :param scope: what names the job beside its key.
+    :param key: the key, where it is known before (the API gives the job none of its own).
+    :param context: Airflow's; None or empty outside of a task.
+    :param durable: False submits without looking left or right.
+    :param advice: what a person should do about a submit of unknown fate.
+    """
+
+    def __init__(
+        self,
+        spec: JobSpec,
+        hook: CloudHook,
+        arguments: Mapping[str, Any],
+        scope: Scope,
+        *,
+        key: str | None,
+        context: Mapping[str, Any],
+        durable: bool,
+        advice: str,
+    ) -> None:
+        self._spec = spec
+        self._hook = hook
+        self._scope = scope
+        self._key = key
+        self._advice = advice
+        self._identity = compat.identity_of(context) if durable else None
+        self._retried = compat.try_number_of(context) > 1
+        self._store = compat.task_store(context) if durable else None
+        self._finder = spec.finder if self._identity else None
+        if self._finder and self._identity:
+            arguments = self._finder.mark(arguments, self._identity)
+        self._arguments = arguments
+
+    def submission(self) -> Submission:
+        """Submit, or find what was submitted before.
+
+        :return: the submission, with its keys.
+        :raises SubmitRefused: the cloud will not take the job.
+        :raises SubmitFailed: the cloud took no job; a later attempt may work.
+        :raises SubmitUntold: the cloud may have taken the job.
+        """
+        epoch = self._identity.epoch if self._identity else 0
+        before = Submission.from_dict(self._store.get(STORED)) if self._store else None
+        step = first_step(before, epoch=epoch, retried=self._retried, findable=self._finder is not None)
+        past = before.past if before and before.epoch == epoch else ()
+        if step is Step.STOP:
+            raise SubmitUntold(
+                f"{self._spec.api}: an attempt before this one was stopped while it submitted, so the job may "
+                f"or may not run, and the API has no way to look it up. {self._advice}"
+            )
+        if step is Step.LOOK_UP and (keys := self._look_up(past, certain=before is None)):
+            log.info("%s: found the job of an attempt before: %s", self._spec.api, ", ".join(keys))
+            before, step = self._remember(Submission(epoch, time.time(), tuple(keys), past)), Step.REATTACH
+        if step is Step.REATTACH and before:
+            if not self._has_failed(before.keys):
+                log.info("%s: going on with %s, submitted before", self._spec.api, ", ".join(before.keys))
+                return before
+            past = (*past, *before.keys)
+        return self._submit(epoch, past)
+
+    def _submit(self, epoch: int, past: tuple[str, ...]) -> Submission:
+        earlier = self._earlier_record() if self._spec.outlived else None
+        request = self._spec.submit(**self._arguments)
+        intent = self._remember(Submission(epoch, time.time(), (), past, earlier))
+        try:
+            keys = self._sent(request, past)
+        except (SubmitRefused, SubmitFailed):
+            self._quietly("forget that nothing was submitted", lambda store: store.delete(STORED))
+            raise
+        done = replace(intent, keys=tuple(keys), at=time.time())
+        # The job runs, so the task goes on with it even if it cannot be remembered.
+        self._quietly(
+            f"remember {', '.join(keys)}", lambda store: store.set(STORED, done.as_dict(), retention=RETENTION)
+        )
+        return done
+
+    def _sent(self, request: ApiRequest, past: Sequence[str]) -> list[str]:
+        """The keys of the job; a request without an answer is looked up before it is made again."""
+        for _ in range(SUBMITS):
+            try:
+                keys = self._spec.submitted(self._hook.call(request), request)
+            except CloudApiError as error:
+                if not error.ambiguous:
+                    kind = SubmitFailed if error.retryable else SubmitRefused
+                    raise kind(f"{self._spec.api}: no job was started: {error}") from error
+                if not self._finder:
+                    raise SubmitUntold(
+                        f"{self._spec.api}: the submit got no clear answer, so the job may or may not run: "
+                        f"{error}. {self._advice}"
+                    ) from error
+                log.warning("%s: the submit got no clear answer, looking for the job: %s", self._spec.api, error)
+                keys = self._look_up(past, certain=False)
+                if keys:
+                    return keys
+                continue
+            if keys and all(keys):
+                return keys
+            raise SubmitUntold(f"{self._spec.api}: the answer to {request.operation} names no job. {self._advice}")
+        raise SubmitUntold(
+            f"{self._spec.api}: {SUBMITS} submits got no clear answer and the job cannot be found. {self._advice}"
+        )
+
+    def _look_up(self, past: Sequence[str], *, certain: bool) -> list[str]:
+        """The keys of our own job in the cloud; none if it is not there.
+
+        :param certain: True if it would do to submit where looking is refused.
+        """
+        if not (self._finder and self._identity):
+            return []
+        for pause in LOOKS:
+            time.sleep(pause)
+            try:
+                requests = self._finder.ask(self._arguments, self._identity)
+                answers = [self._hook.call(request) for request in requests]
+            except CloudApiError as error:
+                if certain and not error.retryable:
+                    log.warning("%s: cannot look for a job of the attempt before: %s", self._spec.api, error)
+                    return []
+                raise SubmitUntold(
+                    f"{self._spec.api}: a job may have been submitted, and looking for it failed: {error}. "
+                    f"{self._advice}"
+                ) from error
+            keys = self._finder.found(answers, self._arguments, self._identity)
+            if keys and not set(keys) & set(past):
+                return keys
+        return []
+
+    def _has_failed(self, keys: Sequence[str]) -> bool:
+        """True if all jobs have ended and not all of them succeeded."""
+        outcomes = [
+            self._spec.states.outcome(seen.status) if isinstance(seen, Observation) else None
+            for seen in self._hook.ask(self._spec, keys, self._scope).values()
+        ]
+        return None not in outcomes and set(outcomes) != {Outcome.SUCCEEDED}
+
+    def _earlier_record(self) -> Mapping[str, Any] | None:
+        """How the poll answers before our submit; an end shown there is an earlier job's."""
+        key = str(self._key)
+        seen = self._hook.ask(self._spec, [key], self._scope)[key]
+        if isinstance(seen, CloudApiError):
+            kind = SubmitFailed if seen.retryable else SubmitRefused
+            raise kind(f"{self._spec.api}: nothing was sent: {seen}") from seen
+        return seen.record
+
+    def _remember(self, submission: Submission) -> Submission:
+        if self._store:
+            self._store.set(STORED, submission.as_dict(), retention=RETENTION)
+        return submission
+
+    def _quietly(self, what: str, use: Callable[[Any], None]) -> None:
+        if self._store:
+            try:
+                use(self._store)
+            except Exception:
+                log.exception("%s: could not %s", self._spec.api, what)
