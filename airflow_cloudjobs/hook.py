@@ -13,6 +13,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_cloudjobs.compat import BaseHook, Connection, get_async_connection, get_async_extra_dejson
+from airflow_cloudjobs.http.lane import Lane
+from airflow_cloudjobs.http.pace import Pace
 from airflow_cloudjobs.http.shared import Shared
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest
@@ -30,6 +32,9 @@ CONNECTION_LIFE = 60.0
 
 CONNECTION_READ_LIMIT = 60.0
 """Seconds that a triggerer waits for Airflow to hand out a connection."""
+
+IN_FLIGHT = 50
+"""Polls that all waits for one API on one connection have on the way at most."""
 
 CALL_PATIENCE = 60.0
 """Seconds for which a single call is repeated where that is safe."""
@@ -158,17 +163,12 @@ class CloudHook(BaseHook):
             tell(note)
 
     async def awatch(self, wait: Wait, scope: Scope, tell: Tell) -> None:
-        """Wait on the running event loop until each job's wait is over."""
+        """Wait on the running event loop until each job's wait is over.
+
+        All waits on the same connection, API and scope are asked for together.
+        """
         async with self._shared_connection() as connection:
-            while not wait.over:
-                await asyncio.sleep(wait.pause(time.time()))
-                due = wait.due(time.time())
-                batches = _batches(due, wait.spec.batch)
-                answers: Answers = {}
-                for part in await asyncio.gather(*(connection.ask(wait.spec, b, scope) for b in batches)):
-                    answers.update(part)
-                for note in wait.take(answers, time.time()):
-                    tell(note)
+            await connection.watch(wait, scope, tell)
 
     @asynccontextmanager
     async def _shared_connection(self) -> AsyncIterator[_LiveConnection]:
@@ -216,6 +216,26 @@ class _LiveConnection:
         self._read_at = float("-inf")
         self._fields: ConnectionFields | None = None
         self._caller: AsyncCaller | None = None
+        self._slots: dict[str, asyncio.Semaphore] = {}
+        self._paces: dict[str, Pace] = {}
+        self._lanes: dict[tuple[str, str], Lane] = {}
+
+    async def watch(self, wait: Wait, scope: Scope, tell: Tell) -> None:
+        """Wait for jobs in the lane of their API and scope; different scopes never mix in a call."""
+        spec, key = wait.spec, (wait.spec.api, repr(sorted(scope.items())))
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane(
+                lambda keys: self._ask(spec, keys, scope),
+                batch=spec.batch,
+                pace=self._paces.setdefault(spec.api, Pace()),
+                slots=self._slots.setdefault(spec.api, asyncio.Semaphore(IN_FLIGHT)),
+            )
+        try:
+            await lane.watch(wait, tell)
+        finally:
+            if lane.idle:
+                self._lanes.pop(key, None)
 
     async def caller(self) -> AsyncCaller:
         """The caller for the connection as it is now, within :data:`CONNECTION_LIFE`."""
@@ -246,7 +266,7 @@ class _LiveConnection:
             self._read_at = time.monotonic()
             return self._caller
 
-    async def ask(self, spec: JobSpec, batch: Sequence[str], scope: Scope) -> Answers:
+    async def _ask(self, spec: JobSpec, batch: Sequence[str], scope: Scope) -> Answers:
         """One poll call, its failure as an answer for each of its keys."""
         try:
             caller = await self.caller()

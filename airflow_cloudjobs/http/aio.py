@@ -20,8 +20,8 @@ from airflow_cloudjobs.http.shared import Shared
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import ApiRequest
 
-POOL = 100
-"""Connections that all waits on one wire use at most."""
+POOL = 200
+"""Connections that all waits on one wire use at most; each API's lanes use a quarter of them at most."""
 
 DNS_LIFE = 60
 """Seconds for which a resolved host is believed."""

@@ -214,6 +214,10 @@ class Wait:
         """The keys to ask for now."""
         return [key for key, job in self._jobs.items() if job.end is None and self._next(job) <= now]
 
+    def schedule(self) -> dict[str, float]:
+        """When to ask for each job that has not ended, seconds since the epoch."""
+        return {key: self._next(job) for key, job in self._jobs.items() if job.end is None}
+
     def pause(self, now: float) -> float:
         """Seconds until a key is due; 0 if one is now, or if the wait is over."""
         pending = [self._next(job) for job in self._jobs.values() if job.end is None]
