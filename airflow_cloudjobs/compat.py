@@ -22,6 +22,7 @@ from airflow.providers.common.compat.sdk import (
     BaseSensorOperator,
     Connection,
     PokeReturnValue,
+    Stats,
     XCom,
     conf,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "BaseSensorOperator",
     "Connection",
     "PokeReturnValue",
+    "Stats",
     "XCom",
     "default_deferrable",
     "first_reschedule",

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_cloudjobs.compat import BaseHook, Connection, get_async_connection, get_async_extra_dejson
+from airflow_cloudjobs.compat import BaseHook, Connection, Stats, get_async_connection, get_async_extra_dejson
 from airflow_cloudjobs.http.lane import Lane
 from airflow_cloudjobs.http.pace import Pace
 from airflow_cloudjobs.http.shared import Shared
@@ -145,9 +145,10 @@ class CloudHook(BaseHook):
         for batch in _batches(keys, spec.batch):
             try:
                 request = spec.poll(batch, scope)
-                answers.update(_observed(spec, batch, request, self.get_conn().call(request)))
+                seen = _observed(spec, batch, request, self.get_conn().call(request))
             except CloudApiError as error:
-                answers.update(dict.fromkeys(batch, error))
+                seen = dict.fromkeys(batch, error)
+            answers.update(_count(spec, seen))
         return answers
 
     def watch(self, wait: Wait, scope: Scope, tell: Tell) -> None:
@@ -271,9 +272,9 @@ class _LiveConnection:
         try:
             caller = await self.caller()
             request = spec.poll(batch, scope)
-            return _observed(spec, batch, request, await caller.call(request))
+            return _count(spec, _observed(spec, batch, request, await caller.call(request)))
         except CloudApiError as error:
-            return dict.fromkeys(batch, error)
+            return _count(spec, dict.fromkeys(batch, error))
 
     async def close(self) -> None:
         """Let go of the sessions."""
@@ -304,6 +305,17 @@ async def _opened(connection: _LiveConnection) -> _LiveConnection:
 
 
 _connections: Shared[tuple[type[CloudHook], str, str | None], _LiveConnection] = Shared(_LiveConnection.close)
+
+
+def _count(spec: JobSpec, answers: Answers) -> Answers:
+    """One poll call and its answers, for whoever watches Airflow's metrics."""
+    tags = {"api": spec.api}
+    Stats.incr("cloudjobs.calls", tags=tags)
+    Stats.incr("cloudjobs.polls", len(answers), tags=tags)
+    error = next((answer for answer in answers.values() if isinstance(answer, CloudApiError)), None)
+    if error:
+        Stats.incr("cloudjobs.errors", tags={**tags, "kind": error.kind.value})
+    return answers
 
 
 def _fields(conn_id: str, connection: Connection) -> ConnectionFields:

@@ -216,6 +216,9 @@ class CloudJobTask(_Base):
 
     def _results(self, context: Mapping[str, Any], ends: Sequence[JobEnd]) -> Any:
         """The task's result; raises, with the result in XCom all the same, if a job did not succeed."""
+        for end in ends:
+            tags = {"api": self.spec.api, "ending": end.ending.value}
+            compat.Stats.timing("cloudjobs.job_seconds", timedelta(seconds=end.seconds), tags=tags)
         results = self._shaped([self._result(end) for end in ends])
         bad = [end for end in ends if end.ending is not Ending.SUCCEEDED]
         if not bad:

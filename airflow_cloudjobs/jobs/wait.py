@@ -98,6 +98,7 @@ class JobEnd:
     :param record: the job's fields as last seen, as they may be shown.
     :param request_id: the vendor's id of the last request that showed the job.
     :param error: the API error that ended the wait or kept us blind at its end, if one did.
+    :param seconds: how long the wait was.
     """
 
     key: str
@@ -107,6 +108,7 @@ class JobEnd:
     record: Mapping[str, Any] = field(default_factory=dict)
     request_id: str = ""
     error: CloudApiError | None = None
+    seconds: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """The end as JSON-able values, to travel in a trigger's event."""
@@ -118,6 +120,7 @@ class JobEnd:
             "record": dict(self.record),
             "request_id": self.request_id,
             "error": self.error.as_dict() if self.error else None,
+            "seconds": round(self.seconds, 3),
         }
 
     @classmethod
@@ -132,6 +135,7 @@ class JobEnd:
             record=data.get("record") or {},
             request_id=str(data.get("request_id") or ""),
             error=CloudApiError.from_dict(error) if error else None,
+            seconds=float(data.get("seconds") or 0.0),
         )
 
 
@@ -247,7 +251,7 @@ class Wait:
         if self.plan.deadline is not None and now >= self.plan.deadline:
             for key, job in self._jobs.items():
                 if job.end is None:
-                    self._finish(key, job, Ending.TIMED_OUT, self._last_words(job, now))
+                    self._finish(key, job, now, Ending.TIMED_OUT, self._last_words(job, now))
         return notes
 
     def _take_observation(self, key: str, job: _Job, seen: Observation, now: float, pause: float) -> list[Note]:
@@ -277,7 +281,7 @@ class Wait:
             job.heard = now
 
         if outcome is not None:
-            self._finish(key, job, _ENDINGS[outcome], self.spec.reason_of(seen.record))
+            self._finish(key, job, now, _ENDINGS[outcome], self.spec.reason_of(seen.record))
         elif known:
             job.doubt_since = None
         else:
@@ -299,7 +303,7 @@ class Wait:
             job.due = now + self._error_pause(job)
             return self._doubt(key, job, now, f"the cloud refuses to tell: {error}", Ending.ERROR)
         if not (error.retryable or not_yet):
-            self._finish(key, job, Ending.ERROR, str(error))
+            self._finish(key, job, now, Ending.ERROR, str(error))
             return []
         job.due = now + self._error_pause(job)
         if job.blind_since is None:
@@ -323,7 +327,7 @@ class Wait:
                 )
             ]
         if now - job.doubt_since >= patience:
-            self._finish(key, job, ending, f"{what}, since {_span(now - job.doubt_since)}")
+            self._finish(key, job, now, ending, f"{what}, since {_span(now - job.doubt_since)}")
         return []
 
     def _is_earlier(self, seen: Observation, now: float) -> bool:
@@ -332,9 +336,10 @@ class Wait:
             return False
         return dict(seen.record) == dict(self.plan.earlier)
 
-    def _finish(self, key: str, job: _Job, ending: Ending, reason: str) -> None:
+    def _finish(self, key: str, job: _Job, now: float, ending: Ending, reason: str) -> None:
         seen = job.seen or Observation("", {})
-        job.end = JobEnd(key, ending, seen.status, reason, seen.record, seen.request_id, job.error)
+        seconds = now - self.plan.started
+        job.end = JobEnd(key, ending, seen.status, reason, seen.record, seen.request_id, job.error, seconds)
 
     def _last_words(self, job: _Job, now: float) -> str:
         waited = f"time ran out after {_span(now - self.plan.started)}"

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+# Everything runs in .venv with the versions of constraints.txt.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+UI ?=
+
+.PHONY: help demo test faults lint wheel clean
+
+help:
+	@echo "make demo        run the example DAGs on a real Airflow and local clouds (UI=1 keeps the web page open)"
+	@echo "make test        run the test suite"
+	@echo "make faults      break real Airflow processes on PostgreSQL (Debian's package) and see what becomes of the jobs"
+	@echo "make lint        ruff and mypy"
+	@echo "make wheel       build wheel and sdist, install the wheel alone and import every module"
+	@echo "make clean       remove what the others made"
+
+demo: .venv/run
+	@$(BIN)/cloudjobs demo $(if $(UI),--ui)
+
+test: .venv/test
+	$(BIN)/python -m pytest
+
+faults: .venv/test
+	$(BIN)/python -m pytest tests/faults
+
+lint: .venv/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+wheel: .venv/test
+	PYTHON=$(PYTHON) sh tests/wheel.sh
+
+.venv/run: pyproject.toml constraints.txt
+	@echo "Installing into .venv (about half a minute) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	@$(PYTHON) -m venv .venv
+	@$(PIP) --upgrade pip
+	@$(PIP) --editable '.[localcloud]'
+	@touch $@
+
+.venv/test: .venv/run
+	@$(PIP) --group test
+	@touch $@
+
+clean:
+	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

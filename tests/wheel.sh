@@ -1,0 +1,36 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The wheel alone is enough: build it, install it into an empty environment, import every module, find the examples.
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"$root/.venv/bin/python" -m build --outdir "$work/dist" "$root" > "$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
+ls "$work/dist"
+"${PYTHON:-python3}" -m venv "$work/venv"
+wheel=$(echo "$work"/dist/*.whl)
+"$work/venv/bin/python" -m pip --disable-pip-version-check install --quiet \
+    --constraint "$root/constraints.txt" "$wheel[localcloud]"
+cd "$work"
+AIRFLOW_HOME="$work/home" "$work/venv/bin/python" - <<'PY'
+import importlib
+import pkgutil
+from pathlib import Path
+
+import airflow_cloudjobs
+
+folder = Path(airflow_cloudjobs.__file__).parent
+assert "site-packages" in str(folder), folder
+names = [
+    module.name
+    for module in pkgutil.walk_packages([str(folder)], "airflow_cloudjobs.")
+    if ".dags_examples" not in module.name and not module.name.endswith("__main__")
+]
+for name in names:
+    importlib.import_module(name)
+examples = sorted(path.name for path in (folder / "dags_examples").glob("*.py"))
+assert len(examples) >= 8, examples
+print(f"wheel: {len(names)} modules import, {len(examples)} example DAGs are inside")
+PY
+AIRFLOW_HOME="$work/home" "$work/venv/bin/cloudjobs" apis > /dev/null
+AIRFLOW_HOME="$work/home" "$work/venv/bin/airflow" providers list 2> /dev/null | grep airflow-provider-cloudjobs
