@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a connection says, read and checked the same way for both clouds; no Airflow, no I/O."""
+"""What a connection says, read and checked the same way for both clouds; no Airflow.
+
+Reading does no I/O; :meth:`CloudSettings.check_files` looks at the files it names, before anything is sent.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from airflow_cloudjobs.http.message import Wire
@@ -121,6 +126,10 @@ class Extra:
         return dict(value)
 
 
+METADATA = "metadata"
+"""The service of an instance that tells it its own credential; it is no host of the cloud's API."""
+
+
 @dataclass(frozen=True, slots=True)
 class CloudSettings:
     """What both clouds read from a connection.
@@ -130,6 +139,7 @@ class CloudSettings:
     :param region: the vendor's id of the region; empty if none was given.
     :param base: address that serves every service of the cloud; empty for the vendor's own hosts.
     :param endpoints: address by service; wins over ``base``.
+    :param auth: the credential mode.
     """
 
     conn_id: str
@@ -137,9 +147,15 @@ class CloudSettings:
     region: str
     base: str
     endpoints: Mapping[str, str]
+    auth: str
+
+    metadata: ClassVar[str]
+    """The vendor's own address of the metadata service, link-local."""
 
     def endpoint(self, service: str) -> str:
         """The address of a service, without a path."""
+        if service == METADATA:
+            return self.endpoints.get(METADATA) or self.metadata
         return self.endpoints.get(service) or self.base or f"https://{self.vendor_host(service)}"
 
     def vendor_host(self, service: str) -> str:
@@ -153,11 +169,95 @@ class CloudSettings:
         host = urlsplit(self.endpoint(service)).netloc
         return f"The host asked was {host}: 'region', 'endpoints' or 'host' of connection {self.conn_id!r} change it"
 
+    def token_files(self) -> Mapping[str, str]:
+        """The files with tokens that the mode reads, by the field that names them."""
+        return {}
+
+    def check_files(self) -> None:
+        """See that the files which the connection names can be used; reads them.
+
+        :raises InvalidConnection: naming the field.
+        """
+        if self.wire.ca_bundle:
+            try:
+                ssl.create_default_context(cafile=self.wire.ca_bundle)
+            except OSError as error:
+                what = "holds no certificate" if isinstance(error, ssl.SSLError) else f"cannot be read: {error.strerror}"
+                raise InvalidConnection(self.conn_id, "ca_bundle", f"is {self.wire.ca_bundle!r}, which {what}") from None
+        for name, path in self.token_files().items():
+            self.read_token(name, path)
+
+    def read_token(self, name: str, path: str) -> str:
+        """The token in a file, as it is now; who mounts such files replaces them.
+
+        :param name: the field that names the file.
+        :param path: the file.
+        :raises InvalidConnection: naming the field and the mode.
+        """
+        try:
+            with open(path, encoding="utf-8") as file:
+                token = file.read().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise self.invalid(name, f"is {path!r}, which cannot be read: {why}") from None
+        if not token:
+            raise self.invalid(name, f"is {path!r}, which is empty")
+        return token
+
+    def invalid(self, name: str, problem: str) -> InvalidConnection:
+        """The error to raise for a field of the mode."""
+        return InvalidConnection(self.conn_id, name, f"{problem} (auth {self.auth!r})")
+
+
+class Mode:
+    """The credential mode that a connection asks for, and the fields that belong to it.
+
+    :param fields: the connection.
+    :param extra: its extra.
+    :param modes: by mode, the fields of the extra that belong to it; the first is the default.
+    :raises InvalidConnection: an unknown mode, or fields of another mode where no mode was chosen.
+    """
+
+    def __init__(self, fields: ConnectionFields, extra: Extra, modes: Mapping[str, Collection[str]]) -> None:
+        self._fields = fields
+        self._extra = extra
+        default = next(iter(modes))
+        self.name = extra.choice("auth", modes, default)
+        if not extra.text("auth"):
+            # Going on with the default would act as somebody else than the one who wrote these fields means.
+            for field_name in sorted(set().union(*modes.values()) - set(modes[default])):
+                if extra.text(field_name):
+                    of = [mode for mode, names in modes.items() if field_name in names]
+                    raise fields.invalid(
+                        "auth", f"is missing: {field_name!r} is given, which belongs to {' or '.join(map(repr, of))}"
+                    )
+
+    def invalid(self, name: str, problem: str) -> InvalidConnection:
+        """The error to raise for a field of the mode."""
+        return self._fields.invalid(name, f"{problem} (auth {self.name!r})")
+
+    def needed(self, name: str, what: str, environment: str = "") -> str:
+        """A field of the extra that the mode cannot do without.
+
+        :param name: the field.
+        :param what: what it is, for the message.
+        :param environment: the vendor's environment variable that is read if the field is empty.
+        """
+        value = self.optional(name, environment)
+        if not value:
+            where = f", or the environment variable {environment}" if environment else ""
+            raise self._fields.invalid(name, f"is missing: auth {self.name!r} needs {what}{where}")
+        return value
+
+    def optional(self, name: str, environment: str = "") -> str:
+        """A field of the extra, or else the vendor's environment variable; empty if neither is there."""
+        return self._extra.text(name) or (os.environ.get(environment, "").strip() if environment else "")
+
 
 def common_settings(
     fields: ConnectionFields, extra: Extra, region: str | None, services: Collection[str]
 ) -> dict[str, Any]:
-    """The arguments of :class:`CloudSettings` from a connection.
+    """The arguments of :class:`CloudSettings` from a connection, all but the mode.
 
     :param fields: the connection.
     :param extra: its extra.
@@ -181,7 +281,8 @@ def common_settings(
         "region": region or extra.text("region"),
         "base": _base(fields),
         "endpoints": {
-            service: _address(fields, f"endpoints.{service}", value, "https") for service, value in endpoints.items()
+            service: _address(fields, f"endpoints.{service}", value, "http" if service == METADATA else "https")
+            for service, value in endpoints.items()
         },
     }
 

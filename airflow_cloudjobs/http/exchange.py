@@ -13,7 +13,8 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire
@@ -24,6 +25,12 @@ log = logging.getLogger(__name__)
 
 CLOCK_TOLERANCE = 60.0
 """Seconds; a smaller difference from the cloud's clock is not what a refused signature is about."""
+
+RENEW_WITHIN = 0.25
+"""The last part of its life in which a credential is renewed at the earliest, however short the life is."""
+
+LOGIN_REST = 30.0
+"""Seconds for which a login that keeps failing is left alone at most; the first failure costs one second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,7 @@ class Credential:
     :param session_token: an IAM token that stands for a login.
     :param project_id: the project that requests are for (Huawei Cloud).
     :param expires: end of its life, seconds since the epoch; None if it has none that we know.
+    :param obtained: when it was got, seconds since the epoch.
     """
 
     key: str = ""
@@ -44,6 +52,16 @@ class Credential:
     session_token: str = field(default="", repr=False)
     project_id: str = ""
     expires: float | None = None
+    obtained: float = field(default=0.0, compare=False)
+
+    def secrets(self) -> tuple[str, str, str]:
+        """What must be in no message."""
+        return self.secret, self.security_token, self.session_token
+
+
+@dataclass(slots=True)
+class DirectRequest(HttpRequest):
+    """A request that no proxy may carry, since only this machine is answered (an instance's metadata)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +100,9 @@ class CloudClient(ABC):
         self.credential: Credential | None = None
         self.clock_offset = 0.0
         self._now = now
+        self._failed_logins = 0
+        self._login_failure: CloudApiError | None = None
+        self._login_rests_until = 0.0
 
     def now(self) -> float:
         """The cloud's time, as far as it is known."""
@@ -93,7 +114,7 @@ class CloudClient(ABC):
 
     @abstractmethod
     def login(self) -> Exchange:
-        """Get a credential that can sign, by requests of its own if need be."""
+        """Get a credential that can sign, by requests of its own if need be (see :meth:`guarded`)."""
 
     @abstractmethod
     def read(self, request: ApiRequest, answer: HttpAnswer) -> dict[str, Any]:
@@ -107,24 +128,86 @@ class CloudClient(ABC):
         """
         credential = self.credential
         if credential is None or self._stale(credential):
-            credential = yield Renew(credential)
-        mended: set[ErrorKind] = set()
-        while True:
-            answer = yield self.sign(request, credential)
-            try:
-                return self.read(request, answer)
-            except CloudApiError as error:
-                _hide(error, credential)
-                if error.kind in mended:
-                    raise
-                mended.add(error.kind)
-                if error.kind is ErrorKind.EXPIRED and self.renewable:
-                    credential = yield Renew(credential)
-                elif error.kind is not ErrorKind.CLOCK or not self._correct_clock(answer):
-                    raise
+            credential = yield from self._renewed(credential)
+        try:
+            return (yield from self.asked(request, credential))
+        except CloudApiError as error:
+            if error.kind is not ErrorKind.EXPIRED or not self.renewable:
+                raise
+        credential = yield Renew(credential)
+        return (yield from self.asked(request, credential))
+
+    def asked(self, request: ApiRequest, credential: Credential) -> Exchange:
+        """Sign, send and read one request with this credential, once more if only the clock was wrong.
+
+        :return: the answer's JSON object.
+        :raises CloudApiError: for every other end, without the credential's secrets.
+        """
+        answer = yield self.sign(request, credential)
+        try:
+            return self.read(request, answer)
+        except CloudApiError as error:
+            hide(error, *credential.secrets())
+            if error.kind is not ErrorKind.CLOCK or not self._correct_clock(answer):
+                raise
+        answer = yield self.sign(request, credential)
+        try:
+            return self.read(request, answer)
+        except CloudApiError as error:
+            hide(error, *credential.secrets())
+            raise
+
+    def guarded(self, login: Exchange) -> Exchange:
+        """A login whose failure all share who ask for it meanwhile, so that the next attempt comes after a rest.
+
+        :param login: gets a credential.
+        :return: the credential, dated.
+        :raises CloudApiError: a transient one if the same login may work later.
+        """
+        rest = self._login_rests_until - self._now()
+        if self._login_failure is not None and rest > 0:
+            login.close()
+            again = CloudApiError.from_dict(self._login_failure.as_dict())
+            again.retry_after = max(rest, again.retry_after or 0.0)
+            raise again
+        try:
+            credential: Credential = yield from login
+        except CloudApiError as error:
+            # An expired credential of a login is no credential of ours that could be renewed, and being throttled
+            # there says nothing about the pace of the API that is called.
+            error.kind = {
+                ErrorKind.EXPIRED: ErrorKind.DENIED,
+                ErrorKind.THROTTLED: ErrorKind.TRANSIENT,
+            }.get(error.kind, error.kind)
+            # Nothing that a login asks for is a job's submit.
+            error.ambiguous = False
+            self._login_failure = error
+            self._login_rests_until = self._now() + min(2.0**self._failed_logins, LOGIN_REST)
+            self._failed_logins = min(self._failed_logins + 1, 8)
+            old = self.credential
+            if old is not None and self._lives(old):
+                log.warning("The credential could not be renewed and is used on while it lives: %s", error)
+            raise
+        self._login_failure, self._failed_logins = None, 0
+        return replace(credential, obtained=self.now())
+
+    def _renewed(self, old: Credential | None) -> Exchange:
+        """Another credential, or the old one for as long as it lives and no other can be had."""
+        try:
+            return (yield Renew(old))
+        except CloudApiError:
+            if old is None or not self._lives(old):
+                raise
+            return old
+
+    def _lives(self, credential: Credential) -> bool:
+        return credential.expires is not None and credential.expires > self.now()
 
     def _stale(self, credential: Credential) -> bool:
-        return self.renewable and credential.expires is not None and credential.expires - self.renew_ahead <= self.now()
+        if not self.renewable or credential.expires is None:
+            return False
+        ahead = min(self.renew_ahead, RENEW_WITHIN * (credential.expires - credential.obtained))
+        return credential.expires - ahead <= self.now()
 
     def _correct_clock(self, answer: HttpAnswer) -> bool:
         """Take the cloud's time from its answer; False if the clocks agree, so that is not the trouble."""
@@ -140,11 +223,24 @@ class CloudClient(ABC):
         return True
 
 
-def _hide(error: CloudApiError, credential: Credential) -> None:
-    """Refusals of a signature may repeat what was signed; a secret must not come back in a message."""
-    for secret in (credential.secret, credential.security_token, credential.session_token):
+def hide(error: CloudApiError, *secrets: str) -> None:
+    """Refusals may repeat what was sent; a secret must not come back in a message.
+
+    :param error: what will be raised.
+    :param secrets: what it must not hold; empty ones are left out.
+    """
+    for secret in secrets:
         if secret:
             error.message = error.message.replace(secret, "***")
+
+
+def moment(text: Any) -> float | None:
+    """A time stamp of a cloud (ISO 8601, UTC) as seconds since the epoch; None if it is no such thing."""
+    try:
+        when = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
 
 
 def json_object(operation: str, answer: HttpAnswer) -> dict[str, Any]:

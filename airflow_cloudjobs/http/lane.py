@@ -92,7 +92,7 @@ class Lane:
                     async with asyncio.timeout(self._patience(wait)):
                         await watcher.woken.wait()
                 except TimeoutError:
-                    pass  # the deadline is past and nobody could ask: the wait ends with what it knows
+                    wait.give_up(time.time())
                 watcher.woken.clear()
                 answers, watcher.answers = watcher.answers, {}
                 for note in wait.take(answers, time.time()):

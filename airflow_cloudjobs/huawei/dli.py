@@ -65,7 +65,7 @@ def _word(value: Any) -> str:
 def _tags(tags: Mapping[str, str] | Sequence[Mapping[str, str]] | None) -> list[dict[str, str]]:
     if isinstance(tags, Mapping):
         return [{"key": str(key), "value": str(value)} for key, value in tags.items()]
-    return [dict(tag) for tag in tags or ()]
+    return [{name: str(value) for name, value in tag.items()} for tag in tags or ()]
 
 
 def _job(key: str) -> str:
@@ -223,7 +223,7 @@ class DliSqlJobOperator(HuaweiJobOperator):
             for tag in tags:
                 arguments.check_fields("tags", tag, ("key",), ("value",))
         for tag in _tags(tags):
-            if not tag["key"] or len(tag["key"]) > 128 or len(tag.get("value", "")) > 255:
+            if not 0 < len(str(tag["key"])) <= 128 or len(str(tag.get("value", ""))) > 255:
                 raise arguments.refuse(
                     "tags",
                     f"holds {tag['key']!r}; a key has 1 to 128 characters, a value 255 at most",

@@ -66,7 +66,9 @@ def classify(code: str, http_status: int, message: str) -> ErrorKind:
     """
     code = _spelled(code)
     words = message.lower()
-    if "token" in words and ("must be updated" in words or "expire" in words):
+    # Not in the words of a service: an SQL error may speak of tokens too.
+    gateway = code.startswith(("APIGW.", "IAM.")) or http_status == 401
+    if gateway and "token" in words and ("must be updated" in words or "expire" in words):
         return ErrorKind.EXPIRED
     if code in _KINDS:
         return _KINDS[code]

@@ -4,8 +4,11 @@ value that is already known, and before anything is sent, for those that a templ
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+
+_WHOLE = re.compile(r"-?[0-9]+")
 
 
 class InvalidArgument(ValueError):
@@ -140,7 +143,7 @@ class Arguments:
         for name in names:
             if self.known(name):
                 value = self.values[name]
-                if isinstance(value, bool) or not str(value).strip().lstrip("-").isdigit():
+                if isinstance(value, bool) or not _WHOLE.fullmatch(str(value).strip()):
                     raise self.refuse(name, f"is {value!r}; it must be a whole number")
 
     def is_list(self, name: str, *, most: int | None = None) -> None:

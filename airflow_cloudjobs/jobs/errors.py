@@ -112,13 +112,16 @@ class CloudApiError(Exception):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> CloudApiError:
-        """The inverse of :meth:`as_dict`; an unlisted kind (of a newer version) becomes ``unknown``."""
-        known = dict(data)
+        """The inverse of :meth:`as_dict`; fields and kinds of another version do no harm."""
+        known = {name: value for name, value in data.items() if name in _FIELDS}
         try:
             known["kind"] = ErrorKind(known.get("kind", ErrorKind.UNKNOWN))
         except ValueError:
             known["kind"] = ErrorKind.UNKNOWN
         return cls(known.pop("message", ""), **known)
+
+
+_FIELDS = frozenset(CloudApiError("", kind=ErrorKind.UNKNOWN).as_dict())
 
 
 def _rebuilt(data: Mapping[str, Any]) -> CloudApiError:

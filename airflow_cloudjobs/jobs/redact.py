@@ -9,8 +9,8 @@ from typing import Any
 
 _URL_QUERY = re.compile(r"(https?://[^\s\"'<>?#]+)\?[^\s\"'<>]*", re.IGNORECASE)
 _SIGNED = re.compile(
-    r"(?:^|[?&;])(?:x-amz-|x-oss-|x-obs-)?(?:signature|sig|expires|credential|security-?token|"
-    r"ossaccesskeyid|accesskeyid|accessid|token|auth_key)=",
+    r"[?&;](?:[a-z0-9]+-)*(?:signature|sig|expires|credential|security-?token|"
+    r"ossaccesskeyid|accesskeyid|accessid|(?:access_)?token|auth_key)=",
     re.IGNORECASE,
 )
 

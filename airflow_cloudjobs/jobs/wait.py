@@ -13,8 +13,8 @@ random source, so poke, blocking and deferrable waiting are the same wait with a
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -157,8 +157,6 @@ class _Job:
     errors: int = 0
     blind_since: float | None = None
     doubt_since: float | None = None
-    ours: bool = False
-    """Something else than the earlier job's end was seen, so the next end is that of our submit."""
     end: JobEnd | None = None
 
 
@@ -249,10 +247,18 @@ class Wait:
             else:
                 notes += self._take_observation(key, job, answer, now, pause)
         if self.plan.deadline is not None and now >= self.plan.deadline:
-            for key, job in self._jobs.items():
-                if job.end is None:
-                    self._finish(key, job, now, Ending.TIMED_OUT, self._last_words(job, now))
+            self._time_out(answers, now)
         return notes
+
+    def give_up(self, now: float) -> None:
+        """The deadline is past and nobody could take the last look: end with what is known."""
+        self._time_out(self._jobs, now)
+
+    def _time_out(self, keys: Iterable[str], now: float) -> None:
+        for key in keys:
+            job = self._jobs[key]
+            if job.end is None:
+                self._finish(key, job, now, Ending.TIMED_OUT, self._last_words(job, now))
 
     def _take_observation(self, key: str, job: _Job, seen: Observation, now: float, pause: float) -> list[Note]:
         notes: list[Note] = []
@@ -266,11 +272,13 @@ class Wait:
 
         known = self.spec.states.knows(seen.status)
         outcome = self.spec.states.outcome(seen.status)
-        job.ours = job.ours or not self._is_earlier(seen, now)
-        if outcome is not None and not job.ours:
-            outcome, shown = None, f"{seen.status} (of an earlier job, not believed yet)"
-        else:
-            shown = _shown(seen.status) if known else repr(seen.status)
+        shown = _shown(seen.status) if known else repr(seen.status)
+        if self.plan.earlier is not None:
+            if not self._is_earlier(seen, now):
+                # Something else is shown now, so the next end is that of our submit, even in the same words.
+                self.plan = replace(self.plan, earlier=None)
+            elif outcome is not None:
+                outcome, shown = None, f"{shown} (of an earlier job, not believed yet)"
         if before is None or before.status != seen.status:
             change = shown if before is None else f"{_shown(before.status)} -> {shown}"
             notes.append(Note(logging.INFO, f"{name}: {change} after {waited}"))
@@ -301,7 +309,8 @@ class Wait:
         job.errors += 1
         if error.kind is ErrorKind.UNKNOWN:
             job.due = now + self._error_pause(job)
-            return self._doubt(key, job, now, f"the cloud refuses to tell: {error}", Ending.ERROR)
+            notes = self._doubt(key, job, now, f"the cloud refuses to tell: {error}", Ending.ERROR)
+            return notes or self._still_blind(name, job, now, job.doubt_since or now)
         if not (error.retryable or not_yet):
             self._finish(key, job, now, Ending.ERROR, str(error))
             return []
@@ -309,17 +318,20 @@ class Wait:
         if job.blind_since is None:
             job.blind_since = job.heard = now
             return [Note(logging.WARNING, f"{name}: could not be read, will ask again: {error}")]
-        if now - job.heard >= HEARTBEAT:
-            job.heard = now
-            blind = _span(now - job.blind_since)
-            return [Note(logging.WARNING, f"{name}: not readable for {blind}, will ask again: {error}")]
-        return []
+        return self._still_blind(name, job, now, job.blind_since)
+
+    def _still_blind(self, name: str, job: _Job, now: float, since: float) -> list[Note]:
+        if now - job.heard < HEARTBEAT or job.end is not None:
+            return []
+        job.heard = now
+        blind = _span(now - since)
+        return [Note(logging.WARNING, f"{name}: not readable for {blind}, will ask again: {job.error}")]
 
     def _doubt(self, key: str, job: _Job, now: float, what: str, ending: Ending) -> list[Note]:
         """Something no table lists: say so once, look on for a while, then stop."""
         patience = min(PATIENCE_CAP, PATIENCE_POLLS * self.plan.interval)
         if job.doubt_since is None:
-            job.doubt_since = now
+            job.doubt_since = job.heard = now
             return [
                 Note(
                     logging.WARNING,
@@ -332,9 +344,7 @@ class Wait:
 
     def _is_earlier(self, seen: Observation, now: float) -> bool:
         """True while an end that was there before our submit is all that is shown."""
-        if self.plan.earlier is None or now >= self.plan.earlier_until:
-            return False
-        return dict(seen.record) == dict(self.plan.earlier)
+        return now < self.plan.earlier_until and dict(seen.record) == dict(self.plan.earlier or {})
 
     def _finish(self, key: str, job: _Job, now: float, ending: Ending, reason: str) -> None:
         seen = job.seen or Observation("", {})

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each of the ten classes refuses when a DAG is parsed, by the limits that the vendors' pages give."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+
+from airflow_cloudjobs.alibaba.dms import (
+    DmsDataTrackExportOperator,
+    DmsDataTrackExportSensor,
+    DmsFileUploadOperator,
+    DmsFileUploadSensor,
+)
+from airflow_cloudjobs.alibaba.ice import IceUrlUploadOperator, IceUrlUploadSensor
+from airflow_cloudjobs.compat import BaseOperator
+from airflow_cloudjobs.huawei.dli import DliSqlJobOperator, DliSqlJobSensor
+from airflow_cloudjobs.huawei.drs import DrsObjectTemplateOperator, DrsObjectTemplateSensor
+from airflow_cloudjobs.jobs.arguments import InvalidArgument
+
+TARGET = {"Endpoint": "http://oss-cn-hangzhou.aliyuncs.com", "BucketName": "b", "ObjectName": "o"}
+MEDIA = "https://h/a.mp4"
+
+RIGHT: list[tuple[type[Any], dict[str, Any]]] = [
+    (DmsFileUploadOperator, {"file_name": "a.txt", "file_source": "big-file", "upload_url": "https://h/a"}),
+    (DmsFileUploadOperator, {"file_name": "a.sql", "file_source": "datacorrect", "upload_target": TARGET}),
+    (DmsFileUploadOperator, {"job_key": "k", "tid": 3}),
+    (DmsFileUploadOperator, {"job_key": ["k", "l"]}),
+    (DmsFileUploadSensor, {"job_key": "k"}),
+    (DmsDataTrackExportOperator, {"order_id": 7, "rollback_sql_type": "REVERSE"}),
+    (DmsDataTrackExportOperator, {"order_id": "7", "download_key_id": "k"}),
+    (
+        DmsDataTrackExportOperator,
+        {
+            "order_id": 7,
+            "rollback_sql_type": "FORWARD",
+            "filter_start_time": "2026-01-02 03:04:05",
+            "filter_type_list": ["INSERT", "UPDATE", "DELETE"],
+            "filter_table_list": ["t"],
+            "event_id_list": [1, 2],
+            "column_filter": {"ColumnName": "c", "Operator": "BETWEEN", "BetweenStart": "1", "BetweenEnd": "2"},
+        },
+    ),
+    (DmsDataTrackExportSensor, {"order_id": 7, "download_key_id": "k"}),
+    (IceUrlUploadOperator, {"upload_urls": MEDIA}),
+    (IceUrlUploadOperator, {"upload_urls": [f"https://h/{n}.mp4" for n in range(20)]}),
+    (
+        IceUrlUploadOperator,
+        {
+            "upload_urls": "https://h/a",
+            "media_metadata": [{"SourceURL": "https://h/a", "Title": "t", "FileExtension": "mp4"}],
+        },
+    ),
+    (IceUrlUploadOperator, {"job_ids": ["a", "b"]}),
+    (IceUrlUploadSensor, {"job_ids": [str(n) for n in range(25)]}),
+    (IceUrlUploadSensor, {"upload_urls": [MEDIA]}),
+    (DliSqlJobOperator, {"sql": "select 1", "conf": {"a.b": 1, "c": True}, "tags": {"k": "v"}}),
+    (DliSqlJobOperator, {"sql": "select 1", "conf": ["a=b"], "tags": [{"key": "k", "value": "v"}]}),
+    (DliSqlJobOperator, {"job_id": ["a"]}),
+    (DliSqlJobSensor, {"job_id": "a"}),
+    *((DrsObjectTemplateOperator, {"job_id": "j", "file_path": f"/absent/x.{end}"}) for end in ("xls", "json", "zip")),
+    (DrsObjectTemplateSensor, {"job_id": ["a", "b"]}),
+]
+
+
+@pytest.mark.parametrize(("task", "given"), RIGHT)
+def test_documented_arguments_are_taken(task: type[Any], given: dict[str, Any]) -> None:
+    task(task_id="t", **given)
+
+
+UPLOAD = {"file_name": "a.txt", "file_source": "big-file", "upload_url": "https://h/a"}
+EXPORT = {"order_id": 7, "rollback_sql_type": "REVERSE"}
+URLS = {"upload_urls": MEDIA}
+SQL = {"sql": "select 1"}
+FILE = {"job_id": "j", "file_path": "/x.json"}
+
+# The class, its arguments, the argument at fault, and words of what is wrong or allowed.
+WRONG: list[tuple[type[Any], dict[str, Any], str, tuple[str, ...]]] = [
+    (DmsFileUploadOperator, {}, "file_name", ("missing", "job_key")),
+    (DmsFileUploadOperator, {**UPLOAD, "job_key": "k"}, "job_key", ("file_name",)),
+    (DmsFileUploadOperator, {**UPLOAD, "file_name": "a.csv"}, "file_name", (".txt", ".sql")),
+    (DmsFileUploadOperator, {**UPLOAD, "file_source": "disk"}, "file_source", ("datacorrect", "sqlreview")),
+    (DmsFileUploadOperator, {**UPLOAD, "upload_url": None}, "upload_url", ("upload_target",)),
+    (DmsFileUploadOperator, {**UPLOAD, "upload_target": TARGET}, "upload_url", ("only one",)),
+    (DmsFileUploadOperator, {**UPLOAD, "upload_url": "oss://b/o"}, "upload_url", ("https://",)),
+    (DmsFileUploadOperator, {**UPLOAD, "tid": "x"}, "tid", ("whole number",)),
+    (
+        DmsFileUploadOperator,
+        {**UPLOAD, "upload_url": None, "upload_target": {"Endpoint": "e"}},
+        "upload_target",
+        ("BucketName", "ObjectName"),
+    ),
+    (
+        DmsFileUploadOperator,
+        {**UPLOAD, "upload_url": None, "upload_target": {**TARGET, "bucket": "b"}},
+        "upload_target",
+        ("'bucket'", "BucketName"),
+    ),
+    (DmsFileUploadSensor, {"job_key": ""}, "job_key", ("empty",)),
+    (DmsFileUploadSensor, {"job_key": []}, "job_key", ("empty",)),
+    (DmsFileUploadSensor, {"job_key": ["a", "a"]}, "job_key", ("twice",)),
+    (DmsDataTrackExportOperator, {"order_id": 7}, "rollback_sql_type", ("download_key_id",)),
+    (DmsDataTrackExportOperator, {**EXPORT, "order_id": "seven"}, "order_id", ("whole number",)),
+    (DmsDataTrackExportOperator, {**EXPORT, "rollback_sql_type": "UNDO"}, "rollback_sql_type", ("REVERSE", "FORWARD")),
+    (DmsDataTrackExportOperator, {**EXPORT, "download_key_id": "k"}, "download_key_id", ("rollback_sql_type",)),
+    (DmsDataTrackExportOperator, {**EXPORT, "filter_start_time": "2026-01-02"}, "filter_start_time", ("yyyy-MM-dd",)),
+    (DmsDataTrackExportOperator, {**EXPORT, "filter_type_list": ["UPSERT"]}, "filter_type_list", ("INSERT", "DELETE")),
+    (DmsDataTrackExportOperator, {**EXPORT, "filter_table_list": "t"}, "filter_table_list", ("list",)),
+    (DmsDataTrackExportOperator, {**EXPORT, "column_filter": {"Operator": "IN"}}, "column_filter", ("ColumnName",)),
+    (
+        DmsDataTrackExportOperator,
+        {**EXPORT, "column_filter": {"ColumnName": "c", "Operator": "LIKE"}},
+        "column_filter",
+        ("LIKE", "BETWEEN"),
+    ),
+    (DmsDataTrackExportSensor, {"order_id": "", "download_key_id": "k"}, "order_id", ("empty",)),
+    (DmsDataTrackExportSensor, {"order_id": 7, "download_key_id": " "}, "download_key_id", ("empty",)),
+    (IceUrlUploadOperator, {}, "upload_urls", ("missing", "job_ids")),
+    (IceUrlUploadOperator, {**URLS, "job_ids": "j"}, "job_ids", ("upload_urls",)),
+    (IceUrlUploadOperator, {"upload_urls": []}, "upload_urls", ("empty",)),
+    (IceUrlUploadOperator, {"upload_urls": [f"https://h/{n}.mp4" for n in range(21)]}, "upload_urls", ("21", "20")),
+    (IceUrlUploadOperator, {"upload_urls": [MEDIA, MEDIA]}, "upload_urls", ("twice",)),
+    (IceUrlUploadOperator, {"upload_urls": "https://h/a"}, "upload_urls", ("extension", "FileExtension")),
+    (IceUrlUploadOperator, {"upload_urls": "rtmp://h/a.mp4"}, "upload_urls", ("https://",)),
+    (IceUrlUploadOperator, {**URLS, "media_metadata": {"Title": "t"}}, "media_metadata", ("list",)),
+    (IceUrlUploadOperator, {**URLS, "media_metadata": [{"Title": "t"}]}, "media_metadata", ("SourceURL",)),
+    (
+        IceUrlUploadOperator,
+        {**URLS, "media_metadata": [{"SourceURL": "https://h/b.mp4", "Title": "t"}]},
+        "media_metadata",
+        ("SourceURL", "upload_urls"),
+    ),
+    (IceUrlUploadOperator, {**URLS, "post_process_config": {"Type": "x"}}, "post_process_config", ("ProcessType",)),
+    (IceUrlUploadOperator, {**URLS, "upload_target_config": {}}, "upload_target_config", ("StorageType",)),
+    (IceUrlUploadSensor, {}, "job_ids", ("missing", "upload_urls")),
+    (IceUrlUploadSensor, {"job_ids": "j", "upload_urls": MEDIA}, "job_ids", ("only one",)),
+    (DliSqlJobOperator, {}, "sql", ("missing", "job_id")),
+    (DliSqlJobOperator, {"sql": "  \n"}, "sql", ("empty",)),
+    (DliSqlJobOperator, {**SQL, "job_id": "j"}, "job_id", ("sql",)),
+    (DliSqlJobOperator, {**SQL, "queue_name": "_q"}, "queue_name", ("128", "underscore")),
+    (DliSqlJobOperator, {**SQL, "queue_name": "q" * 129}, "queue_name", ("128",)),
+    (DliSqlJobOperator, {**SQL, "database": "123"}, "database", ("digits only",)),
+    (DliSqlJobOperator, {**SQL, "engine_type": "flink"}, "engine_type", ("spark", "hetuEngine")),
+    (DliSqlJobOperator, {**SQL, "conf": "a=b"}, "conf", ("list",)),
+    (DliSqlJobOperator, {**SQL, "conf": ["a"]}, "conf", ("name=value",)),
+    (DliSqlJobOperator, {**SQL, "conf": {"dli.sql.sqlasync.enabled": False}}, "conf", ("asynchronously",)),
+    (DliSqlJobOperator, {**SQL, "tags": {"": "v"}}, "tags", ("128", "255")),
+    (DliSqlJobOperator, {**SQL, "tags": {"k": "v" * 256}}, "tags", ("128", "255")),
+    (DliSqlJobOperator, {**SQL, "tags": [{"name": "k"}]}, "tags", ("key",)),
+    (DliSqlJobOperator, {**SQL, "tags": "k=v"}, "tags", ("list",)),
+    (DliSqlJobSensor, {"job_id": ["a", ""]}, "job_id", ("empty",)),
+    (DrsObjectTemplateOperator, {**FILE, "job_id": ""}, "job_id", ("empty",)),
+    (DrsObjectTemplateOperator, {**FILE, "file_path": "/x.csv"}, "file_path", (".xls", ".json", ".txt", ".zip")),
+    (
+        DrsObjectTemplateOperator,
+        {**FILE, "file_import_db_level": "schema"},
+        "file_import_db_level",
+        ("table", "database", "column"),
+    ),
+    (
+        DrsObjectTemplateOperator,
+        {**FILE, "file_import_mapping_type": "x"},
+        "file_import_mapping_type",
+        ("table_mapping", "topic_mapping"),
+    ),
+    (DrsObjectTemplateSensor, {"job_id": None}, "job_id", ("missing",)),
+    (DmsFileUploadSensor, {"job_key": "k", "region": ""}, "region", ("empty",)),
+    (DmsFileUploadSensor, {"job_key": "k", "alibabacloud_conn_id": ""}, "alibabacloud_conn_id", ("empty",)),
+    (DliSqlJobOperator, {**SQL, "poll_interval": 0}, "poll_interval", ("more than 0",)),
+    (DliSqlJobOperator, {**SQL, "wait_timeout": -1}, "wait_timeout", ("more than 0",)),
+    (DliSqlJobOperator, {**SQL, "poll_interval": "10"}, "poll_interval", ("seconds",)),
+]
+
+
+@pytest.mark.parametrize(("task", "given", "argument", "words"), WRONG)
+def test_wrong_arguments_are_refused_at_parse_time(
+    task: type[Any], given: dict[str, Any], argument: str, words: tuple[str, ...]
+) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        task(task_id="the_task", **given)
+    message = str(caught.value)
+    assert caught.value.argument == argument
+    for word in (task.__name__, "the_task", repr(argument), *words):
+        assert word in message
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [{"key": "k", "value": 1}, {"key": 1, "value": "v"}, {"key": "k", "value": None}],
+    ids=["value", "key", "none"],
+)
+def test_tags_of_another_type_are_an_argument_error_or_taken(tag: dict[str, Any]) -> None:
+    """A mapping of tags may hold numbers, so a list of tags holds them or refuses them, in words."""
+    try:
+        operator = DliSqlJobOperator(task_id="t", sql="select 1", tags=[tag])
+    except InvalidArgument as error:
+        assert error.argument == "tags"
+    else:
+        [sent] = operator.spec.submit(**operator.submit_arguments()).body["tags"]
+        assert all(isinstance(value, str) for value in sent.values())
+
+
+@pytest.mark.parametrize("name", ["sql", "queue_name", "engine_type", "conf", "tags", "current_catalog"])
+def test_xcom_arguments_wait_for_their_value(name: str) -> None:
+    with DAG("d", schedule=None):
+        before = BaseOperator(task_id="before")
+        operator = DliSqlJobOperator(task_id="t", **{**SQL, name: before.output})
+    assert operator.upstream_task_ids == {"before"}
+
+
+def test_templates_are_judged_when_rendered() -> None:
+    operator = DmsFileUploadOperator(task_id="t", **{**UPLOAD, "file_name": "{{ ds }}", "file_source": "{{ ds }}"})
+    operator.file_name = "a.csv"
+    with pytest.raises(InvalidArgument, match=r"'file_name' is 'a\.csv'; it must end with \.txt or \.sql"):
+        operator._check_arguments(rendered=True)
