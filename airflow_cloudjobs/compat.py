@@ -31,6 +31,7 @@ from airflow.triggers.base import BaseTrigger
 from airflow_cloudjobs.jobs.identity import Identity
 
 __all__ = [
+    "TRIGGERS_END_TASKS",
     "TRIGGERS_HEAR_OF_KILLS",
     "AirflowException",
     "AirflowFailException",
@@ -54,7 +55,9 @@ __all__ = [
     "identity_of",
     "is_built",
     "let_read_connections",
+    "push_result",
     "still_owns",
+    "success_event",
     "task_store",
     "try_number_of",
 ]
@@ -62,6 +65,10 @@ __all__ = [
 
 TRIGGERS_HEAR_OF_KILLS = hasattr(BaseTrigger, "on_kill")
 """True where Airflow tells a trigger that its task was killed (>= 3.3); elsewhere it is only cancelled."""
+
+
+TRIGGERS_END_TASKS = TRIGGERS_HEAR_OF_KILLS
+"""True where a trigger can store a task's result and end it (XComs from triggers came to stay with 3.3)."""
 
 
 def default_deferrable() -> bool:
@@ -178,3 +185,29 @@ def _still_owns_by_row(trigger: Any) -> bool:
     with create_session() as session:
         row = session.get(TaskInstance, place)
         return bool(row and row.state == "deferred" and row.trigger_id == trigger.trigger_id)
+
+
+async def push_result(trigger: Any, value: Any) -> None:
+    """Store a task's result from its trigger, so that it reads just as if a worker had.
+
+    The event that ends a task can carry XComs, but what it carries is encoded twice (Airflow 3.3.2).
+    """
+    from airflow.sdk.execution_time.xcom import XCom as TaskXCom
+
+    ti = trigger.task_instance
+    await TaskXCom.aset(
+        key="return_value",
+        value=value,
+        dag_id=ti.dag_id,
+        task_id=ti.task_id,
+        run_id=ti.run_id,
+        map_index=ti.map_index,
+        _mapped_length=len(value) if isinstance(value, list) and ti.map_index < 0 else None,
+    )
+
+
+def success_event() -> Any:
+    """The event that ends a task as a success."""
+    from airflow.triggers.base import TaskSuccessEvent
+
+    return TaskSuccessEvent()

@@ -43,6 +43,8 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
     :param durable: a retry goes on with the job of the attempt before, and submits anew only after a failed
         one; clearing the task submits anew. Needs Airflow >= 3.3; before, only for APIs whose jobs can be
         looked up (DLI, ICE). False submits at every attempt.
+    :param end_from_trigger: a success ends the task on the triggerer, without another worker (Airflow >= 3.3;
+        not for tasks with outlets). ``on_success_callback`` then runs in the dag processor.
     :raises JobFailed: the job failed or was cancelled (retried, if the task has retries).
     :raises JobTimedOut: time ran out.
     :raises JobUntold: the cloud would not tell how the job ended.
@@ -61,6 +63,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         wait_timeout: float | timedelta | None = None,
         cancel_on_kill: bool | None = None,
         durable: bool = True,
+        end_from_trigger: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -71,6 +74,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         self.wait_timeout = self._seconds("wait_timeout", wait_timeout, None)
         self.cancel_on_kill = cancel_on_kill
         self.durable = durable
+        self.end_from_trigger = end_from_trigger
         self._to_cancel: list[str] = []
 
     def _seconds(self, name: str, value: Any, default: float | None) -> Any:

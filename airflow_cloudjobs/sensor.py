@@ -37,16 +37,26 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
     :param region: the vendor's region id; None takes the connection's.
     :param deferrable: wait on the triggerer instead of on the worker; default
         ``[operators] default_deferrable``. Goes before ``mode``.
+    :param end_from_trigger: a success ends the task on the triggerer, without another worker (Airflow >= 3.3;
+        not for tasks with outlets). ``on_success_callback`` then runs in the dag processor.
     :raises JobFailedForGood: the job failed or was cancelled.
     :raises JobTimedOut: time ran out.
     :raises JobUntold: the cloud would not tell how the job ended.
     """
 
-    def __init__(self, *, region: str | None = None, deferrable: bool = default_deferrable(), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        region: str | None = None,
+        deferrable: bool = default_deferrable(),
+        end_from_trigger: bool = False,
+        **kwargs: Any,
+    ) -> None:
         kwargs.setdefault("poke_interval", self.spec.interval)
         super().__init__(**kwargs)
         self.region = region
         self.deferrable = deferrable
+        self.end_from_trigger = end_from_trigger
         self._wait: Wait | None = None
 
     def execute(self, context: Any) -> Any:

@@ -17,7 +17,8 @@ from airflow_cloudjobs.exceptions import JobUntold, SubmitRefused
 from airflow_cloudjobs.hook import CloudHook
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, listed
 from airflow_cloudjobs.jobs.redact import signed_queries
-from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Outcome
+from airflow_cloudjobs.jobs.result import result_of
+from airflow_cloudjobs.jobs.spec import JobSpec, Observation
 from airflow_cloudjobs.jobs.wait import Ending, JobEnd, Note, Wait, WaitPlan
 from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
 from airflow_cloudjobs.settings import InvalidConnection
@@ -32,12 +33,6 @@ else:
 
 DEFER_GRACE = timedelta(minutes=10)
 """How much later than we do Airflow itself gives up: only if no triggerer is there to do it in time."""
-
-_OUTCOMES = {
-    Ending.SUCCEEDED: Outcome.SUCCEEDED,
-    Ending.FAILED: Outcome.FAILED,
-    Ending.CANCELLED: Outcome.CANCELLED,
-}
 
 
 class CloudJobTask(_Base):
@@ -58,6 +53,7 @@ class CloudJobTask(_Base):
 
     region: str | None
     deferrable: bool
+    end_from_trigger: bool
     include_download_url: bool = False
 
     @abstractmethod
@@ -67,7 +63,23 @@ class CloudJobTask(_Base):
     def _check_arguments(self, *, rendered: bool) -> None:
         arguments = Arguments(f"{type(self).__name__} {self.task_id!r}", vars(self), rendered=rendered)
         arguments.not_empty("region", self._hook_class().conn_name_attr)
+        if self.end_from_trigger:
+            self._check_end_from_trigger(arguments)
         self.check(arguments)
+
+    def _check_end_from_trigger(self, arguments: Arguments) -> None:
+        """It is for tasks that lose nothing by not coming back to a worker."""
+        why = ""
+        if not compat.TRIGGERS_END_TASKS:
+            why = "needs Airflow 3.3 or newer"
+        elif not self.deferrable:
+            why = "needs deferrable=True"
+        elif self.outlets:
+            why = "is not for tasks with outlets: their asset events are sent by a worker"
+        elif self.include_download_url:
+            why = "is not for include_download_url: signed addresses do not pass the trigger"
+        if why:
+            raise arguments.refuse("end_from_trigger", why)
 
     def _ready(self) -> None:
         """Everything that can be known to be wrong before a request is sent, as a failure without retries."""
@@ -166,10 +178,19 @@ class CloudJobTask(_Base):
                 doubts=wait.doubts,
                 cancel=cancel,
                 try_number=compat.try_number_of(context),
+                end_task=self._end_of_task() if self.end_from_trigger else None,
             ),
             method_name="execute_complete",
             timeout=timeout,
         )
+
+    def _end_of_task(self) -> dict[str, Any]:
+        """What a trigger needs to end the task itself."""
+        return {
+            "console_url": self._console_url,
+            "several": self._several(),
+            "push": self.do_xcom_push,
+        }
 
     def execute_complete(self, context: Any, event: Mapping[str, Any] | None = None) -> Any:
         """Go on after the trigger's event."""
@@ -203,16 +224,7 @@ class CloudJobTask(_Base):
         ]
 
     def _result(self, end: JobEnd) -> dict[str, Any]:
-        """The one form of a result, in every mode."""
-        return {
-            "api": self.spec.api,
-            "job_key": end.key,
-            "outcome": _OUTCOMES.get(end.ending, Outcome.SUBMITTED).value,
-            "status": end.status,
-            "result": self.spec.result_of(end.record, signed_urls=self.include_download_url),
-            "request_id": end.request_id,
-            "console_url": self._console_url,
-        }
+        return result_of(self.spec, end, console_url=self._console_url, signed_urls=self.include_download_url)
 
     def _results(self, context: Mapping[str, Any], ends: Sequence[JobEnd]) -> Any:
         """The task's result; raises, with the result in XCom all the same, if a job did not succeed."""

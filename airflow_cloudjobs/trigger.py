@@ -16,7 +16,8 @@ from airflow_cloudjobs import compat
 from airflow_cloudjobs.apis import hook_class_of, spec_of
 from airflow_cloudjobs.hook import CloudHook
 from airflow_cloudjobs.jobs.errors import CloudApiError
-from airflow_cloudjobs.jobs.wait import Note, Wait, WaitPlan
+from airflow_cloudjobs.jobs.result import result_of
+from airflow_cloudjobs.jobs.wait import Ending, JobEnd, Note, Wait, WaitPlan
 
 OWNER = "cloudjobs_owner"
 """The XCom in which a task says which jobs it waits for, just before it defers."""
@@ -42,6 +43,8 @@ class CloudJobTrigger(BaseTrigger):
     :param doubts: since when something undocumented is seen, by key.
     :param cancel: True cancels the jobs when the task is killed.
     :param try_number: the attempt that waits; it is repeated in the event.
+    :param end_task: for a task that a success ends without another worker: ``console_url`` and whether
+        ``several`` results are a list, and whether to ``push`` them.
     :param later: arguments of a newer version of this class; ignored.
     """
 
@@ -57,6 +60,7 @@ class CloudJobTrigger(BaseTrigger):
         doubts: Mapping[str, float] | None = None,
         cancel: bool = False,
         try_number: int | None = None,
+        end_task: Mapping[str, Any] | None = None,
         **later: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's is untyped
@@ -69,6 +73,7 @@ class CloudJobTrigger(BaseTrigger):
         self.doubts = dict(doubts or {})
         self.cancel = cancel
         self.try_number = try_number
+        self.end_task = dict(end_task) if end_task else None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The path of this class and its arguments; no secret is among them."""
@@ -82,6 +87,7 @@ class CloudJobTrigger(BaseTrigger):
             "doubts": self.doubts,
             "cancel": self.cancel,
             "try_number": self.try_number,
+            "end_task": self.end_task,
         }
 
     @property
@@ -103,10 +109,27 @@ class CloudJobTrigger(BaseTrigger):
             if not compat.TRIGGERS_HEAR_OF_KILLS:
                 await self.on_kill()
             raise
+        if self.end_task and await self._pushed(wait.ends, self.end_task):
+            yield compat.success_event()
+            return
         # The event is stored, so it carries only what a result may show.
         shown = [replace(end, record=spec.result_of(end.record)) for end in wait.ends]
         event = {"api": self.api, "try_number": self.try_number, "ends": [end.as_dict() for end in shown]}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's is untyped
+
+    async def _pushed(self, ends: Sequence[JobEnd], end_task: Mapping[str, Any]) -> bool:
+        """True if all succeeded and the task's result is where a worker would have put it."""
+        if any(end.ending is not Ending.SUCCEEDED for end in ends):
+            return False  # failing needs a worker: retries and callbacks are its own
+        spec = spec_of(self.api)
+        results = [result_of(spec, end, console_url=end_task["console_url"]) for end in ends]
+        try:
+            if end_task["push"]:
+                await compat.push_result(self, results if end_task["several"] else results[0])
+        except Exception as error:
+            self.log.warning("The result could not be stored from here, leaving it to a worker: %r", error)
+            return False
+        return True
 
     async def on_kill(self) -> None:
         """Cancel the jobs of a killed task, if it owns them.
