@@ -26,7 +26,7 @@ from airflow.providers.common.compat.sdk import (
     XCom,
     conf,
 )
-from airflow.triggers.base import BaseTrigger
+from airflow.triggers.base import BaseTrigger, StartTriggerArgs
 
 from airflow_cloudjobs.jobs.identity import Identity
 
@@ -45,6 +45,7 @@ __all__ = [
     "BaseSensorOperator",
     "Connection",
     "PokeReturnValue",
+    "StartTriggerArgs",
     "Stats",
     "XCom",
     "default_deferrable",
@@ -55,7 +56,7 @@ __all__ = [
     "identity_of",
     "is_built",
     "let_read_connections",
-    "push_result",
+    "push_xcom",
     "still_owns",
     "success_event",
     "task_store",
@@ -187,8 +188,8 @@ def _still_owns_by_row(trigger: Any) -> bool:
         return bool(row and row.state == "deferred" and row.trigger_id == trigger.trigger_id)
 
 
-async def push_result(trigger: Any, value: Any) -> None:
-    """Store a task's result from its trigger, so that it reads just as if a worker had.
+async def push_xcom(trigger: Any, key: str, value: Any) -> None:
+    """Store an XCom of a task from its trigger, so that it reads just as if a worker had.
 
     The event that ends a task can carry XComs, but what it carries is encoded twice (Airflow 3.3.2).
     """
@@ -196,7 +197,7 @@ async def push_result(trigger: Any, value: Any) -> None:
 
     ti = trigger.task_instance
     await TaskXCom.aset(
-        key="return_value",
+        key=key,
         value=value,
         dag_id=ti.dag_id,
         task_id=ti.task_id,

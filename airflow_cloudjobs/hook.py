@@ -133,6 +133,12 @@ class CloudHook(BaseHook):
             caller = await connection.caller()
             return await caller.call(request)
 
+    async def aregion(self) -> str:
+        """The region that calls from the running event loop go to; empty if none is known."""
+        async with self._shared_connection() as connection:
+            await connection.caller()
+            return connection.region
+
     def ask(self, spec: JobSpec, keys: Sequence[str], scope: Scope) -> Answers:
         """What the cloud says of some jobs, asked once.
 
@@ -211,6 +217,7 @@ class _LiveConnection:
     """
 
     def __init__(self, hook: CloudHook) -> None:
+        self.region = ""
         self._hook = hook
         self._open = AsyncExitStack()
         self._reading = asyncio.Lock()
@@ -287,7 +294,9 @@ class _LiveConnection:
 
     async def _make(self, fields: ConnectionFields) -> AsyncCaller:
         # Importing the vendor's signer and aiohttp takes long enough to be felt by other triggers.
-        client = await asyncio.to_thread(lambda: self._hook.make_client(self._hook.read_settings(fields)))
+        settings = await asyncio.to_thread(self._hook.read_settings, fields)
+        client = await asyncio.to_thread(self._hook.make_client, settings)
+        self.region = settings.region
         aio = await asyncio.to_thread(_aio)
         session = await self._open.enter_async_context(aio.session_for(client.wire))
         caller: AsyncCaller = aio.AsyncCaller(client, session)

@@ -6,8 +6,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
+from airflow_cloudjobs import compat
 from airflow_cloudjobs.compat import (
     AirflowFailException,
     AirflowSensorTimeout,
@@ -20,8 +22,10 @@ from airflow_cloudjobs.compat import (
     task_store,
 )
 from airflow_cloudjobs.exceptions import JobFailedForGood, JobTimedOut, JobUntold
+from airflow_cloudjobs.jobs.arguments import InvalidArgument
 from airflow_cloudjobs.jobs.wait import Ending, JobEnd, Wait, WaitPlan
 from airflow_cloudjobs.task import CloudJobTask
+from airflow_cloudjobs.trigger import CloudJobTrigger
 
 DOUBTS = "cloudjobs_doubts"
 """Where a sensor in reschedule mode keeps since when it sees something undocumented."""
@@ -39,6 +43,9 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         ``[operators] default_deferrable``. Goes before ``mode``.
     :param end_from_trigger: a success ends the task on the triggerer, without another worker (Airflow >= 3.3;
         not for tasks with outlets). ``on_success_callback`` then runs in the dag processor.
+    :param start_from_trigger: begin on the triggerer, without a worker (Airflow >= 3.3). Only for a key that is
+        written in the DAG or templated without XComs, and not for mapped tasks. Arguments are then checked when
+        the DAG is parsed only, and ``timeout`` is watched by Airflow.
     :raises JobFailedForGood: the job failed or was cancelled.
     :raises JobTimedOut: time ran out.
     :raises JobUntold: the cloud would not tell how the job ended.
@@ -50,6 +57,7 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         region: str | None = None,
         deferrable: bool = default_deferrable(),
         end_from_trigger: bool = False,
+        start_from_trigger: bool = False,
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("poke_interval", self.spec.interval)
@@ -57,7 +65,42 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         self.region = region
         self.deferrable = deferrable
         self.end_from_trigger = end_from_trigger
+        self.start_from_trigger = start_from_trigger
         self._wait: Wait | None = None
+
+    def _check_arguments(self, *, rendered: bool) -> None:
+        super()._check_arguments(rendered=rendered)
+        if self.start_from_trigger and not rendered:
+            self._plan_start_from_trigger()
+
+    def _plan_start_from_trigger(self) -> None:
+        """Have Airflow begin this task with the trigger, which renders what it is asked for itself."""
+        key = getattr(self, self.key_argument)
+        why = ""
+        if not compat.TRIGGERS_END_TASKS:
+            why = "needs Airflow 3.3 or newer"
+        elif not self.deferrable:
+            why = "needs deferrable=True"
+        elif key is None or hasattr(key, "resolve"):
+            why = f"needs {self.key_argument!r} written in the DAG: an XCom is not there before a worker asks for it"
+        elif "xcom_pull" in str(key):
+            why = f"is not for {self.key_argument!r} with xcom_pull: a trigger cannot pull XComs"
+        if why:
+            raise InvalidArgument(f"{type(self).__name__} {self.task_id!r}", "start_from_trigger", why)
+        self.asked = {"keys": key, "scope": self._scope, "conn_id": self._conn_id, "region": self.region}
+        # Airflow renders in the trigger what is a template field here and an argument of it there.
+        self.template_fields = (*type(self).template_fields, "asked")
+        self.start_trigger_args = compat.StartTriggerArgs(
+            trigger_cls=f"{CloudJobTrigger.__module__}.{CloudJobTrigger.__qualname__}",
+            trigger_kwargs={
+                "api": self.spec.api,
+                "asked": self.asked,
+                "plan": {"interval": self.poke_interval},
+                "end_task": {"several": self._several(), "push": self.do_xcom_push} if self.end_from_trigger else None,
+            },
+            next_method="execute_complete",
+            timeout=timedelta(seconds=self.timeout),
+        )
 
     def execute(self, context: Any) -> Any:
         """Look once; then wait in the mode that was asked for."""

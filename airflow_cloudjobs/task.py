@@ -178,19 +178,11 @@ class CloudJobTask(_Base):
                 doubts=wait.doubts,
                 cancel=cancel,
                 try_number=compat.try_number_of(context),
-                end_task=self._end_of_task() if self.end_from_trigger else None,
+                end_task={"several": self._several(), "push": self.do_xcom_push} if self.end_from_trigger else None,
             ),
             method_name="execute_complete",
             timeout=timeout,
         )
-
-    def _end_of_task(self) -> dict[str, Any]:
-        """What a trigger needs to end the task itself."""
-        return {
-            "console_url": self._console_url,
-            "several": self._several(),
-            "push": self.do_xcom_push,
-        }
 
     def execute_complete(self, context: Any, event: Mapping[str, Any] | None = None) -> Any:
         """Go on after the trigger's event."""

@@ -15,9 +15,11 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_cloudjobs import compat
 from airflow_cloudjobs.apis import hook_class_of, spec_of
 from airflow_cloudjobs.hook import CloudHook
+from airflow_cloudjobs.jobs.arguments import listed
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.result import result_of
 from airflow_cloudjobs.jobs.wait import Ending, JobEnd, Note, Wait, WaitPlan
+from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
 
 OWNER = "cloudjobs_owner"
 """The XCom in which a task says which jobs it waits for, just before it defers."""
@@ -43,8 +45,10 @@ class CloudJobTrigger(BaseTrigger):
     :param doubts: since when something undocumented is seen, by key.
     :param cancel: True cancels the jobs when the task is killed.
     :param try_number: the attempt that waits; it is repeated in the event.
-    :param end_task: for a task that a success ends without another worker: ``console_url`` and whether
-        ``several`` results are a list, and whether to ``push`` them.
+    :param end_task: for a task that a success ends without another worker: whether ``several`` results are a
+        list, and whether to ``push`` them.
+    :param asked: for a task that no worker has begun: ``keys``, ``scope``, ``conn_id`` and ``region``, rendered
+        here.
     :param later: arguments of a newer version of this class; ignored.
     """
 
@@ -52,8 +56,8 @@ class CloudJobTrigger(BaseTrigger):
         self,
         *,
         api: str,
-        keys: Sequence[str],
-        conn_id: str,
+        keys: Sequence[str] = (),
+        conn_id: str = "",
         scope: Mapping[str, Any] | None = None,
         region: str | None = None,
         plan: Mapping[str, Any] | None = None,
@@ -61,6 +65,7 @@ class CloudJobTrigger(BaseTrigger):
         cancel: bool = False,
         try_number: int | None = None,
         end_task: Mapping[str, Any] | None = None,
+        asked: Mapping[str, Any] | None = None,
         **later: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's is untyped
@@ -74,6 +79,7 @@ class CloudJobTrigger(BaseTrigger):
         self.cancel = cancel
         self.try_number = try_number
         self.end_task = dict(end_task) if end_task else None
+        self.asked = asked
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The path of this class and its arguments; no secret is among them."""
@@ -88,6 +94,7 @@ class CloudJobTrigger(BaseTrigger):
             "cancel": self.cancel,
             "try_number": self.try_number,
             "end_task": self.end_task,
+            "asked": self.asked,
         }
 
     @property
@@ -100,6 +107,8 @@ class CloudJobTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait; the one event is ``{"api": …, "try_number": …, "ends": [JobEnd.as_dict(), …]}``."""
         spec = spec_of(self.api)
+        if self.asked:
+            await self._begin(self.asked)
         now = time.time()
         plan = WaitPlan.from_dict({"started": now, "interval": spec.interval, **self.plan})
         wait = Wait(spec, self.keys, plan, random=random.random, resumed=now, doubts=self.doubts)
@@ -117,15 +126,29 @@ class CloudJobTrigger(BaseTrigger):
         event = {"api": self.api, "try_number": self.try_number, "ends": [end.as_dict() for end in shown]}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's is untyped
 
+    async def _begin(self, asked: Mapping[str, Any]) -> None:
+        """Take over what a worker would have done before the wait."""
+        several = isinstance(asked["keys"], (list, tuple))
+        self.keys = [str(key) for key in listed(asked["keys"])]
+        self.scope, self.conn_id, self.region = asked["scope"], asked["conn_id"], asked["region"]
+        url = await self._console_url()
+        await compat.push_xcom(self, "job_key", self.keys if several else self.keys[0])
+        await compat.push_xcom(self, CONSOLE_URL, url)
+        await compat.push_xcom(self, CloudConsoleLink().xcom_key, url)
+
+    async def _console_url(self) -> str:
+        return spec_of(self.api).console.format(region=await self.hook.aregion())
+
     async def _pushed(self, ends: Sequence[JobEnd], end_task: Mapping[str, Any]) -> bool:
         """True if all succeeded and the task's result is where a worker would have put it."""
         if any(end.ending is not Ending.SUCCEEDED for end in ends):
             return False  # failing needs a worker: retries and callbacks are its own
         spec = spec_of(self.api)
-        results = [result_of(spec, end, console_url=end_task["console_url"]) for end in ends]
         try:
             if end_task["push"]:
-                await compat.push_result(self, results if end_task["several"] else results[0])
+                url = await self._console_url()
+                results = [result_of(spec, end, console_url=url) for end in ends]
+                await compat.push_xcom(self, "return_value", results if end_task["several"] else results[0])
         except Exception as error:
             self.log.warning("The result could not be stored from here, leaving it to a worker: %r", error)
             return False
