@@ -34,8 +34,8 @@ class AlibabaCloudHook(CloudHook):
 
     def read_settings(self, fields: ConnectionFields) -> AlibabaSettings:
         """The connection, checked."""
-        if fields.conn_type == "huawei_cloudjobs":
-            raise fields.invalid("conn_type", "is 'huawei_cloudjobs'; this task runs on Alibaba Cloud")
+        if fields.conn_type in ("huawei_cloudjobs", "huaweicloud"):
+            raise fields.invalid("conn_type", f"is {fields.conn_type!r}; this task runs on Alibaba Cloud")
         return alibaba_settings(fields, self.region)
 
     def make_client(self, settings: Any) -> CloudClient:

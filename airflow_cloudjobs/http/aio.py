@@ -98,7 +98,7 @@ class AsyncCaller:
             ) from None
         except (aiohttp.ClientSSLError, ssl.SSLError) as error:
             raise network_error(request.operation, f"TLS failed: {error}", host, code="tls", sent=False) from None
-        except aiohttp.ClientConnectorError:
+        except (aiohttp.ClientConnectorError, aiohttp.InvalidURL, UnicodeError):
             raise network_error(request.operation, "no connection", host, code="no connection", sent=False) from None
         except aiohttp.ConnectionTimeoutError:
             text = f"no connection within {wire.connect_timeout:g} s"
@@ -106,12 +106,9 @@ class AsyncCaller:
         except TimeoutError:
             text = f"no answer within {wire.read_timeout:g} s"
             raise network_error(request.operation, text, host, code="timeout", sent=True) from None
-        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, ConnectionError):
+        except (aiohttp.ClientError, ConnectionError):
             text = "the connection broke before the answer was whole"
             raise network_error(request.operation, text, host, code="connection lost", sent=True) from None
-        except aiohttp.ClientError as error:
-            text = f"the answer could not be read: {type(error).__name__}"
-            raise network_error(request.operation, text, host, code="broken answer", sent=True) from None
 
 
 async def _open_session(wire: Wire) -> aiohttp.ClientSession:

@@ -143,12 +143,13 @@ class CloudClient(ABC):
         :return: the answer's JSON object.
         :raises CloudApiError: for every other end, without the credential's secrets.
         """
+        offset = self.clock_offset
         answer = yield self.sign(request, credential)
         try:
             return self.read(request, answer)
         except CloudApiError as error:
             hide(error, *credential.secrets())
-            if error.kind is not ErrorKind.CLOCK or not self._correct_clock(answer):
+            if error.kind is not ErrorKind.CLOCK or not self._correct_clock(answer, offset):
                 raise
         answer = yield self.sign(request, credential)
         try:
@@ -209,8 +210,13 @@ class CloudClient(ABC):
         ahead = min(self.renew_ahead, RENEW_WITHIN * (credential.expires - credential.obtained))
         return credential.expires - ahead <= self.now()
 
-    def _correct_clock(self, answer: HttpAnswer) -> bool:
-        """Take the cloud's time from its answer; False if the clocks agree, so that is not the trouble."""
+    def _correct_clock(self, answer: HttpAnswer, signed_with: float) -> bool:
+        """Take the cloud's time from its answer; False if the clocks agree, so that is not the trouble.
+
+        :param signed_with: the correction that the refused request was signed with.
+        """
+        if signed_with != self.clock_offset:
+            return True  # another call has corrected it since
         date = answer.date()
         if date is None or abs(date - self.now()) < CLOCK_TOLERANCE:
             return False
@@ -252,7 +258,7 @@ def json_object(operation: str, answer: HttpAnswer) -> dict[str, Any]:
     :raises CloudApiError: a transient, ambiguous one.
     """
     try:
-        data = json.loads(answer.body) if answer.body.strip() else {}
+        data = {} if answer.status == 204 else json.loads(answer.body)
     except ValueError:
         data = None
     if isinstance(data, dict) and (data or answer.status < 300):
@@ -264,6 +270,7 @@ def json_object(operation: str, answer: HttpAnswer) -> dict[str, Any]:
         operation=operation,
         code="<not json>",
         http_status=answer.status,
+        retry_after=answer.retry_after(time.time()),
         ambiguous=answer.status not in _PERMANENT_PAGES,
         hint="Something between here and the cloud answered: check 'host', 'endpoints' and 'proxy' of the connection",
     )

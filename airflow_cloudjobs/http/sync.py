@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 
 from airflow_cloudjobs.http.environment import default_ca_bundle, proxy_for
@@ -107,15 +108,20 @@ class SyncCaller:
         except requests.exceptions.Timeout:
             text = f"no answer within {wire.read_timeout:g} s"
             raise network_error(request.operation, text, host, code="timeout", sent=True) from None
-        except requests.exceptions.ConnectionError as error:
-            unsent = _never_connected(error)
-            text = "no connection" if unsent else "the connection broke before the answer was whole"
-            code = "no connection" if unsent else "connection lost"
-            raise network_error(request.operation, text, host, code=code, sent=not unsent) from None
-        except requests.exceptions.RequestException as error:
-            text = f"the answer could not be read: {type(error).__name__}"
-            raise network_error(request.operation, text, host, code="broken answer", sent=True) from None
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise self._broken(request.operation, host, error) from None
         return HttpAnswer(answer.status_code, {name.lower(): v for name, v in answer.headers.items()}, answer.content)
+
+    def _broken(self, operation: str, host: str, error: Exception) -> CloudApiError:
+        """A request that was not sent, or whose answer did not come whole."""
+        reason = _reason(error)
+        if isinstance(reason, _NO_CONNECTION) or isinstance(error, _NO_HOST):
+            return network_error(operation, "no connection", host, code="no connection", sent=False)
+        if isinstance(reason, urllib3.exceptions.ReadTimeoutError):
+            text = f"no answer within {self.client.wire.read_timeout:g} s"
+            return network_error(operation, text, host, code="timeout", sent=True)
+        text = "the connection broke before the answer was whole"
+        return network_error(operation, text, host, code="connection lost", sent=True)
 
 
 def _session(wire: Wire) -> requests.Session:
@@ -132,10 +138,18 @@ def _session(wire: Wire) -> requests.Session:
     return session
 
 
-def _never_connected(error: BaseException) -> bool:
-    """True if urllib3 says that no connection was made, so that nothing was sent."""
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    return type(reason).__name__ in ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError")
+_NO_CONNECTION = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.NameResolutionError,
+    urllib3.exceptions.ConnectTimeoutError,
+)
+_NO_HOST = (requests.exceptions.InvalidURL, urllib3.exceptions.LocationParseError)
+
+
+def _reason(error: Exception) -> object:
+    """What urllib3 says behind an error of requests, which does not tell unsent from unanswered."""
+    inner = error.args[0] if error.args else None
+    return getattr(inner, "reason", None) or inner
 
 
 class _Form:
@@ -146,7 +160,9 @@ class _Form:
     """
 
     def __init__(self, file: FormFile, boundary: str) -> None:
-        name = os.path.basename(file.path).replace('"', "%22")
+        name = os.path.basename(file.path)
+        for sign, code in (('"', "%22"), ("\r", "%0D"), ("\n", "%0A")):
+            name = name.replace(sign, code)
         self._head = (
             f"--{boundary}\r\n"
             f'Content-Disposition: form-data; name="{file.name}"; filename="{name}"\r\n'

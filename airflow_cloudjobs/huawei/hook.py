@@ -34,8 +34,8 @@ class HuaweiCloudHook(CloudHook):
 
     def read_settings(self, fields: ConnectionFields) -> HuaweiSettings:
         """The connection, checked."""
-        if fields.conn_type == "alibaba_cloudjobs":
-            raise fields.invalid("conn_type", "is 'alibaba_cloudjobs'; this task runs on Huawei Cloud")
+        if fields.conn_type in ("alibaba_cloudjobs", "alibaba_cloud"):
+            raise fields.invalid("conn_type", f"is {fields.conn_type!r}; this task runs on Huawei Cloud")
         return huawei_settings(fields, self.region)
 
     def make_client(self, settings: Any) -> CloudClient:
