@@ -192,8 +192,11 @@ class CloudHook(BaseHook):
 
         try:
             # A page waits for the answer, so nobody is waited for as long as a job would.
-            settings = replace(self.settings, wire=replace(self.settings.wire, connect_timeout=2.0, read_timeout=3.0))
-            client = self.make_client(settings)
+            wire = self.settings.wire
+            quick = replace(
+                wire, connect_timeout=min(2.0, wire.connect_timeout), read_timeout=min(3.0, wire.read_timeout)
+            )
+            client = self.make_client(replace(self.settings, wire=quick))
         except Exception as error:
             return False, str(error)
         good, told = False, []

@@ -15,7 +15,7 @@ from airflow_cloudjobs import compat
 from airflow_cloudjobs.apis import hook_class_of
 from airflow_cloudjobs.exceptions import JobUntold, SubmitRefused
 from airflow_cloudjobs.hook import CloudHook
-from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, listed
+from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, is_several, listed
 from airflow_cloudjobs.jobs.redact import signed_queries
 from airflow_cloudjobs.jobs.result import result_of
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation
@@ -130,7 +130,7 @@ class CloudJobTask(_Base):
 
     def _several(self) -> bool:
         """True if a list was asked for, so that a list is given."""
-        return isinstance(getattr(self, self.key_argument), (list, tuple, set, frozenset))
+        return is_several(getattr(self, self.key_argument))
 
     def _shaped(self, values: Sequence[Any]) -> Any:
         return list(values) if self._several() else values[0]
@@ -161,7 +161,8 @@ class CloudJobTask(_Base):
 
         :param cancel: True has the trigger cancel the jobs when the task is killed.
         """
-        plan = wait.plan
+        # What the cloud has just asked us to wait, the triggerer waits too.
+        plan = replace(wait.plan, not_before=time.time() + wait.pause(time.time()))
         if cancel and (ti := context.get("ti")):
             ti.xcom_push(key=OWNER, value=wait.keys)
         timeout = None

@@ -15,7 +15,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_cloudjobs import compat
 from airflow_cloudjobs.apis import hook_class_of, spec_of
 from airflow_cloudjobs.hook import CloudHook
-from airflow_cloudjobs.jobs.arguments import listed
+from airflow_cloudjobs.jobs.arguments import is_several, listed
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.result import result_of
 from airflow_cloudjobs.jobs.wait import Ending, JobEnd, Note, Wait, WaitPlan
@@ -128,7 +128,7 @@ class CloudJobTrigger(BaseTrigger):
 
     async def _begin(self, asked: Mapping[str, Any]) -> None:
         """Take over what a worker would have done before the wait."""
-        several = isinstance(asked["keys"], (list, tuple))
+        several = is_several(asked["keys"])
         self.keys = [str(key) for key in listed(asked["keys"])]
         self.scope, self.conn_id, self.region = asked["scope"], asked["conn_id"], asked["region"]
         url = await self._console_url()

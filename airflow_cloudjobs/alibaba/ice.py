@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from airflow_cloudjobs.alibaba.base import TEMPLATED, AlibabaJobOperator, AlibabaJobSensor
 from airflow_cloudjobs.exceptions import SubmitRefused
-from airflow_cloudjobs.jobs.arguments import Arguments, listed
+from airflow_cloudjobs.jobs.arguments import Arguments, is_several, listed
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.identity import MARKER, Finder, Identity
 from airflow_cloudjobs.jobs.redact import without_signatures
@@ -287,7 +287,7 @@ class IceUrlUploadOperator(AlibabaJobOperator):
         }
 
     def _several(self) -> bool:
-        return isinstance(self.job_ids or self.upload_urls, (list, tuple))
+        return is_several(self.upload_urls if self.job_ids is None else self.job_ids)
 
 
 def _check_user_data(arguments: Arguments) -> None:
@@ -337,7 +337,7 @@ class IceUrlUploadSensor(AlibabaJobSensor):
         arguments.is_url("upload_urls")
 
     def _several(self) -> bool:
-        return isinstance(self.job_ids or self.upload_urls, (list, tuple))
+        return is_several(self.upload_urls if self.job_ids is None else self.job_ids)
 
     def _asked_keys(self) -> list[str]:
         if self.job_ids is not None:

@@ -19,6 +19,7 @@ from typing import Any
 
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.jobs.redact import without_signatures
 from airflow_cloudjobs.jobs.request import ApiRequest
 
 log = logging.getLogger(__name__)
@@ -238,6 +239,7 @@ def hide(error: CloudApiError, *secrets: str) -> None:
     for secret in secrets:
         if secret:
             error.message = error.message.replace(secret, "***")
+    error.message = str(without_signatures(error.message))
 
 
 def moment(text: Any) -> float | None:

@@ -53,14 +53,18 @@ class HttpAnswer:
         return moment.timestamp() if moment else None
 
     def retry_after(self, now: float) -> float | None:
-        """Seconds that the ``Retry-After`` header asks us to wait (RFC 9110, 10.2.3)."""
+        """Seconds that the ``Retry-After`` header asks us to wait (RFC 9110, 10.2.3); ten minutes at most."""
         value = self.headers.get("retry-after", "").strip()
         if not value:
             return None
-        if value.isdigit():
-            return float(value)
+        if value.isdecimal():
+            return min(float(value), LONGEST_REST)
         moment = http_date(value)
-        return max(0.0, moment.timestamp() - now) if moment else None
+        return min(max(0.0, moment.timestamp() - now), LONGEST_REST) if moment else None
+
+
+LONGEST_REST = 600.0
+"""Seconds; a header that asks for more is not believed, or a wrong one would stop a wait for days."""
 
 
 def http_date(value: str | None) -> datetime | None:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from airflow_cloudjobs.huawei.base import TEMPLATED, HuaweiJobOperator, HuaweiJobSensor
 from airflow_cloudjobs.jobs.arguments import Arguments
 from airflow_cloudjobs.jobs.identity import MARKER, Finder, Identity
-from airflow_cloudjobs.jobs.request import ApiRequest
+from airflow_cloudjobs.jobs.request import ApiRequest, as_text
 from airflow_cloudjobs.jobs.spec import JobSpec, Scope, StateMap, whole
 
 SERVICE = "dli"
@@ -54,18 +54,14 @@ def _submit(
 
 def _settings(conf: Mapping[str, Any] | Sequence[str] | None) -> dict[str, str]:
     if isinstance(conf, Mapping):
-        return {str(name): _word(value) for name, value in conf.items()}
+        return {str(name): as_text(value) for name, value in conf.items() if value is not None}
     return {name.strip(): value.strip() for name, _, value in (item.partition("=") for item in conf or ())}
-
-
-def _word(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _tags(tags: Mapping[str, str] | Sequence[Mapping[str, str]] | None) -> list[dict[str, str]]:
     if isinstance(tags, Mapping):
-        return [{"key": str(key), "value": str(value)} for key, value in tags.items()]
-    return [{name: str(value) for name, value in tag.items()} for tag in tags or ()]
+        tags = [{"key": key, "value": value} for key, value in tags.items()]
+    return [{name: as_text(value) for name, value in tag.items() if value is not None} for tag in tags or ()]
 
 
 def _job(key: str) -> str:

@@ -38,9 +38,14 @@ def is_template(value: Any) -> bool:
     return hasattr(value, "resolve") and hasattr(value, "iter_references")
 
 
+def is_several(value: Any) -> bool:
+    """True for a list of whatever kind: Airflow gives a mapped task's output as a sequence of its own."""
+    return isinstance(value, Collection) and not isinstance(value, (str, bytes, Mapping))
+
+
 def listed(value: Any) -> list[Any]:
     """One or several, as a list."""
-    return list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
+    return list(value) if is_several(value) else [value]
 
 
 class Arguments:
@@ -150,7 +155,7 @@ class Arguments:
         """A list, with no more than ``most`` items."""
         if self.known(name):
             value = self.values[name]
-            if not isinstance(value, (list, tuple)):
+            if not is_several(value):
                 raise self.refuse(name, f"must be a list, not {type(value).__name__}")
             if not value:
                 raise self.refuse(name, "is an empty list")
@@ -173,11 +178,6 @@ class Arguments:
         for field in value:
             if field not in allowed:
                 raise self.refuse(name, f"has an unknown field {field!r}; allowed are {', '.join(allowed)}")
-
-    def longest(self, name: str, most: int) -> None:
-        """A text of at most so many characters."""
-        if self.known(name) and len(str(self.values[name])) > most:
-            raise self.refuse(name, f"has {len(str(self.values[name]))} characters; allowed are {most}")
 
     def keys(self, name: str) -> None:
         """One key of a job, or a list of them without gaps."""

@@ -15,11 +15,6 @@ _SIGNED = re.compile(
 )
 
 
-def is_signed_url(value: str) -> bool:
-    """True if a text holds an address whose query grants access (a presigned OSS or OBS address, say)."""
-    return any(_SIGNED.search(match.group(0)) for match in _URL_QUERY.finditer(value))
-
-
 def without_signatures(value: Any) -> Any:
     """The same value with the query of every signed address in it replaced by ``***``.
 

@@ -167,7 +167,7 @@ class JobSpec:
     def reason_of(self, record: Record) -> str:
         """The vendor's words on why a job is as it is."""
         words = (str(record[name]).strip() for name in self.reason if record.get(name) not in (None, ""))
-        return ": ".join(dict.fromkeys(word for word in words if word))
+        return str(without_signatures(": ".join(dict.fromkeys(word for word in words if word))))
 
     def result_of(self, record: Record, *, signed_urls: bool = False) -> dict[str, Any]:
         """A record as it may be shown: without omitted fields, and without what grants access.

@@ -67,6 +67,7 @@ class WaitPlan:
     :param not_found_until: "no such job" means "not yet" until then (our own submit was just before).
     :param earlier: the job's record before our submit, where an earlier end may still be shown.
     :param earlier_until: the earlier record is not believed until then.
+    :param not_before: the first look is not made before; a wait that moves keeps the pause it is in.
     """
 
     started: float
@@ -75,6 +76,7 @@ class WaitPlan:
     not_found_until: float = 0.0
     earlier: Mapping[str, Any] | None = None
     earlier_until: float = 0.0
+    not_before: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """The plan as JSON-able values."""
@@ -186,7 +188,8 @@ class Wait:
         self.plan = plan
         self._random = random
         start = plan.started if resumed is None else resumed
-        due = start if resumed is None else start + random() * self._steady_pause(start)
+        spread = 0.0 if resumed is None else random() * self._steady_pause(start)
+        due = max(plan.not_before, start + spread)
         self._jobs = {key: _Job(due=due, heard=start) for key in keys}
         for key, since in (doubts or {}).items():
             if key in self._jobs:

@@ -44,7 +44,7 @@ class TestStateMap:
     def test_a_status_in_two_buckets_in_another_case(self) -> None:
         words = buckets(succeeded={"done"}, failed={"DONE"})
         assert StateMap(**words).outcome("done") is Outcome.SUCCEEDED
-        with pytest.raises(ValueError, match="(?i)'done'"):
+        with pytest.raises(ValueError, match=r"(?i)'done'"):
             StateMap(**words, ignore_case=True)
 
     @pytest.mark.parametrize("bucket", ["succeeded", "failed"])
@@ -115,7 +115,7 @@ class TestSpec:
     def test_polls_are_read_only_and_submits_are_not(self) -> None:
         for api in SPECS:
             spec = spec_of(api)
-            assert spec.poll(["k"], {name: "1" for name in spec.scope}).read_only
+            assert spec.poll(["k"], dict.fromkeys(spec.scope, "1")).read_only
         assert not FILE_UPLOAD.submit(file_name="a.txt", file_source="x", upload_url="https://h").read_only
         assert not SQL_JOB.submit(sql="x").read_only
         assert not TEMPLATE.submit(job_id="j", file_path="/x.json").read_only

@@ -73,7 +73,7 @@ DOCUMENTED = {
     ),
     # The SDK refers to a page for these (see below); the words are that page's.
     "ice.url_upload": (
-        set("PENDING PROCESSING DOWNLOADING DOWNLOAD_SUCCESS UPLOADING UPLOAD_SUCCESS SUCCESS".split())
+        {"PENDING", "PROCESSING", "DOWNLOADING", "DOWNLOAD_SUCCESS", "UPLOADING", "UPLOAD_SUCCESS", "SUCCESS"}
         | {"DOWNLOAD_FAIL", "UPLOAD_FAIL"},
         {
             "PENDING": GOING,
@@ -147,7 +147,9 @@ def test_ice_still_refers_to_the_page_its_words_come_from() -> None:
     assert bold(text) == set()
 
 
-@pytest.mark.parametrize("status", ["Success", "success", "Normal", "Pending", "Upload_Fail", "UploadFail", "Uploading"])
+@pytest.mark.parametrize(
+    "status", ["Success", "success", "Normal", "Pending", "Upload_Fail", "UploadFail", "Uploading"]
+)
 def test_ice_words_are_compared_without_regard_to_case(status: str) -> None:
     states = spec_of("ice.url_upload").states
     assert states.knows(status)

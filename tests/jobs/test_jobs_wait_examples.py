@@ -6,10 +6,6 @@ from __future__ import annotations
 import logging
 
 import pytest
-
-from airflow_cloudjobs.apis import SPECS, spec_of
-from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
-from airflow_cloudjobs.jobs.wait import Ending, JobEnd, WaitPlan
 from wait_driving import (
     START,
     error,
@@ -22,6 +18,10 @@ from wait_driving import (
     through_json,
     wait_for,
 )
+
+from airflow_cloudjobs.apis import SPECS, spec_of
+from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.jobs.wait import Ending, JobEnd, WaitPlan
 
 
 class TestEndings:

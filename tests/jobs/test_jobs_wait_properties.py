@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wait_driving import START, Answer, handed_over, through_json
 
 from airflow_cloudjobs.apis import SPECS, spec_of
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Outcome
 from airflow_cloudjobs.jobs.wait import Ending, JobEnd, Note, Wait, WaitPlan
-from wait_driving import START, Answer, handed_over, through_json
 
 property_of_waits = settings(deadline=None, max_examples=70)
 
@@ -345,7 +345,7 @@ def histories(draw: st.DrawFn) -> tuple[JobSpec, WaitPlan, list[tuple[float, Ans
     return spec, plan, history, draw(st.integers(1, len(gaps) - 1))
 
 
-@settings(deadline=None, max_examples=250)
+@settings(deadline=None, max_examples=150)
 @given(histories())
 def test_a_wait_cut_in_two_has_no_success_that_the_whole_has_not(
     case: tuple[JobSpec, WaitPlan, list[tuple[float, Answer]], int],

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Airflow sees of the provider: metadata, connection types and their forms, the entry point."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from importlib.metadata import distribution, entry_points
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import airflow
+import jsonschema
+import pytest
+from airflow.providers_manager import ProvidersManager
+
+import airflow_cloudjobs
+from airflow_cloudjobs.alibaba import settings as alibaba_module
+from airflow_cloudjobs.alibaba.hook import AlibabaCloudHook
+from airflow_cloudjobs.connection_form import ALIBABA_FORM, HUAWEI_FORM, ConnectionForm
+from airflow_cloudjobs.huawei import settings as huawei_module
+from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
+from airflow_cloudjobs.provider import get_provider_info
+from airflow_cloudjobs.settings import ConnectionFields, Extra, InvalidConnection
+
+NAME = "airflow-provider-cloudjobs"
+HOOKS: dict[str, Any] = {"alibaba_cloudjobs": AlibabaCloudHook, "huawei_cloudjobs": HuaweiCloudHook}
+FORMS = {"alibaba_cloudjobs": ALIBABA_FORM, "huawei_cloudjobs": HUAWEI_FORM}
+TYPES = {each["connection-type"]: each for each in get_provider_info()["connection-types"]}
+
+
+def test_metadata_fits_airflows_schema() -> None:
+    schema = json.loads(files(airflow).joinpath("provider_info.schema.json").read_text())
+    jsonschema.validate(get_provider_info(), schema)
+    json.dumps(get_provider_info())
+
+
+def test_the_entry_point_gives_it() -> None:
+    [entry] = [each for each in entry_points(group="apache_airflow_provider") if each.dist and each.dist.name == NAME]
+    assert entry.load()() == get_provider_info()
+
+
+def test_the_distribution_says_what_it_is() -> None:
+    found = distribution(NAME)
+    classifiers = found.metadata.get_all("Classifier") or []
+    assert "Framework :: Apache Airflow" in classifiers
+    assert "Framework :: Apache Airflow :: Provider" in classifiers
+    assert "Typing :: Typed" in classifiers
+    assert found.metadata["License-Expression"] == "Apache-2.0"
+    assert found.metadata["Requires-Python"] == ">=3.11"
+    assert any(each.name == "cloudjobs" for each in found.entry_points if each.group == "console_scripts")
+
+
+def test_the_version_is_the_packages() -> None:
+    assert get_provider_info()["versions"] == [airflow_cloudjobs.__version__]
+    assert get_provider_info()["package-name"] == NAME
+
+
+def test_it_is_marked_as_typed() -> None:
+    assert Path(airflow_cloudjobs.__file__).with_name("py.typed").is_file()
+
+
+def test_every_module_and_class_it_names_exists() -> None:
+    info = get_provider_info()
+    for kind in ("operators", "sensors", "hooks", "triggers"):
+        for entry in info[kind]:
+            for module in entry["python-modules"]:
+                import_module(module)
+    for path in (*info["extra-links"], *(each["hook-class-name"] for each in info["connection-types"])):
+        module, _, name = path.rpartition(".")
+        assert hasattr(import_module(module), name)
+    named = {
+        entry["integration-name"] for kind in ("operators", "sensors", "hooks", "triggers") for entry in info[kind]
+    }
+    assert named <= {each["integration-name"] for each in info["integrations"]}
+
+
+def test_airflow_lists_it() -> None:
+    assert NAME in ProvidersManager().providers
+
+
+@pytest.mark.parametrize("conn_type", HOOKS)
+class TestConnectionTypes:
+    def test_airflow_knows_the_type_and_its_fields(self, conn_type: str) -> None:
+        manager = ProvidersManager()
+        widgets = manager.connection_form_widgets
+        shown = {name.removeprefix(f"extra__{conn_type}__"): widgets[name] for name in widgets if conn_type in name}
+        assert set(shown) == {field.name for field in FORMS[conn_type].fields}
+        secret = {field.name for field in FORMS[conn_type].fields if field.secret}
+        assert {name for name, widget in shown.items() if widget.is_sensitive} == secret
+        assert manager.field_behaviours[conn_type]["relabeling"] == FORMS[conn_type].labels
+
+    def test_metadata_and_hook_say_the_same(self, conn_type: str) -> None:
+        hook, listed = HOOKS[conn_type], TYPES[conn_type]
+        assert (hook.conn_type, hook.hook_name) == (conn_type, listed["hook-name"])
+        assert listed["hook-class-name"] == f"{hook.__module__}.{hook.__qualname__}"
+        widgets = hook.get_connection_form_widgets()
+        fields = listed["conn-fields"]
+        assert list(widgets) == list(fields)
+        for name, widget in widgets.items():
+            assert widget.args[0] == fields[name]["label"]
+            assert widget.kwargs["description"].startswith(fields[name]["description"])
+            assert ("Password" in widget.field_class.__name__) is (fields[name]["schema"].get("format") == "password")
+            assert ("Boolean" in widget.field_class.__name__) is ("boolean" in fields[name]["schema"]["type"])
+            for choice in fields[name]["schema"].get("enum", ()):
+                assert str(choice) in widget.kwargs["description"]
+        behaviour = {name.replace("_", "-"): value for name, value in hook.get_ui_field_behaviour().items()}
+        assert behaviour == listed["ui-field-behaviour"]
+
+    def test_placeholders_and_labels_are_of_fields_that_exist(self, conn_type: str) -> None:
+        own = {"login", "password", "host", "port", "schema", "extra", "description"}
+        behaviour = TYPES[conn_type]["ui-field-behaviour"]
+        known = own | set(TYPES[conn_type]["conn-fields"])
+        assert set(behaviour["relabeling"]) | set(behaviour["placeholders"]) | set(behaviour["hidden-fields"]) <= known
+
+    def test_secrets_are_hidden_in_the_form(self, conn_type: str) -> None:
+        fields = TYPES[conn_type]["conn-fields"]
+        for name, field in fields.items():
+            holds_secret = name in ("security_token", "proxy", "access_key_secret")
+            assert (field["schema"].get("format") == "password") is holds_secret, name
+
+    def test_every_word_of_a_choice_is_accepted_and_every_accepted_one_is_a_choice(self, conn_type: str) -> None:
+        module: Any = alibaba_module if conn_type.startswith("alibaba") else huawei_module
+        [auth] = [field for field in FORMS[conn_type].fields if field.name == "auth"]
+        assert list(auth.choices) == list(module.AUTH_MODES)
+        assert TYPES[conn_type]["conn-fields"]["auth"]["schema"]["default"] == auth.choices[0]
+
+
+PEERS = {"alibaba_cloudjobs": {"auth_type", "access_key_id", "access_key_secret"}, "huawei_cloudjobs": set()}
+
+
+class Reading(dict[str, Any]):
+    """An extra that remembers which of its fields were asked for."""
+
+    asked: set[str]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.asked.add(name)
+        return super().get(name, default)
+
+
+def plausible(form: ConnectionForm) -> dict[str, Any]:
+    """A value for each field of a form, of the kind that it takes."""
+    kinds = {"string": "x", "number": 5, "boolean": True, "object": {}}
+    values = {field.name: kinds[field.kind] for field in form.fields}
+    return values | {"region": "xx-1", "credentials_uri": "http://h/x"}
+
+
+@pytest.mark.parametrize("conn_type", HOOKS)
+def test_the_form_has_just_the_fields_that_are_read(conn_type: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In all credential modes together; the fields of peers' layouts are read but not offered."""
+    asked: set[str] = set()
+    original = Extra.__init__
+
+    def remembering(self: Extra, fields: ConnectionFields) -> None:
+        original(self, fields)
+        values = Reading(self._values)
+        values.asked = asked
+        self._values = values
+
+    monkeypatch.setattr(Extra, "__init__", remembering)
+    module: Any = alibaba_module if conn_type.startswith("alibaba") else huawei_module
+    read = module.alibaba_settings if conn_type.startswith("alibaba") else module.huawei_settings
+    for mode in module.AUTH_MODES:
+        extra = json.dumps({**plausible(FORMS[conn_type]), "auth": mode})
+        read(ConnectionFields("c", conn_type, login="l", password="p", extra=extra), None)
+    assert asked - PEERS[conn_type] == {field.name for field in FORMS[conn_type].fields}
+
+
+@pytest.mark.parametrize("conn_type", HOOKS)
+def test_an_untouched_form_is_a_plain_key(conn_type: str) -> None:
+    """What Airflow stores of a form in which only login, password and region were filled in."""
+    extra = {name: field["schema"].get("default") for name, field in TYPES[conn_type]["conn-fields"].items()}
+    fields = ConnectionFields("c", conn_type, login="l", password="p", extra=json.dumps({**extra, "region": "xx-1"}))
+    settings = HOOKS[conn_type]("c").read_settings(fields)
+    assert settings.credential.key == "l"
+
+
+def test_empty_texts_of_a_form_are_absent_fields() -> None:
+    extra = {field.name: "" for field in HUAWEI_FORM.fields}
+    with pytest.raises(InvalidConnection) as caught:
+        huawei_module.huawei_settings(ConnectionFields("c", "", login="l", password="p", extra=json.dumps(extra)), None)
+    assert caught.value.field == "project_id"
