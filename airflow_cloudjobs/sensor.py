@@ -115,11 +115,15 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
 
     def execute_complete(self, context: Any, event: Mapping[str, Any] | None = None) -> Any:
         """Go on after the trigger's event."""
-        with self._skipping():
+        with self._skipping(), self._reason_logged():
             return super().execute_complete(context, event)
 
     def poke(self, context: Any) -> PokeReturnValue:
         """Look once at the jobs that are due."""
+        with self._reason_logged():
+            return self._poke(context)
+
+    def _poke(self, context: Any) -> PokeReturnValue:
         if self._wait is None:
             self._wait = self._begin(context)
         wait, doubts = self._wait, self._wait.doubts
@@ -152,6 +156,16 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
             return self._wait.pause(now)
         deadline = self._wait.plan.deadline
         return self.poke_interval if deadline is None else max(0.0, min(self.poke_interval, deadline - now))
+
+    @contextmanager
+    def _reason_logged(self) -> Iterator[None]:
+        """Airflow logs a skip without its cause, which on call is all that matters."""
+        try:
+            yield
+        except Exception as error:
+            if self.soft_fail or self.never_fail:
+                self.log.warning("%s", error)
+            raise
 
     @contextmanager
     def _skipping(self) -> Iterator[None]:
