@@ -4,7 +4,8 @@ earlier ones from the hooks' form methods."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -17,7 +18,8 @@ class FormField:
     :param help: what stands below it.
     :param kind: JSON type: ``string``, ``number``, ``boolean`` or ``object``.
     :param secret: True shows dots instead of the value.
-    :param choices: the allowed words, the default first; empty for any.
+    :param meanings: the allowed words and what each means, the default first; empty if any word is allowed.
+    :param examples: words that the form offers where any is allowed.
     """
 
     name: str
@@ -25,7 +27,13 @@ class FormField:
     help: str
     kind: str = "string"
     secret: bool = False
-    choices: tuple[str, ...] = ()
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    examples: tuple[str, ...] = ()
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The allowed words, the default first; empty if any word is allowed."""
+        return tuple(self.meanings)
 
     def metadata(self) -> dict[str, Any]:
         """The field as an entry of ``conn-fields``."""
@@ -35,6 +43,9 @@ class FormField:
         if self.choices:
             schema["enum"] = list(self.choices)
             schema["default"] = self.choices[0]
+            schema["values_display"] = {word: f"{word}: {meaning}" for word, meaning in self.meanings.items()}
+        if self.examples:
+            schema["examples"] = list(self.examples)
         return {"label": self.label, "description": self.help, "schema": schema}
 
 
@@ -55,7 +66,7 @@ class ConnectionForm:
 
     def conn_fields(self) -> dict[str, Any]:
         """``conn-fields`` of the provider's metadata."""
-        return {field.name: field.metadata() for field in self.fields}
+        return {each.name: each.metadata() for each in self.fields}
 
     def ui_field_behaviour(self) -> dict[str, Any]:
         """``ui-field-behaviour`` of the provider's metadata."""
@@ -76,14 +87,15 @@ def form_widgets(form: ConnectionForm) -> dict[str, Any]:
     from wtforms import BooleanField, PasswordField, StringField
 
     widgets: dict[str, Any] = {}
-    for field in form.fields:
-        text = f"{field.help} One of: {', '.join(field.choices)}." if field.choices else field.help
-        if field.kind == "boolean":
-            widgets[field.name] = BooleanField(field.label, default=True, description=text)
-        elif field.secret:
-            widgets[field.name] = PasswordField(field.label, widget=BS3PasswordFieldWidget(), description=text)
+    for each in form.fields:
+        words = "; ".join(f"{word}: {meaning}" for word, meaning in each.meanings.items())
+        text = f"{each.help} One of: {words}." if words else each.help
+        if each.kind == "boolean":
+            widgets[each.name] = BooleanField(each.label, default=True, description=text)
+        elif each.secret:
+            widgets[each.name] = PasswordField(each.label, widget=BS3PasswordFieldWidget(), description=text)
         else:
-            widgets[field.name] = StringField(field.label, widget=BS3TextFieldWidget(), description=text)
+            widgets[each.name] = StringField(each.label, widget=BS3TextFieldWidget(), description=text)
     return widgets
 
 
@@ -103,9 +115,59 @@ _COMMON = (
 
 ALIBABA_FORM = ConnectionForm(
     fields=(
-        FormField("auth", "Authentication", "What login and password are.", choices=("ak", "sts")),
-        FormField("region", "Region", "Region id, e.g. cn-shanghai. Needed for ICE."),
-        FormField("security_token", "Security token", "Token of a temporary AccessKey (auth sts).", secret=True),
+        FormField(
+            "auth",
+            "Authentication",
+            "Where credentials come from.",
+            meanings={
+                "ak": "AccessKey in login and password",
+                "sts": "temporary AccessKey, with its security token",
+                "ram_role_arn": "RAM role that the AccessKey assumes",
+                "oidc_role_arn": "RAM role by OIDC token (RRSA pods)",
+                "ecs_ram_role": "RAM role of the ECS instance",
+                "credentials_uri": "an address that hands out credentials",
+                "default": "the default chain of Alibaba Cloud's SDK",
+            },
+        ),
+        FormField(
+            "region",
+            "Region",
+            "Region id. Needed for ICE.",
+            examples=("cn-shanghai", "cn-beijing", "cn-hangzhou", "cn-shenzhen", "ap-southeast-1", "us-west-1"),
+        ),
+        FormField(
+            "security_token",
+            "Security token",
+            "Token of a temporary AccessKey (auth sts; ram_role_arn if the AccessKey is temporary).",
+            secret=True,
+        ),
+        FormField(
+            "role_arn",
+            "Role ARN",
+            "acs:ram::<account>:role/<name> (auth ram_role_arn, oidc_role_arn; the latter falls back to "
+            "ALIBABA_CLOUD_ROLE_ARN).",
+        ),
+        FormField(
+            "role_session_name",
+            "Role session name",
+            "Names the session in the audit log (auth ram_role_arn, oidc_role_arn); airflow-cloudjobs if empty.",
+        ),
+        FormField("external_id", "External id", "If the role's trust policy asks for one (auth ram_role_arn)."),
+        FormField(
+            "oidc_provider_arn",
+            "OIDC provider ARN",
+            "acs:ram::<account>:oidc-provider/<name> (auth oidc_role_arn; ALIBABA_CLOUD_OIDC_PROVIDER_ARN if empty).",
+        ),
+        FormField(
+            "oidc_token_file",
+            "OIDC token file",
+            "Path on worker and triggerer, read at every login (auth oidc_role_arn; ALIBABA_CLOUD_OIDC_TOKEN_FILE if "
+            "empty).",
+        ),
+        FormField("ecs_role_name", "ECS role name", "Asked of the instance if empty (auth ecs_ram_role)."),
+        FormField(
+            "credentials_uri", "Credentials URI", "http(s) address that answers credentials (auth credentials_uri)."
+        ),
         FormField("tid", "DMS tenant id", "Tenant for DMS calls whose task names none."),
         *_COMMON,
     ),
@@ -123,13 +185,34 @@ HUAWEI_FORM = ConnectionForm(
         FormField(
             "auth",
             "Authentication",
-            "aksk: login and password are AK and SK. token: IAM user and its password.",
-            choices=("aksk", "token"),
+            "Where credentials come from.",
+            meanings={
+                "aksk": "AK and SK in login and password",
+                "token": "IAM user and its password in login and password",
+                "ecs_agency": "agency of the ECS instance",
+                "oidc": "ID token of an OpenID Connect identity provider",
+                "default": "the default chain of Huawei Cloud's SDK",
+            },
         ),
-        FormField("region", "Region", "Region id, e.g. cn-north-4."),
+        FormField(
+            "region",
+            "Region",
+            "Region id; the project is looked up by it.",
+            examples=("cn-north-4", "cn-east-3", "cn-south-1", "ap-southeast-1", "ap-southeast-3", "eu-west-101"),
+        ),
         FormField("project_id", "Project id", "Looked up by region if empty."),
         FormField("domain", "Account name", "Name of the account of the IAM user (auth token)."),
-        FormField("security_token", "Security token", "Token of a temporary AK and SK.", secret=True),
+        FormField("security_token", "Security token", "Token of a temporary AK and SK (auth aksk).", secret=True),
+        FormField(
+            "idp_id",
+            "Identity provider",
+            "Name of the identity provider in IAM (auth oidc; HUAWEICLOUD_SDK_IDP_ID if empty).",
+        ),
+        FormField(
+            "id_token_file",
+            "ID token file",
+            "Path on worker and triggerer, read at every login (auth oidc; HUAWEICLOUD_SDK_ID_TOKEN_FILE if empty).",
+        ),
         *_COMMON,
     ),
     labels={

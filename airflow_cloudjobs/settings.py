@@ -6,8 +6,11 @@ Reading does no I/O; :meth:`CloudSettings.check_files` looks at the files it nam
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import math
 import os
+import re
 import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -95,7 +98,7 @@ class Extra:
             seconds = float(value)
         except (TypeError, ValueError):
             seconds = 0.0
-        if isinstance(value, bool) or seconds <= 0:
+        if isinstance(value, bool) or not (seconds > 0 and math.isfinite(seconds)):
             raise self._fields.invalid(name, f"is {value!r}; it must be a number of seconds, more than 0")
         return seconds
 
@@ -182,8 +185,12 @@ class CloudSettings:
             try:
                 ssl.create_default_context(cafile=self.wire.ca_bundle)
             except OSError as error:
-                what = "holds no certificate" if isinstance(error, ssl.SSLError) else f"cannot be read: {error.strerror}"
-                raise InvalidConnection(self.conn_id, "ca_bundle", f"is {self.wire.ca_bundle!r}, which {what}") from None
+                what = (
+                    "holds no certificate" if isinstance(error, ssl.SSLError) else f"cannot be read: {error.strerror}"
+                )
+                raise InvalidConnection(
+                    self.conn_id, "ca_bundle", f"is {self.wire.ca_bundle!r}, which {what}"
+                ) from None
         for name, path in self.token_files().items():
             self.read_token(name, path)
 
@@ -301,10 +308,24 @@ def _base(fields: ConnectionFields) -> str:
 
 def _address(fields: ConnectionFields, name: str, value: str, scheme: str) -> str:
     """``scheme://host[:port]`` from a host or an address."""
-    text = value.strip().rstrip("/")
-    parts = urlsplit(text if "://" in text else f"{scheme}://{text}")
-    if parts.scheme not in ("http", "https") or not parts.netloc or "@" in parts.netloc:
+    text = value.strip()
+    try:
+        parts = urlsplit(text if "://" in text else f"{scheme}://{text}")
+        good = parts.scheme in ("http", "https") and "@" not in parts.netloc and _is_host(parts.hostname or "")
+        # A port that is none raises; an IPv6 address without brackets looks like a host and a port.
+        bare = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        good = good and parts.netloc.lower() == (f"{bare}:{parts.port}" if parts.port else bare)
+    except ValueError:
+        good = False
+    if not good:
         raise fields.invalid(name, "must be a host, host:port or http(s)://host:port")
-    if parts.path or parts.query:
+    if parts.path.strip("/") or parts.query:
         raise fields.invalid(name, f"has a path ({parts.path or '?'}); give only the host")
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _is_host(host: str) -> bool:
+    """True for names and IP addresses."""
+    if ":" in host:
+        return ipaddress.ip_address(host).version == 6
+    return re.fullmatch(r"[\w-]+(\.[\w-]+)*\.?", host) is not None

@@ -15,11 +15,17 @@ from urllib.parse import quote, urlsplit
 from alibabacloud_tea_openapi.utils import Utils
 
 from airflow_cloudjobs.alibaba import errors
+from airflow_cloudjobs.alibaba.chain import DefaultChain
+from airflow_cloudjobs.alibaba.credentials import obtain
 from airflow_cloudjobs.alibaba.settings import AlibabaSettings
 from airflow_cloudjobs.http.exchange import CloudClient, Credential, Exchange, first, json_object
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest
-from airflow_cloudjobs.jobs.errors import CloudApiError
+from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest
+from airflow_cloudjobs.login import LOGIN_DID_NOT_HELP, silence
+
+silence("darabonba", "darabonba-core")
+silence("Tea", "alibabacloud-tea")
 
 ALGORITHM = "ACS3-HMAC-SHA256"
 EMPTY_BODY = Utils.hex_encode(Utils.hash(b"", ALGORITHM))
@@ -32,16 +38,19 @@ class AlibabaClient(CloudClient):
     """Calls of Alibaba Cloud.
 
     :param settings: the connection.
+    :raises InvalidConnection: for a file that it names and that cannot be used.
     """
 
     def __init__(self, settings: AlibabaSettings) -> None:
+        settings.check_files()
         super().__init__(settings.wire)
         self.settings = settings
+        self.renewable = settings.source is not None
+        self._chain = DefaultChain()
 
     def login(self) -> Exchange:
-        """The connection's key; nothing is asked of anybody."""
-        yield from ()
-        return self.settings.credential
+        """The connection's key, or what its mode gives for now."""
+        return self.guarded(obtain(self, self._chain))
 
     def sign(self, request: ApiRequest, credential: Credential) -> HttpRequest:
         """Everything is in the query and the body is empty, as the vendor's SDK sends it."""
@@ -79,6 +88,11 @@ class AlibabaClient(CloudClient):
         code = first(data, "Code", "ErrorCode", "code")
         message = first(data, "Message", "ErrorMessage", "message") or "no message"
         kind = errors.classify(code, answer.status)
+        told = errors.hint(code) or self.settings.where_hint(request.service, answer.status)
+        if self.renewable and errors.of_a_temporary_key(code):
+            kind = ErrorKind.EXPIRED
+            # STS is asked with what the connection holds, all others with what a login gave.
+            told = told if request.service == "sts" else LOGIN_DID_NOT_HELP
         raise CloudApiError(
             message,
             kind=kind,
@@ -88,7 +102,7 @@ class AlibabaClient(CloudClient):
             http_status=answer.status,
             retry_after=answer.retry_after(self.now()) or _throttled_for(answer),
             ambiguous=answer.status >= 500,
-            hint=errors.hint(code) or self.settings.where_hint(request.service, answer.status),
+            hint=told,
         )
 
 

@@ -2,8 +2,9 @@
 """What Alibaba Cloud's error codes ask of a caller.
 
 Codes come first, the HTTP status second: throttling arrives as HTTP 400 at some services.
-Sources: the common error codes (https://www.alibabacloud.com/help/doc-detail/25491.htm) and the tables of
-DMS (api-dms-enterprise-2018-11-01-errorcodes) and VOD (doc-detail/52841.htm), whose codes ICE shares.
+Sources: the common error codes (https://www.alibabacloud.com/help/doc-detail/25491.htm), STS
+(https://help.aliyun.com/zh/ram/developer-reference/api-sts-2015-04-01-errorcodes) and the tables of DMS
+(api-dms-enterprise-2018-11-01-errorcodes) and VOD (doc-detail/52841.htm), whose codes ICE shares.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ _KINDS: dict[str, ErrorKind] = {
     "signaturedoesnotmatch": ErrorKind.DENIED,
     "incompletesignature": ErrorKind.DENIED,
     "invalidaccesskeyid": ErrorKind.DENIED,
+    "authenticationfail": ErrorKind.DENIED,
+    "entitynotexist.role": ErrorKind.DENIED,
     "forbidden": ErrorKind.DENIED,
     "nopermission": ErrorKind.DENIED,
     "operationdenied": ErrorKind.DENIED,
@@ -52,6 +55,10 @@ _HINTS: dict[str, str] = {
     "missingsecuritytoken": "A temporary AccessKey needs its token: set auth to 'sts' and give 'security_token'",
     "invalidtimestamp": "This machine's clock is off: set it (NTP)",
     "illegaltimestamp": "This machine's clock is off: set it (NTP)",
+    "authenticationfail.nopermission": "The OIDC provider is not registered, or the role does not trust it",
+    "authenticationfail.oidctoken.expired": "The token in 'oidc_token_file' has expired: its issuer must renew it",
+    "authenticationfail.oidctoken": "The token in 'oidc_token_file' is not one that the OIDC provider in RAM accepts",
+    "entitynotexist.role": "The role in 'role_arn' does not exist",
     "forbidden.ram": "The RAM user lacks the permission for this operation: grant it in RAM",
     "forbidden": "The account may not do this: check its RAM permissions",
     "nopermission": "The account may not do this: check its permissions in RAM and DMS",
@@ -79,6 +86,14 @@ def classify(code: str, http_status: int) -> ErrorKind:
     if http_status in (401, 403):
         return ErrorKind.DENIED
     return ErrorKind.UNKNOWN
+
+
+def of_a_temporary_key(code: str) -> bool:
+    """True for refusals of a temporary key that another login may mend: its token, or a key the cloud has forgotten.
+
+    :param code: the vendor's code.
+    """
+    return code.lower().startswith(("invalidsecuritytoken", "invalidaccesskeyid"))
 
 
 def hint(code: str) -> str:

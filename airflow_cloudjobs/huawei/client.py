@@ -11,11 +11,9 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
 
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
@@ -23,91 +21,34 @@ from huaweicloudsdkcore.signer.signer import Signer
 from airflow_cloudjobs.http.exchange import CloudClient, Credential, Exchange, first, json_object
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest
 from airflow_cloudjobs.huawei import errors
+from airflow_cloudjobs.huawei.chain import DefaultChain
+from airflow_cloudjobs.huawei.credentials import obtain
 from airflow_cloudjobs.huawei.settings import HuaweiSettings, IamUser
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest
-
-LIST_PROJECTS = "KeystoneListProjects"
-LOGIN = "KeystoneCreateUserTokenByPassword"
+from airflow_cloudjobs.login import LOGIN_DID_NOT_HELP
 
 
 class HuaweiClient(CloudClient):
     """Calls of Huawei Cloud.
 
     :param settings: the connection.
+    :raises InvalidConnection: for a file that it names and that cannot be used.
     """
 
-    renew_ahead = 3600.0
-    """An IAM token lives for 24 hours; the vendor advises to renew it early."""
-
     def __init__(self, settings: HuaweiSettings) -> None:
+        settings.check_files()
         super().__init__(settings.wire)
         self.settings = settings
-        self.renewable = settings.user is not None
+        self.renewable = settings.source is not None
+        if isinstance(settings.source, IamUser):
+            # An IAM token lives for 24 hours, and the vendor advises to renew it early.
+            self.renew_ahead = 3600.0
+        self._chain = DefaultChain(settings)
 
     def login(self) -> Exchange:
-        """A credential with its project: the key's project is looked up, a user's comes with the token."""
-        if self.settings.user is not None:
-            credential = yield from self._login_user(self.settings.user)
-            return credential
-        credential = self.settings.credential or Credential()
-        if credential.project_id:
-            return credential
-        request = ApiRequest(
-            "iam", LIST_PROJECTS, "GET", "/v3/projects", {"name": self.settings.region}, read_only=True
-        )
-        answer = yield self.sign(request, credential)
-        data = self.read(request, answer)
-        ids = [project["id"] for project in data.get("projects") or () if project.get("name") == self.settings.region]
-        if len(ids) != 1:
-            found = "no project" if not ids else f"{len(ids)} projects"
-            raise CloudApiError(
-                f"IAM lists {found} named {self.settings.region!r} for this AK",
-                kind=ErrorKind.INVALID,
-                operation=LIST_PROJECTS,
-                http_status=answer.status,
-                hint=f"Give 'project_id' in the extra of connection {self.settings.conn_id!r}, or check its 'region'",
-            )
-        return replace(credential, project_id=ids[0])
-
-    def _login_user(self, user: IamUser) -> Exchange:
-        settings = self.settings
-        project = {"id": settings.project_id} if settings.project_id else {"name": settings.region}
-        who = {"domain": {"name": user.domain}, "name": user.name, "password": user.password}
-        body = {
-            "auth": {
-                "identity": {"methods": ["password"], "password": {"user": who}},
-                "scope": {"project": project},
-            }
-        }
-        base = settings.endpoint("iam")
-        answer = yield HttpRequest(
-            LOGIN,
-            "POST",
-            f"{base}/v3/auth/tokens?nocatalog=true",
-            {"Content-Type": "application/json;charset=utf8", "Host": urlsplit(base).netloc},
-            json.dumps(body).encode(),
-        )
-        request = ApiRequest("iam", LOGIN)
-        try:
-            token = self.read(request, answer).get("token") or {}
-        except CloudApiError as error:
-            if error.http_status == 401:
-                # Asking again with the same password may lock the account.
-                error.kind = ErrorKind.DENIED
-                error.hint = f"Check login, password and 'domain' of connection {settings.conn_id!r}"
-            raise
-        session_token = answer.headers.get("x-subject-token", "")
-        project_id = (token.get("project") or {}).get("id", "")
-        if not (session_token and project_id):
-            raise CloudApiError(
-                "IAM's answer has no token for a project",
-                kind=ErrorKind.INVALID,
-                operation=LOGIN,
-                http_status=answer.status,
-                hint=f"Check 'region' and 'project_id' of connection {settings.conn_id!r}",
-            )
-        return Credential(session_token=session_token, project_id=project_id, expires=_moment(token.get("expires_at")))
+        """The connection's key, or what its mode gives for now, with the project that requests are for."""
+        return self.guarded(obtain(self, self._chain))
 
     def sign(self, request: ApiRequest, credential: Credential) -> HttpRequest:
         """By key: the vendor's signature over a minimal set of headers. By token: no signature."""
@@ -155,6 +96,10 @@ class HuaweiClient(CloudClient):
             return data
         code, message = _code_and_message(data)
         kind = errors.classify(code, answer.status, message)
+        told = errors.hint(code, kind) or self.settings.where_hint(request.service, answer.status)
+        if self.renewable and (kind is ErrorKind.EXPIRED or errors.of_a_stale_credential(code)):
+            kind = ErrorKind.EXPIRED
+            told = LOGIN_DID_NOT_HELP
         raise CloudApiError(
             message or "no message",
             kind=kind,
@@ -164,7 +109,7 @@ class HuaweiClient(CloudClient):
             http_status=answer.status,
             retry_after=answer.retry_after(self.now()),
             ambiguous=answer.status >= 500,
-            hint=errors.hint(code, kind) or self.settings.where_hint(request.service, answer.status),
+            hint=told,
         )
 
 
@@ -175,12 +120,3 @@ def _code_and_message(data: Mapping[str, Any]) -> tuple[str, str]:
             return first(data, code), first(data, message, "error_msg", "message", "title")
     nested = next((value for value in data.values() if isinstance(value, Mapping)), None)
     return _code_and_message(nested) if nested else ("", "")
-
-
-def _moment(text: Any) -> float | None:
-    """IAM's time stamp as seconds since the epoch; None if it is no such thing."""
-    try:
-        moment = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

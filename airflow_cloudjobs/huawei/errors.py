@@ -48,7 +48,6 @@ _KINDS: dict[str, ErrorKind] = {
 }
 
 _HINTS: dict[str, str] = {
-    "APIGW.0101": "This host does not serve the API: check 'region' and 'endpoints' of the connection",
     "APIGW.0301": "The AK, the SK or the token is wrong: check login and password of the connection",
     "APIGW.0302": "The IAM user may not do this: check its permissions and status in IAM",
     "APIGW.0303": "This machine's clock is off: set it (NTP)",
@@ -81,6 +80,14 @@ def classify(code: str, http_status: int, message: str) -> ErrorKind:
     if http_status in (401, 403):
         return ErrorKind.DENIED
     return ErrorKind.UNKNOWN
+
+
+def of_a_stale_credential(code: str) -> bool:
+    """True for the refusal of a credential that another login may mend: one the gateway cannot make out.
+
+    :param code: the vendor's code.
+    """
+    return _spelled(code) == "APIGW.0301"
 
 
 def hint(code: str, kind: ErrorKind) -> str:

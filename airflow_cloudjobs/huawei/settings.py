@@ -3,20 +3,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from airflow_cloudjobs import regions
 from airflow_cloudjobs.http.exchange import Credential
 from airflow_cloudjobs.settings import (
+    METADATA,
     CloudSettings,
     ConnectionFields,
     Extra,
     InvalidConnection,
+    Mode,
     common_settings,
 )
 
-SERVICES = ("dli", "drs", "iam")
-AUTH_MODES = ("aksk", "token")
+SERVICES = ("dli", "drs", "iam", METADATA)
+
+AUTH_MODES: dict[str, tuple[str, ...]] = {
+    "aksk": ("security_token",),
+    "token": ("domain",),
+    "ecs_agency": (),
+    "oidc": ("idp_id", "id_token_file"),
+    "default": (),
+}
+"""The credential modes, the default first, and the fields of the extra that belong to each."""
+
+EU_SITE = frozenset({"eu-west-101"})
+"""Regions of the European site, whose hosts end in ``.eu``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +47,48 @@ class IamUser:
 
 
 @dataclass(frozen=True, slots=True)
+class Agency:
+    """The agency attached to the ECS instance that runs Airflow."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdToken:
+    """An ID token of an OpenID Connect identity provider that IAM trusts.
+
+    :param idp_id: the identity provider's name in IAM.
+    :param file: where the token is; whoever mounts it replaces it before it expires.
+    """
+
+    idp_id: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class VendorChain:
+    """The default credential chain of the vendor's SDK."""
+
+
+Source = IamUser | Agency | IdToken | VendorChain
+"""What gives temporary credentials."""
+
+
+@dataclass(frozen=True, slots=True)
 class HuaweiSettings(CloudSettings):
     """A Huawei Cloud connection, checked.
 
     :param project_id: the project; empty to look it up by region.
-    :param credential: the AK and SK; None for ``auth=token``.
-    :param user: the IAM user; None for ``auth=aksk``.
+    :param credential: the AK and SK; None where the mode has none.
+    :param source: where credentials come from; None if the AK and SK themselves sign.
     """
 
     project_id: str
     credential: Credential | None
-    user: IamUser | None
+    source: Source | None
+
+    metadata = "http://169.254.169.254"
 
     def vendor_host(self, service: str) -> str:
-        """``<service>.<region>.myhuaweicloud.com``, and ``.eu`` in the European sites.
+        """``<service>.<region>.myhuaweicloud.com``, and ``.eu`` in the European site.
 
         Source: https://developer.huaweicloud.com/intl/en-us/endpoint
         """
@@ -61,8 +103,9 @@ class HuaweiSettings(CloudSettings):
         domain = "myhuaweicloud.eu" if self.region in EU_SITE else "myhuaweicloud.com"
         return f"{service}.{self.region}.{domain}"
 
-
-EU_SITE = frozenset({"eu-west-101"})
+    def token_files(self) -> Mapping[str, str]:
+        """The ID token."""
+        return {"id_token_file": self.source.file} if isinstance(self.source, IdToken) else {}
 
 
 def huawei_settings(fields: ConnectionFields, region: str | None) -> HuaweiSettings:
@@ -70,13 +113,13 @@ def huawei_settings(fields: ConnectionFields, region: str | None) -> HuaweiSetti
 
     :param fields: the connection.
     :param region: the task's region, which wins over the connection's.
-    :raises InvalidConnection: naming the field and what is allowed.
+    :raises InvalidConnection: naming the field, the mode and what is allowed.
     """
     extra = Extra(fields)
     common = common_settings(fields, extra, region, SERVICES)
     if regions.foreign_region(common["region"], regions.HUAWEI, regions.ALIBABA):
         raise fields.invalid("region", f"is {common['region']!r}, a region of Alibaba Cloud")
-    auth = extra.choice("auth", AUTH_MODES, "aksk")
+    mode = Mode(fields, extra, AUTH_MODES)
     # A project belongs to one region: the connection's does not fit a task's other region.
     elsewhere = bool(region) and region != extra.text("region") and bool(extra.text("region"))
     project_id = "" if elsewhere else extra.text("project_id")
@@ -84,27 +127,40 @@ def huawei_settings(fields: ConnectionFields, region: str | None) -> HuaweiSetti
         raise fields.invalid(
             "project_id", "is missing: give it, or a 'region' by which it can be looked up (e.g. cn-north-4)"
         )
-    if auth == "token":
-        user = IamUser(
-            domain=extra.text("domain"),
-            name=fields.login.strip(),
-            password=fields.password,
+    credential = None
+    if mode.name == "aksk":
+        credential = Credential(
+            key=_given(mode, "login", fields.login, "the AK"),
+            secret=_given(mode, "password", fields.password, "the SK"),
+            security_token=extra.text("security_token"),
+            project_id=project_id,
         )
-        for name, value, what in (
-            ("login", user.name, "the IAM user's name"),
-            ("password", user.password, "the IAM user's password"),
-            ("domain", user.domain, "the account's name"),
-        ):
-            if not value:
-                raise fields.invalid(name, f"is missing: auth 'token' needs {what}")
-        return HuaweiSettings(project_id=project_id, credential=None, user=user, **common)
-    for name, value, what in (("login", fields.login, "the AK"), ("password", fields.password, "the SK")):
-        if not value.strip():
-            raise fields.invalid(name, f"is missing: auth 'aksk' needs {what}")
-    credential = Credential(
-        key=fields.login.strip(),
-        secret=fields.password.strip(),
-        security_token=extra.text("security_token"),
-        project_id=project_id,
+    return HuaweiSettings(
+        auth=mode.name, project_id=project_id, credential=credential, source=_source(fields, mode), **common
     )
-    return HuaweiSettings(project_id=project_id, credential=credential, user=None, **common)
+
+
+def _source(fields: ConnectionFields, mode: Mode) -> Source | None:
+    if mode.name == "token":
+        name = _given(mode, "login", fields.login, "the IAM user's name")
+        _given(mode, "password", fields.password, "the IAM user's password")
+        return IamUser(
+            name=name,
+            password=fields.password,  # as it is: it may begin or end with a blank
+            domain=mode.needed("domain", "the account's name"),
+        )
+    if mode.name == "oidc":
+        return IdToken(
+            idp_id=mode.needed("idp_id", "the identity provider's name in IAM", "HUAWEICLOUD_SDK_IDP_ID"),
+            file=mode.needed("id_token_file", "the path of the ID token", "HUAWEICLOUD_SDK_ID_TOKEN_FILE"),
+        )
+    if mode.name == "ecs_agency":
+        return Agency()
+    return VendorChain() if mode.name == "default" else None
+
+
+def _given(mode: Mode, name: str, value: str, what: str) -> str:
+    """A field of the connection itself that the mode cannot do without."""
+    if not value.strip():
+        raise mode.invalid(name, f"is missing: auth {mode.name!r} needs {what}")
+    return value.strip()

@@ -22,8 +22,17 @@ HUAWEI_SECRET = "localcloud-huawei-secret"
 IAM_DOMAIN = "localcloud"
 IAM_USER = "engineer"
 IAM_PASSWORD = "localcloud-huawei-password"
+ALIBABA_ROLE_ARN = f"acs:ram::{ALIBABA_ACCOUNT_ID}:role/airflow"
+ALIBABA_PARTNER_ROLE_ARN = f"acs:ram::{ALIBABA_ACCOUNT_ID}:role/partner"
+ALIBABA_EXTERNAL_ID = "localcloud-partner"
+ALIBABA_OIDC_PROVIDER_ARN = f"acs:ram::{ALIBABA_ACCOUNT_ID}:oidc-provider/localcloud"
+ALIBABA_INSTANCE_ROLE = "AirflowInstanceRole"
+HUAWEI_IDP_ID = "localcloud-idp"
 OSS_ACCESS_KEY = "LTAI5tLOCALOSS"
 OSS_SECRET = "localcloud-oss-secret"
+
+#: The roles there are, each with the external id that its trust policy asks for; empty if it asks for none.
+ALIBABA_ROLES = {ALIBABA_ROLE_ARN: "", ALIBABA_PARTNER_ROLE_ARN: ALIBABA_EXTERNAL_ID}
 
 DEFAULT_ALIBABA_REGION = "cn-shanghai"
 DEFAULT_HUAWEI_REGION = "cn-north-4"
@@ -103,6 +112,13 @@ class Accounts:
             "huawei": {HUAWEI_ACCESS_KEY: Key(HUAWEI_ACCESS_KEY, HUAWEI_SECRET)},
         }
         self.tokens: dict[str, Token] = {}
+        self.id_tokens: dict[str, float] = {}
+        """When each token of the identity provider ends."""
+        self.metadata_tokens: dict[str, float] = {}
+        """When each token of the metadata services ends."""
+        self._refusing: set[Cloud] = set()
+        self.disabled: set[str] = set()
+        """Access keys that their owner has disabled."""
         self.projects: dict[str, str] = {project_id(name): name for name in _REGIONS}
 
     def project(self, name: str) -> str:
@@ -142,6 +158,44 @@ class Accounts:
                 keys[access_key] = replace(key, expires_at=at)
                 return True
         return False
+
+    def expire_keys(self, cloud: Cloud, at: float) -> int:
+        """End every temporary access key of a cloud; says how many that were alive.
+
+        :param cloud: whose keys.
+        :param at: the end, in seconds since the epoch.
+        """
+        alive = [key for key in self.keys[cloud].values() if key.expires_at is not None and key.expires_at > at]
+        for key in alive:
+            self.keys[cloud][key.access_key] = replace(key, expires_at=at)
+        return len(alive)
+
+    def revoke(self, cloud: Cloud, at: float) -> None:
+        """Take the right to log in away, and end what logins have given.
+
+        :param cloud: where.
+        :param at: the end, in seconds since the epoch.
+        """
+        self._refusing.add(cloud)
+        self.expire_keys(cloud, at)
+        if cloud == "huawei":
+            self.expire_tokens(at)
+
+    def refuses(self, cloud: Cloud) -> bool:
+        """Whether logins are refused.
+
+        :param cloud: where.
+        """
+        return cloud in self._refusing
+
+    def issue_id_token(self, expires_at: float) -> str:
+        """Make a token of the identity provider that both clouds trust.
+
+        :param expires_at: when it ends, in seconds since the epoch.
+        """
+        token = ".".join(secrets.token_urlsafe(48) for _ in range(3))
+        self.id_tokens[token] = expires_at
+        return token
 
     def issue_token(self, project: str, expires_at: float) -> Token:
         """Make an IAM user token.

@@ -21,11 +21,13 @@ class Operation:
     """One operation of one service.
 
     :param cloud: ``alibaba`` or ``huawei``.
-    :param service: ``dms``, ``ice``, ``sts``, ``oss``, ``dli``, ``drs`` or ``iam``.
+    :param service: ``dms``, ``ice``, ``sts``, ``oss``, ``dli``, ``drs``, ``iam``, ``metadata`` or
+        ``credentials-uri``.
     :param name: the vendor's name of the operation.
     :param kind: what it does to a job.
     :param handler: carries it out.
     :param api: id of the job API it belongs to, if any.
+    :param signed: False if Alibaba Cloud lets anybody call it; Huawei Cloud lets anybody call a ``login``.
     """
 
     cloud: Cloud
@@ -34,6 +36,7 @@ class Operation:
     kind: Kind
     handler: Callable[[Call], Answer]
     api: str = ""
+    signed: bool = True
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from airflow_cloudjobs.localcloud.accounts import (
     ALIBABA_ACCESS_KEY,
@@ -39,15 +39,13 @@ def alibaba_connection(host: str, port: int, schema: str = "http", **extra: Any)
     }
 
 
-def huawei_connection(
-    host: str, port: int, schema: str = "http", auth: Literal["aksk", "token"] = "aksk", **extra: Any
-) -> Connection:
+def huawei_connection(host: str, port: int, schema: str = "http", auth: str = "aksk", **extra: Any) -> Connection:
     """A connection of type ``huawei_cloudjobs`` with the default access key, or with the IAM user.
 
     :param host: host of the local clouds.
     :param port: port of the local clouds.
     :param schema: ``http`` or ``https``.
-    :param auth: ``aksk`` for the access key, ``token`` for the IAM user and password.
+    :param auth: how to log in; ``token`` gives the IAM user and password instead of the access key.
     :param extra: further fields of the connection's extra, over region, auth and domain.
     """
     by_token = auth == "token"

@@ -42,7 +42,8 @@ class Control:
 
         :param tail: how many of the last requests to list.
         :returns: ``operations`` {name: {calls, ok, refused {code: n}}}, ``polls`` {api: {key: n}},
-            ``submits`` and ``cancels`` {api: n}, ``nonces_replayed``, ``faults_struck`` {kind: n},
+            ``submits`` and ``cancels`` {api: n}, ``nonces_replayed``, ``mixed_pairs`` (a key
+            with another key's token), ``faults_struck`` {kind: n},
             ``connections`` {open, total}, ``requests`` [{time, operation, keys, status, code, fault}], a
             status of 0 being a cut connection.
         """
@@ -212,6 +213,36 @@ class Control:
         :param access_key: which.
         """
         self._call("POST", "credentials/expire", {"access_key": access_key})
+
+    def disable_key(self, access_key: str) -> None:
+        """Disable an access key, permanent or temporary.
+
+        :param access_key: its id.
+        """
+        self._call("POST", "keys/disable", {"access_key": access_key})
+
+    def expire_keys(self, cloud: str) -> int:
+        """End every temporary key of a cloud now; says how many were alive.
+
+        :param cloud: ``alibaba`` or ``huawei``.
+        """
+        expired: int = self._call("POST", "keys/expire", {"cloud": cloud})["expired"]
+        return expired
+
+    def issue_id_token(self, expires_in: float = 3600.0) -> str:
+        """Make a token of the identity provider that both clouds trust.
+
+        :param expires_in: its life in seconds.
+        """
+        token: str = self._call("POST", "id-tokens", {"expires_in": expires_in})["token"]
+        return token
+
+    def revoke_logins(self, cloud: str) -> None:
+        """Refuse every login from now on, and end every temporary key and token that logins gave.
+
+        :param cloud: ``alibaba`` or ``huawei``.
+        """
+        self._call("POST", "logins/revoke", {"cloud": cloud})
 
     def expire_tokens(self) -> int:
         """End every IAM token now; says how many there were."""

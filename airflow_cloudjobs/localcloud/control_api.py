@@ -15,7 +15,11 @@ PATCH    jobs/{api}/{key}      set its status now, or give it another script
 GET PUT  clock                 the skew of the clock shown to clients, in seconds
 POST     credentials           issue temporary credentials
 POST     credentials/expire    end them
+POST     keys/disable          disable an access key
+POST     keys/expire           end every temporary key of a cloud
 POST     tokens/expire         end every IAM token
+POST     id-tokens             issue a token of the identity provider that both clouds trust
+POST     logins/revoke         refuse every login of a cloud from now on, and end what they gave
 GET PATCH settings             the settings
 ======== ===================== ==============================================================
 """
@@ -31,6 +35,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from airflow_cloudjobs.localcloud.accounts import Cloud
 from airflow_cloudjobs.localcloud.clock import iso
 from airflow_cloudjobs.localcloud.faults import Fault
 from airflow_cloudjobs.localcloud.jobs import Job
@@ -68,7 +73,11 @@ def control_application(state: State, connections: Connections) -> Starlette:
         ("PUT", "clock", api.set_clock),
         ("POST", "credentials", api.issue_credentials),
         ("POST", "credentials/expire", api.expire_credentials),
+        ("POST", "keys/disable", api.disable_key),
+        ("POST", "keys/expire", api.expire_keys),
         ("POST", "tokens/expire", api.expire_tokens),
+        ("POST", "id-tokens", api.issue_id_token),
+        ("POST", "logins/revoke", api.revoke),
         ("GET", "settings", api.settings),
         ("PATCH", "settings", api.change_settings),
     )
@@ -174,9 +183,7 @@ class _ControlApi:
         return self.clock({}, request)
 
     def issue_credentials(self, body: dict[str, Any], request: Request) -> Any:
-        cloud = body.get("cloud")
-        if cloud not in ("alibaba", "huawei"):
-            raise ValueError(f"cloud is alibaba or huawei, not {cloud!r}")
+        cloud = _cloud(body)
         expires_at = self._state.clock.shown() + float(body.get("expires_in", 3600.0))
         key = self._state.accounts.issue_key(cloud, expires_at)
         return {
@@ -190,6 +197,21 @@ class _ControlApi:
         access_key = str(body["access_key"])
         if not self._state.accounts.expire_key(access_key, self._state.clock.shown()):
             raise LookupError(f"no temporary credentials {access_key}")
+        return {}
+
+    def disable_key(self, body: dict[str, Any], request: Request) -> Any:
+        self._state.accounts.disabled.add(str(body["access_key"]))
+        return {}
+
+    def expire_keys(self, body: dict[str, Any], request: Request) -> Any:
+        return {"expired": self._state.accounts.expire_keys(_cloud(body), self._state.clock.shown())}
+
+    def issue_id_token(self, body: dict[str, Any], request: Request) -> Any:
+        expires_at = self._state.clock.shown() + float(body.get("expires_in", 3600.0))
+        return {"token": self._state.accounts.issue_id_token(expires_at)}
+
+    def revoke(self, body: dict[str, Any], request: Request) -> Any:
+        self._state.accounts.revoke(_cloud(body), self._state.clock.shown())
         return {}
 
     def expire_tokens(self, body: dict[str, Any], request: Request) -> Any:
@@ -223,3 +245,12 @@ class _ControlApi:
             "polls": polls[job.key] if polls else 0,
             "fields": job.fields,
         }
+
+
+def _cloud(body: dict[str, Any]) -> Cloud:
+    cloud = body.get("cloud")
+    if cloud == "alibaba":
+        return "alibaba"
+    if cloud == "huawei":
+        return "huawei"
+    raise ValueError(f"cloud is alibaba or huawei, not {cloud!r}")

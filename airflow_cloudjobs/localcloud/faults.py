@@ -48,8 +48,8 @@ class Fault:
     :param kind: what happens, one of :data:`KINDS`.
     :param target: which requests: an operation (``GetUserUploadFileJob``, ``ShowSqlJobStatus``), an API id
         (``dli.sql_job``), a group (``poll``, ``submit``, ``cancel``, ``login``, ``read``), a service
-        (``dms``, ``ice``, ``oss``, ``sts``, ``dli``, ``drs``, ``iam``), a cloud (``alibaba``, ``huawei``) or
-        ``*``.
+        (``dms``, ``ice``, ``oss``, ``sts``, ``dli``, ``drs``, ``iam``, ``metadata``, ``credentials-uri``), a cloud
+        (``alibaba``, ``huawei``) or ``*``.
     :param count: how many requests it hits; without limit if None.
     :param seconds: how long it is active from now on; without limit if None.
     :param after: matching requests to let pass first.

@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import uvicorn
 
@@ -62,10 +62,10 @@ class LocalCloud:
         """
         return alibaba_connection(self.host, self.port, self.schema, **extra)
 
-    def huawei_connection(self, auth: Literal["aksk", "token"] = "aksk", **extra: Any) -> Connection:
+    def huawei_connection(self, auth: str = "aksk", **extra: Any) -> Connection:
         """An Airflow connection to Huawei Cloud, in Airflow's JSON form.
 
-        :param auth: ``aksk`` for the access key, ``token`` for the IAM user and password.
+        :param auth: how to log in; ``token`` gives the IAM user and password instead of the access key.
         :param extra: further fields of its extra.
         """
         return huawei_connection(self.host, self.port, self.schema, auth, **extra)

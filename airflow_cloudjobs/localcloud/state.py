@@ -28,6 +28,8 @@ class Settings:
     :param cancel_seconds: how long a cancelled DLI job still shows its old status, in seconds.
     :param latency_seconds: time added to every answer, in seconds.
     :param token_seconds: life of an IAM token, in seconds (the vendor's is 24 hours).
+    :param key_seconds: life of the temporary keys that token services, metadata services and the credentials URI
+        hand out, in seconds; less if less was asked for.
     :param download_url_seconds: life of a signed download URL, in seconds.
     :param dms_not_found: answer of DMS for an unknown key: ``soft`` (HTTP 200, ``Success=false``), ``http``
         (HTTP 404 with ``Code``) or ``absent`` (``Success=true`` without the object). The vendor does not say.
@@ -42,6 +44,7 @@ class Settings:
     cancel_seconds: float = 0.3
     latency_seconds: float = 0.0
     token_seconds: float = 24 * 3600.0
+    key_seconds: float = 3600.0
     download_url_seconds: float = 3600.0
     dms_not_found: str = "soft"
     dli_not_found: str = "DLI.0002"

@@ -24,6 +24,7 @@ class Statistics:
         self.submits: Counter[str] = Counter()
         self.cancels: Counter[str] = Counter()
         self.nonces_replayed = 0
+        self.mixed_pairs = 0
         self.faults_struck: Counter[str] = Counter()
         self.requests: deque[tuple[float, str, tuple[str, ...], int, str, str]] = deque(maxlen=KEPT_REQUESTS)
 
@@ -69,6 +70,7 @@ class Statistics:
             "submits": dict(self.submits),
             "cancels": dict(self.cancels),
             "nonces_replayed": self.nonces_replayed,
+            "mixed_pairs": self.mixed_pairs,
             "faults_struck": dict(self.faults_struck),
             "requests": [dict(zip(fields, request, strict=True)) for request in last],
         }

@@ -96,7 +96,7 @@ def test_so_many_workers_and_no_more(ran: dict[str, dict[str, Any]]) -> None:
 
 def test_each_ends_as_its_job(ran: dict[str, dict[str, Any]]) -> None:
     states = {name: task["state"] for name, task in ran.items()}
-    assert states == {name: "success" for name in (*WORKERS, "read")} | {"failed": "failed"}
+    assert states == dict.fromkeys((*WORKERS, "read"), "success") | {"failed": "failed"}
     assert "no such table" in ran["failed"]["log"]
     assert ran["failed"]["return_value"]["outcome"] == "failed"
 

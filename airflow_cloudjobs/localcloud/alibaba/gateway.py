@@ -2,7 +2,8 @@
 """Alibaba Cloud's RPC gateway: which operation is called, who calls, and how an error looks.
 
 An RPC call is ``POST /`` with the operation in ``x-acs-action`` and the version in ``x-acs-version``; the
-parameters are in the query string or in a form body. The signature is ACS3-HMAC-SHA256.
+parameters are in the query string or in a form body. The signature is ACS3-HMAC-SHA256. What needs
+none may name them ``Action`` and ``Version`` in the query, as callers of the older style do.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 from urllib.parse import parse_qsl
 
 from airflow_cloudjobs.localcloud.accounts import Key
-from airflow_cloudjobs.localcloud.alibaba import dms, ice, oss, sts
+from airflow_cloudjobs.localcloud.alibaba import dms, ice, metadata, oss, sts
 from airflow_cloudjobs.localcloud.alibaba.rpc import missing, request_id
 from airflow_cloudjobs.localcloud.answers import Answer, Refused, encode
 from airflow_cloudjobs.localcloud.call import Call, Operation, Received
@@ -37,7 +38,7 @@ def serves(received: Received) -> bool:
 
     :param received: the request.
     """
-    return received.path == "/" or oss.serves(received.path)
+    return received.path == "/" or oss.serves(received.path) or metadata.serves(received.path)
 
 
 def route(received: Received, state: State) -> tuple[Operation, Call]:
@@ -49,7 +50,11 @@ def route(received: Received, state: State) -> tuple[Operation, Call]:
     """
     if oss.serves(received.path):
         return oss.GET_OBJECT, Call(received, state, dict(received.query))
-    action, version = received.header("x-acs-action"), received.header("x-acs-version")
+    if metadata.serves(received.path):
+        return metadata.route(received), Call(received, state, dict(received.query))
+    query = dict(received.query)
+    action = received.header("x-acs-action") or query.get("Action", "")
+    version = received.header("x-acs-version") or query.get("Version", "")
     for name, value in (("Action", action), ("Version", version)):
         if not value:
             raise missing(name)
@@ -74,6 +79,8 @@ def authenticate(operation: Operation, call: Call) -> None:
     if operation is oss.GET_OBJECT:
         oss.authenticate(call)
         return
+    if not operation.signed:
+        return
     received, state = call.received, call.state
     authorization = parse_authorization(received.header("authorization"), ACS3)
     if authorization is None:
@@ -81,6 +88,8 @@ def authenticate(operation: Operation, call: Call) -> None:
     key = state.accounts.keys["alibaba"].get(authorization.access_key)
     if key is None:
         raise Refused(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found.")
+    if key.access_key in state.accounts.disabled:
+        raise Refused(403, "InvalidAccessKeyId.Inactive", "Specified access key is disabled.")
     _check_date(received, state)
     _check_security_token(received, state, key)
     unsigned = {
@@ -131,6 +140,8 @@ def refusal(received: Received, operation: Operation | None, refused: Refused) -
     if service == "oss":
         xml = oss.error_body(received, code, message)
         return Answer(refused.status, xml, "application/xml", refused.headers, code)
+    if metadata.serves(received.path):
+        return metadata.refusal(refused)
     identifier = request_id(received)
     if service == "dms" and refused.status == 200:
         body: dict[str, object] = {
@@ -179,6 +190,7 @@ def _check_security_token(received: Received, state: State, key: Key) -> None:
         return
     if token != key.security_token:
         if any(token == other.security_token for other in state.accounts.keys["alibaba"].values()):
+            state.stats.mixed_pairs += 1
             raise Refused(
                 400,
                 "InvalidSecurityToken.MismatchWithAccessKey",

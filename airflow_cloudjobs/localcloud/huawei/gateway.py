@@ -15,7 +15,7 @@ from airflow_cloudjobs.localcloud.accounts import Key
 from airflow_cloudjobs.localcloud.answers import Answer, Refused, encode
 from airflow_cloudjobs.localcloud.call import Call, Operation, Received
 from airflow_cloudjobs.localcloud.clock import TOLERATED_SKEW, parse
-from airflow_cloudjobs.localcloud.huawei import dli, drs, iam
+from airflow_cloudjobs.localcloud.huawei import dli, drs, iam, metadata
 from airflow_cloudjobs.localcloud.signatures import (
     SDK_HMAC,
     UNSIGNED_PAYLOAD,
@@ -31,7 +31,7 @@ _IAM_ERROR = "Incorrect IAM authentication information: "
 _EMPTY_HASH = hashlib.sha256(b"").hexdigest()
 _ROUTES = tuple(
     (method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template) + "/?"), operation)
-    for method, template, operation in (*dli.ROUTES, *drs.ROUTES, *iam.ROUTES)
+    for method, template, operation in (*dli.ROUTES, *drs.ROUTES, *iam.ROUTES, *metadata.ROUTES)
 )
 _DEFAULT_CODES = {
     400: "APIGW.0201",
@@ -95,6 +95,8 @@ def refusal(received: Received, operation: Operation | None, refused: Refused) -
     :param refused: the error; without a code it gets the usual one of its status.
     """
     service = operation.service if operation else ""
+    if service == "metadata":
+        return metadata.refusal(refused)
     code = refused.code or _DEFAULT_CODES.get(refused.status) or _SERVICE_FAILURES.get(service, "APIGW.0201")
     message = refused.message or "The system is busy. Please try again later."
     if service == "dli" and refused.status == 200:
@@ -120,7 +122,7 @@ def throttled(retry_after: str | None) -> Refused:
 
 def _check_signature(received: Received, state: State, authorization: Authorization) -> None:
     key = state.accounts.keys["huawei"].get(authorization.access_key)
-    if key is None:
+    if key is None or key.access_key in state.accounts.disabled:
         raise Refused(401, "APIGW.0301", f"{_IAM_ERROR}ak {authorization.access_key} not exist")
     date = received.header("x-sdk-date")
     moment = parse(date, "%Y%m%dT%H%M%SZ")
@@ -166,6 +168,8 @@ def _payload_hash(received: Received) -> str:
 def _check_security_token(received: Received, state: State, key: Key) -> None:
     token = received.header("x-security-token")
     if token != key.security_token:
+        if any(token == other.security_token for other in state.accounts.keys["huawei"].values()):
+            state.stats.mixed_pairs += 1
         wrong = "the security token is not that of the ak" if token else "x-security-token not found"
         raise Refused(401, "APIGW.0301", _IAM_ERROR + wrong)
     if key.expires_at is not None and state.clock.shown() >= key.expires_at:

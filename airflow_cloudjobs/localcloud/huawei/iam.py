@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Identity and Access Management v3: user tokens, projects, domains."""
+"""Identity and Access Management v3: user tokens, tokens by ID token, temporary keys, projects, domains."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from airflow_cloudjobs.localcloud.accounts import IAM_DOMAIN, IAM_PASSWORD, IAM_USER, project_id
+from airflow_cloudjobs.localcloud.accounts import HUAWEI_IDP_ID, IAM_DOMAIN, IAM_PASSWORD, IAM_USER, project_id
 from airflow_cloudjobs.localcloud.answers import Answer, Refused
 from airflow_cloudjobs.localcloud.call import Call, Operation
 from airflow_cloudjobs.localcloud.huawei.rest import answer, json_object
@@ -29,7 +29,7 @@ def create_token(call: Call) -> Answer:
     for name, value in zip(("user.domain.name", "user.name", "user.password"), given, strict=True):
         if not isinstance(value, str) or not value:
             raise _bad(f"{name} is required")
-    if given != (IAM_DOMAIN, IAM_USER, IAM_PASSWORD):
+    if given != (IAM_DOMAIN, IAM_USER, IAM_PASSWORD) or call.state.accounts.refuses("huawei"):
         raise Refused(401, "401", "The username or password is wrong.")
     project = _project(call, auth.get("scope"))
     now = call.state.clock.shown()
@@ -48,6 +48,58 @@ def create_token(call: Call) -> Answer:
     if not call.parameters.get("nocatalog"):
         body["catalog"] = [_catalog_entry(service) for service in ("dli", "drs", "iam")]
     return answer(call, {"token": body}, 201, {"X-Subject-Token": token.value})
+
+
+def create_token_by_id_token(call: Call) -> Answer:
+    """CreateTokenWithIdToken: an unscoped token for the bearer of an identity provider's token."""
+    if call.received.header("x-idp-id") != HUAWEI_IDP_ID:
+        raise Refused(404, "404", "Could not find the identity provider.")
+    given = _object(_object(json_object(call, ""), "auth"), "id_token").get("id")
+    expires = call.state.accounts.id_tokens.get(str(given))
+    now = call.state.clock.shown()
+    if expires is None or now >= expires:
+        raise Refused(401, "401", "The ID token is invalid." if expires is None else "The ID token has expired.")
+    if call.state.accounts.refuses("huawei"):
+        raise Refused(403, "403", "You are not authorized to perform the requested action.")
+    token = call.state.accounts.issue_token("", now + call.state.settings.token_seconds)
+    body = {
+        "expires_at": _time(token.expires_at),
+        "issued_at": _time(now),
+        "methods": ["mapped"],
+        "user": {"domain": _DOMAIN, "id": _USER_ID, "name": "FederationUser"},
+    }
+    return answer(call, {"token": body}, 201, {"X-Subject-Token": token.value})
+
+
+def create_temporary_key(call: Call) -> Answer:
+    """CreateTemporaryAccessKeyByToken: a temporary key for whoever has a token."""
+    identity = _object(_object(json_object(call, ""), "auth"), "identity")
+    if identity.get("methods") != ["token"]:
+        raise _bad('the only supported method is "token"')
+    given = identity.get("token") or {}
+    token = call.state.accounts.tokens.get(given.get("id") or call.received.header("x-auth-token"))
+    if token is None or call.state.clock.shown() >= token.expires_at:
+        raise Refused(401, "401", "The request you have made requires authentication.")
+    seconds = given.get("duration_seconds", 900)
+    if not isinstance(seconds, int) or not 900 <= seconds <= 86_400:
+        raise _bad("duration_seconds must be an integer from 900 to 86400")
+    return answer(call, {"credential": handed_out(call, seconds)}, 201)
+
+
+def handed_out(call: Call, seconds: float) -> dict[str, str]:
+    """A new temporary key under the names that IAM and the metadata service use.
+
+    :param call: the call that asks for it.
+    :param seconds: its life; less if the settings say less.
+    """
+    life = min(seconds, call.state.settings.key_seconds)
+    key = call.state.accounts.issue_key("huawei", call.state.clock.shown() + life)
+    return {
+        "access": key.access_key,
+        "secret": key.secret,
+        "securitytoken": key.security_token,
+        "expires_at": _time(key.expires_at or 0.0),
+    }
 
 
 def list_projects(call: Call) -> Answer:
@@ -86,6 +138,16 @@ ROUTES = (
         "POST",
         "/v3/auth/tokens",
         Operation("huawei", "iam", "KeystoneCreateUserTokenByPassword", "login", create_token),
+    ),
+    (
+        "POST",
+        "/v3.0/OS-AUTH/id-token/tokens",
+        Operation("huawei", "iam", "CreateTokenWithIdToken", "login", create_token_by_id_token),
+    ),
+    (
+        "POST",
+        "/v3.0/OS-CREDENTIAL/securitytokens",
+        Operation("huawei", "iam", "CreateTemporaryAccessKeyByToken", "login", create_temporary_key),
     ),
     ("GET", "/v3/projects", Operation("huawei", "iam", "KeystoneListProjects", "read", list_projects)),
     (

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The default credential chain of Huawei Cloud's SDK: what a process finds about itself without being told.
+
+The links are the SDK's own and in its order (OIDC by STS, environment, profile file, ECS metadata, pod identity;
+huaweicloudsdkcore.auth.provider). The SDK's chain object itself is not used: an instance without a metadata service
+breaks it before its last link, and an ID token that it has read once is never read again.
+
+Its requests are its own, with the connection's ``proxy``, ``ca_bundle``, ``verify`` and time limits.
+"""
+
+from __future__ import annotations
+
+import calendar
+import logging
+import os
+import time
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from airflow_cloudjobs.http.exchange import Credential
+from airflow_cloudjobs.huawei.settings import HuaweiSettings
+from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+
+_LINKS = {
+    "OIDC": "OidcStsCredentialProvider",
+    "environment": "EnvCredentialProvider",
+    "profile file": "ProfileCredentialProvider",
+    "ECS metadata": "MetadataCredentialProvider",
+    "pod identity": "PodIdentityCredentialProvider",
+}
+"""The providers of the SDK; older ones lack the first and the last."""
+
+
+class DefaultChain:
+    """Blocks; one user at a time.
+
+    :param settings: the connection, for the hosts and the wire of its requests.
+    """
+
+    def __init__(self, settings: HuaweiSettings) -> None:
+        self._settings = settings
+        self._used = ""
+
+    def credential(self, old: Credential | None) -> Credential:
+        """What the chain gives now; asked anew each time, so that files and environment are as they are now.
+
+        :param old: what it gave before; None if it never gave one.
+        :raises CloudApiError: with what each link said.
+        """
+        from huaweicloudsdkcore.auth import provider
+
+        failures: list[str] = []
+        passing = False
+        for name in (self._used,) if self._used else tuple(_LINKS):
+            maker = getattr(provider, _LINKS[name], None)
+            if maker is None:
+                continue
+            try:
+                found = self._asked(maker.get_basic())
+            except Exception as error:  # the SDK raises whatever happens inside it
+                failures.append(f"{name}: {_told(error)}")
+                # No answer of the metadata service means only that this is no instance, unless it gave one before.
+                passing = passing or (_passing(error) and (name != "ECS metadata" or old is not None))
+                continue
+            self._used = name
+            return found
+        raise CloudApiError(
+            f"the default chain gives no credential ({'; '.join(failures)})",
+            kind=ErrorKind.TRANSIENT if passing else ErrorKind.DENIED,
+            operation="default credential chain",
+        )
+
+    def _asked(self, link: Any) -> Credential:
+        given = link.get_credentials()
+        if not given.iam_endpoint and not os.environ.get("HUAWEICLOUD_SDK_IAM_ENDPOINT"):
+            given.with_iam_endpoint(self._settings.endpoint("iam"))
+        client = self._http_client()
+        try:
+            given.process_sts(client)
+        finally:
+            client.executor.shutdown(wait=False)
+        return Credential(
+            key=given.ak,
+            secret=given.sk,
+            security_token=given.security_token or "",
+            project_id=given.project_id or "",
+            expires=_moment(given._expired_at) if given.sts_accessor else None,
+        )
+
+    def _http_client(self) -> Any:
+        from huaweicloudsdkcore.exceptions.exception_handler import DefaultExceptionHandler
+        from huaweicloudsdkcore.http.http_client import HttpClient
+        from huaweicloudsdkcore.http.http_config import HttpConfig
+
+        wire = self._settings.wire
+        config = HttpConfig(
+            ignore_ssl_verification=not wire.verify,
+            ssl_ca_cert=wire.ca_bundle,
+            timeout=(wire.connect_timeout, wire.read_timeout),
+        )
+        if wire.proxy:
+            proxy = urlsplit(wire.proxy)
+            config.proxy_protocol = proxy.scheme
+            config.proxy_host = proxy.hostname
+            config.proxy_port = proxy.port
+            config.proxy_user = unquote(proxy.username or "") or None
+            config.proxy_password = unquote(proxy.password or "") or None
+        return HttpClient(config, None, DefaultExceptionHandler(), logging.getLogger(__name__))
+
+
+def _moment(local: float | None) -> float | None:
+    """The SDK's time of expiry, which is UTC read as local time, as seconds since the epoch."""
+    return calendar.timegm(time.localtime(local)) if local else None
+
+
+def _told(error: Exception) -> str:
+    """What a link says, in one line."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+def _passing(error: Exception) -> bool:
+    """True for trouble on the way and 5xx."""
+    status = getattr(error, "status_code", None)
+    return isinstance(error, OSError) or type(error).__name__ == "ConnectionException" or (status or 0) >= 500

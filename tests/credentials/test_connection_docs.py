@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docs/connections.md says what is true: its examples are read as Airflow reads them, its tables name every field."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from airflow_cloudjobs.alibaba.hook import AlibabaCloudHook
+from airflow_cloudjobs.alibaba.settings import AUTH_MODES as ALIBABA_MODES
+from airflow_cloudjobs.alibaba.settings import SERVICES as ALIBABA_SERVICES
+from airflow_cloudjobs.connection_form import ALIBABA_FORM, HUAWEI_FORM, ConnectionForm
+from airflow_cloudjobs.http.message import Wire
+from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
+from airflow_cloudjobs.huawei.settings import AUTH_MODES as HUAWEI_MODES
+from airflow_cloudjobs.huawei.settings import SERVICES as HUAWEI_SERVICES
+from airflow_cloudjobs.settings import CloudSettings
+
+TEXT = (Path(__file__).parents[2] / "docs" / "connections.md").read_text()
+BLOCKS = re.findall(r"```bash\n(.*?)```", TEXT, re.DOTALL)
+SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", TEXT, re.DOTALL | re.MULTILINE))
+CLOUDS: dict[str, tuple[ConnectionForm, dict[str, tuple[str, ...]], tuple[str, ...]]] = {
+    "Alibaba Cloud": (ALIBABA_FORM, ALIBABA_MODES, ALIBABA_SERVICES),
+    "Huawei Cloud": (HUAWEI_FORM, HUAWEI_MODES, HUAWEI_SERVICES),
+}
+
+
+def read(line: str, monkeypatch: pytest.MonkeyPatch) -> CloudSettings:
+    """A line ``export AIRFLOW_CONN_...``, as a shell, Airflow and a hook read it."""
+    command, assignment = shlex.split(line)
+    assert command == "export"
+    name, _, value = assignment.partition("=")
+    monkeypatch.setenv(name, value)
+    hook = AlibabaCloudHook if name == "AIRFLOW_CONN_ALIBABACLOUD_DEFAULT" else HuaweiCloudHook
+    return hook().settings
+
+
+@pytest.mark.parametrize(
+    "block", BLOCKS, ids=lambda block: re.sub(r'.*"auth": "(\w+)".*', r"\1", block.splitlines()[0])
+)
+def test_json_and_uri_say_the_same(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_json, as_uri = (read(line, monkeypatch) for line in block.splitlines())
+    assert as_json == as_uri
+    assert as_json.region
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+class TestCloud:
+    def test_every_mode_has_an_example(self, cloud: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        shown = re.findall(r"^### `(\w+)`\n(.*?)(?=^### |\Z)", SECTIONS[cloud], re.DOTALL | re.MULTILINE)
+        assert [mode for mode, _ in shown] == list(CLOUDS[cloud][1])
+        for mode, text in shown:
+            assert read(re.findall(r"^export .*$", text, re.MULTILINE)[0], monkeypatch).auth == mode
+
+    def test_every_field_is_in_the_table(self, cloud: str) -> None:
+        form, modes, services = CLOUDS[cloud]
+        rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \| (.*?) \|$", SECTIONS[cloud], re.MULTILINE)
+        fields = {name: (meaning, of) for name, meaning, _, of in rows}
+        assert set(fields) == {field.name for field in form.fields}
+        for mode, names in modes.items():
+            for name in set(names) - {"security_token"}:
+                assert f"`{mode}`" in fields[name][1], name
+        for service in services:
+            assert f"`{service}`" in fields["endpoints"][0]
+
+    def test_time_limits(self, cloud: str) -> None:
+        assert (
+            f"| `connect_timeout` | seconds to wait for a connection | {Wire().connect_timeout:g} |" in SECTIONS[cloud]
+        )
+        assert f"| `read_timeout` | seconds to wait for an answer | {Wire().read_timeout:g} |" in SECTIONS[cloud]
+
+
+def test_examples_of_hosts_and_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    vpc = read(re.findall(r"^export .*$", SECTIONS["Endpoints"], re.MULTILINE)[0], monkeypatch)
+    assert vpc.endpoint("sts") == "https://sts-vpc.cn-shanghai.aliyuncs.com"
+    behind = read(re.findall(r"^export .*$", SECTIONS["Proxies and certificates"], re.MULTILINE)[1], monkeypatch)
+    assert behind.wire.proxy == "http://airflow:pass%40word@proxy.example.com:3128"
+    assert behind.wire.connect_timeout == 10
