@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from airflow_cloudjobs import __version__
-from airflow_cloudjobs.apis import SPECS, hook_class_of, spec_of
+from airflow_cloudjobs.apis import HOOKS, SPECS, hook_class_of, spec_of
 from airflow_cloudjobs.jobs.spec import JobSpec
 
 SUCCEEDED, FAILED, UNTOLD = 0, 1, 2
@@ -44,6 +44,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     apis = commands.add_parser("apis", help="list the job APIs and what their statuses mean")
     apis.set_defaults(run=lambda args: show_apis())
 
+    check = commands.add_parser(
+        "check",
+        help="try a connection from this machine",
+        description="Try one cheap read-only call per service, and say what is wrong with those that do not work. "
+        "Exits with 0 if a service could be used.",
+    )
+    check.add_argument("conn_id", metavar="CONN_ID", help="the Airflow connection")
+    check.add_argument("--cloud", choices=HOOKS, help="which cloud it is for (default: by the connection's type)")
+    check.add_argument("--region", help="region id (default: the connection's)")
+    check.set_defaults(run=check_connection)
+
     wait = commands.add_parser(
         "wait",
         help="wait for a job, without a DAG",
@@ -54,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     wait.add_argument("keys", nargs="+", metavar="KEY", help="the job's key; several wait for all")
     wait.add_argument("--conn-id", help="the Airflow connection (default: the cloud's default one)")
     wait.add_argument("--region", help="region id (default: the connection's)")
+    wait.add_argument("--endpoint", help="address of the service (default: the connection's)")
     wait.add_argument("--order-id", help="ticket id, for dms.data_track_export")
     wait.add_argument("--tid", help="DMS tenant id (default: the connection's)")
     wait.add_argument("--file-import-db-level", help="'column' for a template of column processing (DRS)")
@@ -92,6 +104,29 @@ def show_apis() -> int:
     return 0
 
 
+def check_connection(args: argparse.Namespace) -> int:
+    """Try a connection from this machine, as the web page's *Test* button does from Airflow's.
+
+    :param args: the command line.
+    :return: 0 if a service could be used, 1 if none could, 2 if there is no such connection.
+    """
+    from airflow_cloudjobs import compat
+
+    compat.let_read_connections()
+    try:
+        conn_type = compat.BaseHook.get_connection(args.conn_id).conn_type or ""
+    except compat.AirflowException as error:
+        print(f"cloudjobs check: {error}", file=sys.stderr)
+        return 2
+    cloud = args.cloud or next((name for name in HOOKS if conn_type.startswith(name)), None)
+    if cloud is None:
+        print(f"cloudjobs check: is a connection of type {conn_type!r} for --cloud alibaba or huawei?", file=sys.stderr)
+        return 2
+    good, told = hook_class_of(cloud)(args.conn_id, region=args.region, endpoint=None).test_connection()
+    print(told.replace("; ", "\n"))
+    return 0 if good else 1
+
+
 def wait_for_jobs(args: argparse.Namespace) -> int:
     """Wait for jobs as a sensor would.
 
@@ -108,7 +143,7 @@ def wait_for_jobs(args: argparse.Namespace) -> int:
     try:
         scope = _scope(spec, args)
         hook_class = hook_class_of(spec.cloud)
-        hook = hook_class(args.conn_id or hook_class.default_conn_name, region=args.region)
+        hook = hook_class(args.conn_id or hook_class.default_conn_name, region=args.region, endpoint=args.endpoint)
         hook.settings.endpoint(spec.service)
     except (ValueError, compat.AirflowException) as error:
         print(f"cloudjobs wait: {error}", file=sys.stderr)

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowFailException,
@@ -48,10 +48,10 @@ __all__ = [
     "StartTriggerArgs",
     "Stats",
     "XCom",
+    "ahide_in_logs",
     "default_deferrable",
     "first_reschedule",
     "get_async_connection",
-    "get_async_extra_dejson",
     "hide_in_logs",
     "identity_of",
     "is_built",
@@ -82,6 +82,16 @@ def hide_in_logs(secret: str) -> None:
     from airflow.providers.common.compat.sdk import mask_secret
 
     mask_secret(secret)
+
+
+async def ahide_in_logs(secret: str) -> None:
+    """The same on an event loop, where asking Airflow's supervisor must not block."""
+    try:
+        from airflow.sdk.log import amask_secret
+    except ImportError:
+        await asyncio.to_thread(hide_in_logs, secret)
+    else:
+        await amask_secret(secret)
 
 
 def is_built(operator: object) -> bool:

@@ -12,7 +12,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_cloudjobs.compat import BaseHook, Connection, Stats, get_async_connection, get_async_extra_dejson
+from airflow_cloudjobs.compat import (
+    BaseHook,
+    Connection,
+    Stats,
+    ahide_in_logs,
+    get_async_connection,
+    hide_in_logs,
+)
 from airflow_cloudjobs.http.lane import Lane
 from airflow_cloudjobs.http.pace import Pace
 from airflow_cloudjobs.http.shared import Shared
@@ -20,7 +27,7 @@ from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Scope
 from airflow_cloudjobs.jobs.wait import Note, Wait
-from airflow_cloudjobs.settings import CloudSettings, ConnectionFields
+from airflow_cloudjobs.settings import CloudSettings, ConnectionFields, Extra, InvalidConnection
 
 if TYPE_CHECKING:
     from airflow_cloudjobs.http.aio import AsyncCaller
@@ -53,6 +60,7 @@ class CloudHook(BaseHook):
 
     :param conn_id: the Airflow connection.
     :param region: the vendor's region id; None takes the connection's.
+    :param endpoint: address of the services that run jobs; None takes the connection's, or the vendor's.
     """
 
     cloud: ClassVar[str]
@@ -60,10 +68,11 @@ class CloudHook(BaseHook):
     default_conn_name: ClassVar[str]
     conn_type: ClassVar[str]
 
-    def __init__(self, conn_id: str, region: str | None) -> None:
+    def __init__(self, conn_id: str, region: str | None, endpoint: str | None) -> None:
         super().__init__()
         self.conn_id = conn_id
         self.region = region
+        self.own_endpoint = endpoint
         self._settings: CloudSettings | None = None
         self._caller: SyncCaller | None = None
 
@@ -84,9 +93,16 @@ class CloudHook(BaseHook):
         """The connection, read once and checked."""
         if self._settings is None:
             connection = self.get_connection(self.conn_id)
-            _ = connection.extra_dejson  # has Airflow mask the extra's secrets in logs
-            self._settings = self.read_settings(_fields(self.conn_id, connection))
+            fields = _fields(self.conn_id, connection)
+            for secret in Extra(fields).secrets():
+                hide_in_logs(secret)
+            self._settings = self.settings_of(fields)
         return self._settings
+
+    def settings_of(self, fields: ConnectionFields) -> CloudSettings:
+        """A connection as this hook uses it."""
+        settings = self.read_settings(fields)
+        return settings.at(self.own_endpoint) if self.own_endpoint else settings
 
     def get_conn(self) -> SyncCaller:
         """The blocking caller of this cloud's API, made on first use."""
@@ -179,7 +195,7 @@ class CloudHook(BaseHook):
 
     @asynccontextmanager
     async def _shared_connection(self) -> AsyncIterator[_LiveConnection]:
-        key = (type(self), self.conn_id, self.region)
+        key = (type(self), self.conn_id, self.region, self.own_endpoint)
         async with _connections.use(key, lambda: _opened(_LiveConnection(self))) as connection:
             yield connection
 
@@ -260,13 +276,12 @@ class _LiveConnection:
                 if self._caller is None or fields != self._fields:
                     self._caller = await self._make(fields)
                     self._fields = fields
-            except CloudApiError:
-                raise
             except Exception as error:
                 if self._caller is None:
+                    wrong = isinstance(error, InvalidConnection)
                     raise CloudApiError(
-                        f"the connection {self._hook.conn_id!r} could not be read: {error}",
-                        kind=ErrorKind.UNKNOWN,
+                        str(error) if wrong else f"the connection {self._hook.conn_id!r} could not be read: {error}",
+                        kind=ErrorKind.INVALID if wrong else ErrorKind.UNKNOWN,
                         code="<connection>",
                     ) from error
                 self._hook.log.warning(
@@ -292,12 +307,14 @@ class _LiveConnection:
 
     async def _read(self) -> ConnectionFields:
         connection = await get_async_connection(self._hook.conn_id, self._hook)
-        await get_async_extra_dejson(connection)  # has Airflow mask the extra's secrets in logs
-        return _fields(self._hook.conn_id, connection)
+        fields = _fields(self._hook.conn_id, connection)
+        for secret in Extra(fields).secrets():
+            await ahide_in_logs(secret)
+        return fields
 
     async def _make(self, fields: ConnectionFields) -> AsyncCaller:
         # Importing the vendor's signer and aiohttp takes long enough to be felt by other triggers.
-        settings = await asyncio.to_thread(self._hook.read_settings, fields)
+        settings = await asyncio.to_thread(self._hook.settings_of, fields)
         client = await asyncio.to_thread(self._hook.make_client, settings)
         self.region = settings.region
         aio = await asyncio.to_thread(_aio)
@@ -316,7 +333,9 @@ async def _opened(connection: _LiveConnection) -> _LiveConnection:
     return connection
 
 
-_connections: Shared[tuple[type[CloudHook], str, str | None], _LiveConnection] = Shared(_LiveConnection.close)
+_connections: Shared[tuple[type[CloudHook], str, str | None, str | None], _LiveConnection] = Shared(
+    _LiveConnection.close
+)
 
 
 def _count(spec: JobSpec, answers: Answers) -> Answers:

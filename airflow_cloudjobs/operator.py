@@ -31,6 +31,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
     a list of these where a list was asked for. XCom ``job_key`` is there before the wait begins.
 
     :param region: the vendor's region id; None takes the connection's.
+    :param endpoint: address of the service, e.g. of a VPC; None takes the connection's, or the vendor's.
     :param deferrable: wait on the triggerer instead of on the worker; default
         ``[operators] default_deferrable``.
     :param wait_for_completion: False ends the task once the job is submitted (outcome ``submitted``).
@@ -57,6 +58,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         self,
         *,
         region: str | None = None,
+        endpoint: str | None = None,
         deferrable: bool = default_deferrable(),
         wait_for_completion: bool = True,
         poll_interval: float | timedelta | None = None,
@@ -68,6 +70,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.region = region
+        self.endpoint = endpoint
         self.deferrable = deferrable
         self.wait_for_completion = wait_for_completion
         self.poll_interval = self._seconds("poll_interval", poll_interval, self.spec.interval)

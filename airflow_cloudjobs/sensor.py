@@ -39,6 +39,7 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
     mode. The task's result is that of the operator of the same API. A sensor never cancels a job.
 
     :param region: the vendor's region id; None takes the connection's.
+    :param endpoint: address of the service, e.g. of a VPC; None takes the connection's, or the vendor's.
     :param deferrable: wait on the triggerer instead of on the worker; default
         ``[operators] default_deferrable``. Goes before ``mode``.
     :param end_from_trigger: a success ends the task on the triggerer, without another worker (Airflow >= 3.3;
@@ -55,6 +56,7 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         self,
         *,
         region: str | None = None,
+        endpoint: str | None = None,
         deferrable: bool = default_deferrable(),
         end_from_trigger: bool = False,
         start_from_trigger: bool = False,
@@ -63,6 +65,7 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         kwargs.setdefault("poke_interval", self.spec.interval)
         super().__init__(**kwargs)
         self.region = region
+        self.endpoint = endpoint
         self.deferrable = deferrable
         self.end_from_trigger = end_from_trigger
         self.start_from_trigger = start_from_trigger
@@ -87,7 +90,13 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
             why = f"is not for {self.key_argument!r} with xcom_pull: a trigger cannot pull XComs"
         if why:
             raise InvalidArgument(f"{type(self).__name__} {self.task_id!r}", "start_from_trigger", why)
-        self.asked = {"keys": key, "scope": self._scope, "conn_id": self._conn_id, "region": self.region}
+        self.asked = {
+            "keys": key,
+            "scope": self._scope,
+            "conn_id": self._conn_id,
+            "region": self.region,
+            "endpoint": self.endpoint,
+        }
         # Airflow renders in the trigger what is a template field here and an argument of it there.
         self.template_fields = (*type(self).template_fields, "asked")
         self.start_trigger_args = compat.StartTriggerArgs(

@@ -13,8 +13,8 @@ import os
 import re
 import ssl
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 from airflow_cloudjobs.http.message import Wire
@@ -55,6 +55,10 @@ class ConnectionFields:
         return InvalidConnection(self.conn_id, name, problem)
 
 
+SECRETS = ("access_key_secret", "security_token", "proxy")
+"""The fields of an extra that are secrets."""
+
+
 class Extra:
     """The extra of a connection, read field by field.
 
@@ -72,6 +76,10 @@ class Extra:
         if not isinstance(values, Mapping):
             raise fields.invalid("extra", "must be a JSON object")
         self._values = values
+
+    def secrets(self) -> list[str]:
+        """What of it must not be shown: Airflow by itself hides only the password, and an extra as a whole."""
+        return [value for name in SECRETS if isinstance(value := self._values.get(name), str) and value]
 
     def text(self, name: str) -> str:
         """A field as text without blanks around it; empty if absent."""
@@ -154,6 +162,18 @@ class CloudSettings:
 
     metadata: ClassVar[str]
     """The vendor's own address of the metadata service, link-local."""
+
+    job_services: ClassVar[tuple[str, ...]]
+    """The services that run jobs; the others are for logging in."""
+
+    def at(self, address: str) -> Self:
+        """The same connection with another address of the services that run jobs.
+
+        :param address: a task's own endpoint.
+        :raises InvalidConnection: if it is no address.
+        """
+        own = _address(ConnectionFields(self.conn_id, ""), "endpoint", address, "https")
+        return replace(self, endpoints={**self.endpoints, **dict.fromkeys(self.job_services, own)})
 
     def endpoint(self, service: str) -> str:
         """The address of a service, without a path."""

@@ -52,6 +52,7 @@ class CloudJobTask(_Base):
     ui_color = "#e8f3fc"
 
     region: str | None
+    endpoint: str | None
     deferrable: bool
     end_from_trigger: bool
     include_download_url: bool = False
@@ -62,7 +63,7 @@ class CloudJobTask(_Base):
 
     def _check_arguments(self, *, rendered: bool) -> None:
         arguments = Arguments(f"{type(self).__name__} {self.task_id!r}", vars(self), rendered=rendered)
-        arguments.not_empty("region", self._hook_class().conn_name_attr)
+        arguments.not_empty("region", "endpoint", self._hook_class().conn_name_attr)
         if self.end_from_trigger:
             self._check_end_from_trigger(arguments)
         self.check(arguments)
@@ -110,7 +111,7 @@ class CloudJobTask(_Base):
         """The hook of the task's connection, made on first use."""
         if not hasattr(self, "_hook"):
             hook_class: Any = self._hook_class()
-            self._hook: CloudHook = hook_class(self._conn_id, region=self.region)
+            self._hook: CloudHook = hook_class(self._conn_id, region=self.region, endpoint=self.endpoint)
         return self._hook
 
     @property
@@ -175,6 +176,7 @@ class CloudJobTask(_Base):
                 scope=self._scope,
                 conn_id=self._conn_id,
                 region=self.region,
+                endpoint=self.endpoint,
                 plan=plan.as_dict(),
                 doubts=wait.doubts,
                 cancel=cancel,

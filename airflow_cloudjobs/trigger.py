@@ -41,14 +41,15 @@ class CloudJobTrigger(BaseTrigger):
     :param scope: what names the jobs beside their keys.
     :param conn_id: the Airflow connection; credentials are never in here.
     :param region: the task's region; None takes the connection's.
+    :param endpoint: the task's endpoint; None takes the connection's.
     :param plan: the wait's plan, see :class:`~airflow_cloudjobs.jobs.wait.WaitPlan`.
     :param doubts: since when something undocumented is seen, by key.
     :param cancel: True cancels the jobs when the task is killed.
     :param try_number: the attempt that waits; it is repeated in the event.
     :param end_task: for a task that a success ends without another worker: whether ``several`` results are a
         list, and whether to ``push`` them.
-    :param asked: for a task that no worker has begun: ``keys``, ``scope``, ``conn_id`` and ``region``, rendered
-        here.
+    :param asked: for a task that no worker has begun: ``keys``, ``scope``, ``conn_id``, ``region`` and
+        ``endpoint``, rendered here.
     :param later: arguments of a newer version of this class; ignored.
     """
 
@@ -60,6 +61,7 @@ class CloudJobTrigger(BaseTrigger):
         conn_id: str = "",
         scope: Mapping[str, Any] | None = None,
         region: str | None = None,
+        endpoint: str | None = None,
         plan: Mapping[str, Any] | None = None,
         doubts: Mapping[str, float] | None = None,
         cancel: bool = False,
@@ -74,6 +76,7 @@ class CloudJobTrigger(BaseTrigger):
         self.scope = dict(scope or {})
         self.conn_id = conn_id
         self.region = region
+        self.endpoint = endpoint
         self.plan = dict(plan or {})
         self.doubts = dict(doubts or {})
         self.cancel = cancel
@@ -89,6 +92,7 @@ class CloudJobTrigger(BaseTrigger):
             "scope": self.scope,
             "conn_id": self.conn_id,
             "region": self.region,
+            "endpoint": self.endpoint,
             "plan": self.plan,
             "doubts": self.doubts,
             "cancel": self.cancel,
@@ -101,7 +105,7 @@ class CloudJobTrigger(BaseTrigger):
     def hook(self) -> CloudHook:
         """The hook of the task's connection."""
         hook_class: Any = hook_class_of(spec_of(self.api).cloud)
-        hook: CloudHook = hook_class(self.conn_id, region=self.region)
+        hook: CloudHook = hook_class(self.conn_id, region=self.region, endpoint=self.endpoint)
         return hook
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -130,7 +134,8 @@ class CloudJobTrigger(BaseTrigger):
         """Take over what a worker would have done before the wait."""
         several = is_several(asked["keys"])
         self.keys = [str(key) for key in listed(asked["keys"])]
-        self.scope, self.conn_id, self.region = asked["scope"], asked["conn_id"], asked["region"]
+        self.scope, self.conn_id = asked["scope"], asked["conn_id"]
+        self.region, self.endpoint = asked["region"], asked["endpoint"]
         url = await self._console_url()
         await compat.push_xcom(self, "job_key", self.keys if several else self.keys[0])
         await compat.push_xcom(self, CONSOLE_URL, url)

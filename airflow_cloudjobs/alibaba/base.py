@@ -9,7 +9,7 @@ from airflow_cloudjobs.operator import CloudJobOperator
 from airflow_cloudjobs.sensor import CloudJobSensor
 
 CONNECTION = "alibabacloud_default"
-TEMPLATED = ("alibabacloud_conn_id", "region")
+TEMPLATED = ("alibabacloud_conn_id", "region", "endpoint")
 
 
 class AlibabaJobOperator(CloudJobOperator):

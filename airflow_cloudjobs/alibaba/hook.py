@@ -21,6 +21,7 @@ class AlibabaCloudHook(CloudHook):
 
     :param alibabacloud_conn_id: the Airflow connection; one of the alibaba provider's layout works too.
     :param region: region id, e.g. ``cn-shanghai``; None takes the connection's.
+    :param endpoint: address of the services that run jobs, e.g. of a VPC; None takes the connection's.
     """
 
     cloud = "alibaba"
@@ -29,8 +30,10 @@ class AlibabaCloudHook(CloudHook):
     conn_type = "alibaba_cloudjobs"
     hook_name = "Alibaba Cloud (cloudjobs)"
 
-    def __init__(self, alibabacloud_conn_id: str = default_conn_name, region: str | None = None) -> None:
-        super().__init__(alibabacloud_conn_id, region)
+    def __init__(
+        self, alibabacloud_conn_id: str = default_conn_name, region: str | None = None, endpoint: str | None = None
+    ) -> None:
+        super().__init__(alibabacloud_conn_id, region, endpoint)
 
     def read_settings(self, fields: ConnectionFields) -> AlibabaSettings:
         """The connection, checked."""

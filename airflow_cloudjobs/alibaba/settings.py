@@ -109,6 +109,8 @@ class AlibabaSettings(CloudSettings):
 
     metadata = "http://100.100.100.200"
 
+    job_services = ("dms-enterprise", "ice")
+
     def vendor_host(self, service: str) -> str:
         """DMS and STS are central hosts; ICE is regional in the regions it documents."""
         if service != "ice":

@@ -14,7 +14,7 @@ import aiohttp
 from yarl import URL
 
 from airflow_cloudjobs.http.environment import default_ca_bundle, proxy_for
-from airflow_cloudjobs.http.exchange import Blocking, CloudClient, Credential, Exchange, Renew
+from airflow_cloudjobs.http.exchange import Blocking, CloudClient, Credential, DirectRequest, Exchange, Renew
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire, network_error
 from airflow_cloudjobs.http.shared import Shared
 from airflow_cloudjobs.jobs.errors import CloudApiError
@@ -84,7 +84,7 @@ class AsyncCaller:
                 URL(request.url, encoded=True),
                 headers=request.headers,
                 data=request.body,
-                proxy=proxy_for(request.url, wire),
+                proxy=None if isinstance(request, DirectRequest) else proxy_for(request.url, wire),
                 allow_redirects=False,
             ) as answer:
                 return HttpAnswer(

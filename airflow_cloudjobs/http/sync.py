@@ -15,7 +15,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from airflow_cloudjobs.http.environment import default_ca_bundle, proxy_for
-from airflow_cloudjobs.http.exchange import Blocking, CloudClient, Credential, Exchange, Renew
+from airflow_cloudjobs.http.exchange import Blocking, CloudClient, Credential, DirectRequest, Exchange, Renew
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire, network_error
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import ApiRequest, FormFile
@@ -80,7 +80,7 @@ class SyncCaller:
 
     def _send(self, request: HttpRequest) -> HttpAnswer:
         wire = self.client.wire
-        proxy = proxy_for(request.url, wire)
+        proxy = None if isinstance(request, DirectRequest) else proxy_for(request.url, wire)
         headers: dict[str, str | bytes] = dict(request.headers)
         data: bytes | _Form | None = request.body
         if request.file:

@@ -9,7 +9,7 @@ from airflow_cloudjobs.operator import CloudJobOperator
 from airflow_cloudjobs.sensor import CloudJobSensor
 
 CONNECTION = "huaweicloud_default"
-TEMPLATED = ("huaweicloud_conn_id", "region")
+TEMPLATED = ("huaweicloud_conn_id", "region", "endpoint")
 
 
 class HuaweiJobOperator(CloudJobOperator):

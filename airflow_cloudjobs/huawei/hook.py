@@ -21,6 +21,7 @@ class HuaweiCloudHook(CloudHook):
 
     :param huaweicloud_conn_id: the Airflow connection; one of the huawei provider's layout works too.
     :param region: region id, e.g. ``cn-north-4``; None takes the connection's.
+    :param endpoint: address of the services that run jobs, e.g. of a VPC; None takes the connection's.
     """
 
     cloud = "huawei"
@@ -29,8 +30,10 @@ class HuaweiCloudHook(CloudHook):
     conn_type = "huawei_cloudjobs"
     hook_name = "Huawei Cloud (cloudjobs)"
 
-    def __init__(self, huaweicloud_conn_id: str = default_conn_name, region: str | None = None) -> None:
-        super().__init__(huaweicloud_conn_id, region)
+    def __init__(
+        self, huaweicloud_conn_id: str = default_conn_name, region: str | None = None, endpoint: str | None = None
+    ) -> None:
+        super().__init__(huaweicloud_conn_id, region, endpoint)
 
     def read_settings(self, fields: ConnectionFields) -> HuaweiSettings:
         """The connection, checked."""

@@ -87,6 +87,8 @@ class HuaweiSettings(CloudSettings):
 
     metadata = "http://169.254.169.254"
 
+    job_services = ("dli", "drs")
+
     def vendor_host(self, service: str) -> str:
         """``<service>.<region>.myhuaweicloud.com``, and ``.eu`` in the European site.
 
