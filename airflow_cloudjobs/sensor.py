@@ -31,6 +31,10 @@ DOUBTS = "cloudjobs_doubts"
 """Where a sensor in reschedule mode keeps since when it sees something undocumented."""
 
 
+LEAST_RESCHEDULE = 5.0
+"""Seconds; a task that comes back sooner may find that Airflow has not noted yet that it left, and fail it."""
+
+
 class CloudJobSensor(CloudJobTask, BaseSensorOperator):
     """Waits until a job has ended, and fails if it did not succeed.
 
@@ -69,6 +73,7 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         self.deferrable = deferrable
         self.end_from_trigger = end_from_trigger
         self.start_from_trigger = start_from_trigger
+        self._began = time.time()
         self._wait: Wait | None = None
 
     def _check_arguments(self, *, rendered: bool) -> None:
@@ -113,7 +118,9 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
 
     def execute(self, context: Any) -> Any:
         """Look once; then wait in the mode that was asked for."""
-        self._wait = None
+        # Airflow's own clock for ``timeout`` starts now too; ours must not be the later one, or its message, which
+        # knows nothing of the job, would come first.
+        self._began, self._wait = time.time(), None
         if not self.deferrable:
             return super().execute(context)
         with self._skipping():
@@ -141,13 +148,16 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
             return PokeReturnValue(True, self._results(context, wait.ends))
         if self.reschedule and wait.doubts != doubts and (store := task_store(context)):
             store.set(DOUBTS, wait.doubts)
+        if wait.plan.deadline is not None and time.time() >= wait.plan.deadline:
+            wait.give_up(time.time())
+            return PokeReturnValue(True, self._results(context, wait.ends))
         return PokeReturnValue(False)
 
     def _begin(self, context: Mapping[str, Any]) -> Wait:
         self._ready()
         keys = self._asked_keys()
         self._announce(context, keys)
-        started = (first_reschedule(context) if self.reschedule else None) or time.time()
+        started = (first_reschedule(context) if self.reschedule else None) or self._began
         limits = (started + self.timeout, self._execution_deadline(context))
         deadline = min(limit for limit in limits if limit is not None)
         store = task_store(context) if self.reschedule else None
@@ -164,7 +174,9 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         if not self.reschedule:
             return self._wait.pause(now)
         deadline = self._wait.plan.deadline
-        return self.poke_interval if deadline is None else max(0.0, min(self.poke_interval, deadline - now))
+        if deadline is None:
+            return float(self.poke_interval)
+        return min(self.poke_interval, max(LEAST_RESCHEDULE, deadline - now))
 
     @contextmanager
     def _reason_logged(self) -> Iterator[None]:

@@ -184,7 +184,7 @@ class SubmitOnce:
         seen = self._hook.ask(self._spec, [key], self._scope)[key]
         if isinstance(seen, CloudApiError):
             kind = SubmitFailed if seen.retryable else SubmitRefused
-            raise kind(f"{self._spec.api}: nothing was sent: {seen}") from seen
+            raise kind(f"{self._spec.api} {key}: nothing was sent: {seen}") from seen
         return seen.record
 
     def _remember(self, submission: Submission) -> Submission:

@@ -17,7 +17,7 @@ GROWTH = 1.001
 FREE = 1000.0
 """Calls a second at which a limit is forgotten."""
 
-LEAST = 0.2
+LEAST = 1.0
 """Calls a second; slower we do not get."""
 
 

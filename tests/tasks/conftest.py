@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Local clouds for the tests of this folder, with a connection to each, and Airflow's home out of the way."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+if "AIRFLOW_HOME" not in os.environ:  # before anything imports Airflow
+    os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="cloudjobs-tests-tasks-")
+    atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
+
+from matrix_cases import CASES
+from matrix_run import Matrix, run_matrix
+
+from airflow_cloudjobs.localcloud import Control, LocalCloud
+
+#: Time a job takes in the quick tests, in seconds; several of their polls.
+JOB_SECONDS = 0.12
+
+
+@pytest.fixture(scope="session")
+def running_cloud() -> Iterator[LocalCloud]:
+    with LocalCloud(job_seconds=JOB_SECONDS, stale_seconds=0.1, cancel_seconds=0.1) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def cloud(running_cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> LocalCloud:
+    running_cloud.control.reset()
+    connections = {
+        "alibabacloud_default": running_cloud.alibaba_connection(),
+        "huaweicloud_default": running_cloud.huawei_connection(),
+    }
+    for conn_id, connection in connections.items():
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
+    return running_cloud
+
+
+@pytest.fixture
+def control(cloud: LocalCloud) -> Control:
+    return cloud.control
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    """A file that DRS takes."""
+    path = tmp_path / "objects.json"
+    path.write_text('{"tables": ["orders"]}')
+    return path
+
+
+@pytest.fixture
+def lucky(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every drawn pause is the shortest there is; unlucky ones after trouble last seconds."""
+    monkeypatch.setattr("random.random", lambda: 0.0)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look for a job that may have been submitted without pauses between the looks."""
+    monkeypatch.setattr("airflow_cloudjobs.submit.LOOKS", (0.0, 0.05, 0.1))
+
+
+_MATRIX = pytest.StashKey[Matrix]()
+
+
+@pytest.fixture(scope="session")
+def matrix(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Matrix:
+    """What became of every task of the matrix on a real Airflow; it is run once."""
+    matrix = run_matrix(tmp_path_factory.mktemp("matrix"))
+    request.config.stash[_MATRIX] = matrix
+    return matrix
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Show the matrix: class and mode down, ends across."""
+    matrix = config.stash.get(_MATRIX, None)
+    if matrix is None:
+        return
+    terminalreporter.section(f"tasks x modes x ends on a real Airflow ({matrix.seconds:.0f} s)")
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for case in CASES:
+        end = f"{case.flag} {case.end}".strip()
+        rows.setdefault((case.cls.__name__, case.mode), {})[end] = matrix.of(case).state
+    ends = list(dict.fromkeys(end for row in rows.values() for end in row))
+    plain = [end for end in ends if "_" not in end]
+    for shown in (plain, [end for end in ends if end not in plain]):
+        terminalreporter.write_line(f"{'':27}{'':19}" + "".join(f"{end:<23}" for end in shown).rstrip())
+        for (cls, mode), row in rows.items():
+            if any(end in row for end in shown):
+                cells = "".join(f"{row.get(end, ''):<23}" for end in shown)
+                terminalreporter.write_line(f"{cls:<27}{mode:<19}{cells}".rstrip())

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a task in this process as Airflow's worker, scheduler and triggerer would, one phase after another.
+
+Every phase is given a task made anew from its DAG file, and what travels between phases travels as JSON, so a
+task that keeps something in itself is found out. Airflow's own processes run the same in ``test_matrix.py``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import Any
+
+import structlog
+from airflow.sdk.bases.operator import ExecutorSafeguard
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferred,
+)
+
+# Airflow wants execute() called by its task runner; this module stands in for that.
+ExecutorSafeguard.test_mode = True
+
+SUCCESS, FAILED, RETRY, SKIPPED = "success", "failed", "up_for_retry", "skipped"
+
+
+class TaskInstance:
+    """What a task may ask of its task instance."""
+
+    dag_id, run_id, task_id, map_index = "bench", "manual__1", "t", -1
+
+    def __init__(self) -> None:
+        self.start_date = datetime.now(UTC)
+        self.try_number = 1
+        self.max_tries = 0
+        self.xcoms: dict[str, Any] = {}
+        self.pushed: list[tuple[str, float]] = []
+        self.first_reschedule: datetime | None = None
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.xcoms[key] = json.loads(json.dumps(value))
+        self.pushed.append((key, time.time()))
+
+    def get_first_reschedule_date(self, context: Any) -> datetime | None:
+        return self.first_reschedule
+
+
+class Store(dict[str, Any]):
+    """The store that outlives a task's attempts."""
+
+    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+        self[key] = json.loads(json.dumps(value))
+
+    def delete(self, key: str) -> None:
+        self.pop(key, None)
+
+    def __bool__(self) -> bool:
+        return True
+
+
+@dataclass
+class Ran:
+    """What became of a task.
+
+    :param state: the state Airflow gives it, if it has retries left.
+    :param result: what it returned, or what it left in XCom.
+    :param error: the exception that ended it.
+    :param ti: with its XComs.
+    :param store: what it keeps between its attempts.
+    :param deferrals: how often it went to a triggerer.
+    :param reschedules: how often it gave its worker back.
+    :param triggers: what was stored of each trigger.
+    :param events: what each trigger told.
+    :param log: the lines of the task's log.
+    """
+
+    state: str = ""
+    result: Any = None
+    error: BaseException | None = None
+    ti: TaskInstance = field(default_factory=TaskInstance)
+    store: Store = field(default_factory=Store)
+    deferrals: int = 0
+    reschedules: int = 0
+    triggers: list[Any] = field(default_factory=list)
+    events: list[Any] = field(default_factory=list)
+    log: str = ""
+
+
+def run(make: Callable[[], Any], **context: Any) -> Ran:
+    """Run a task until it has ended.
+
+    :param make: makes the task, as its DAG file does.
+    :param context: further names for its templates.
+    """
+    ran = Ran()
+    with _logged() as lines:
+        try:
+            ran.result = _phases(make, ran, {"ti": ran.ti, "task_state_store": ran.store, **context})
+            ran.state = SUCCESS
+        except AirflowSkipException as error:
+            ran.state, ran.error = SKIPPED, error
+        except (AirflowFailException, AirflowSensorTimeout) as error:
+            ran.state, ran.error = FAILED, error
+        except Exception as error:
+            ran.state, ran.error = RETRY, error
+    if ran.error is not None:
+        ran.result = ran.ti.xcoms.get("return_value")
+    ran.result = json.loads(json.dumps(ran.result))
+    ran.log = "\n".join(lines)
+    return ran
+
+
+@contextmanager
+def _logged() -> Iterator[list[str]]:
+    """What is logged meanwhile, whether through Airflow's task loggers or through Python's."""
+    lines: list[str] = []
+    python = _Lines(lines)
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(python)
+    root.setLevel(logging.INFO)
+
+    def keep(logger: Any, method: str, event: structlog.typing.EventDict) -> Any:
+        lines.append(f"{method.upper()} {event['event']}")
+        raise structlog.DropEvent
+
+    before = structlog.get_config()["processors"]
+    kept = list(before)
+    before[:] = [keep]
+    try:
+        yield lines
+    finally:
+        before[:] = kept
+        root.setLevel(level)
+        root.removeHandler(python)
+
+
+def _phases(make: Callable[[], Any], ran: Ran, context: dict[str, Any]) -> Any:
+    task = rendered(make, context)
+    while True:
+        try:
+            return task.execute(context)
+        except AirflowRescheduleException as later:
+            ran.reschedules += 1
+            ran.ti.first_reschedule = ran.ti.first_reschedule or ran.ti.start_date
+            time.sleep(max(0.0, later.reschedule_date.timestamp() - time.time()))
+            task = rendered(make, context)
+        except TaskDeferred as deferred:
+            ran.deferrals += 1
+            path, kwargs = deferred.trigger.serialize()
+            ran.triggers.append(json.loads(json.dumps(kwargs)))
+            event = asyncio.run(first_event(path, ran.triggers[-1]))
+            ran.events.append(event)
+            task = rendered(make, context)
+            return task.resume_execution(deferred.method_name, {**(deferred.kwargs or {}), "event": event}, context)
+
+
+def rendered(make: Callable[[], Any], context: dict[str, Any]) -> Any:
+    """The task as a worker has it before it is executed."""
+    task = make()
+    task.render_template_fields(context)
+    return task
+
+
+async def first_event(path: str, kwargs: dict[str, Any]) -> Any:
+    """What a trigger tells, as it is stored."""
+    module, _, name = path.rpartition(".")
+    trigger = getattr(import_module(module), name)(**kwargs)
+    events = [event.payload async for event in trigger.run()]
+    assert len(events) == 1, "a trigger that goes on after its event is killed on Airflow 3.3"
+    return json.loads(json.dumps(events[0]))
+
+
+class _Lines(logging.Handler):
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name.startswith("airflow_cloudjobs"):
+            self._lines.append(f"{record.levelname} {record.getMessage()}")

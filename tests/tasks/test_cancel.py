@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which jobs are cancelled: those that the task made and nobody waits for any more, and no others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from jobapis import APIS, DLI, DMS_UPLOAD, MODES, JobApi
+from taskbench import FAILED, Store, TaskInstance, rendered, run
+
+from airflow_cloudjobs.exceptions import JobTimedOut
+from airflow_cloudjobs.localcloud import Control
+
+FAST = 0.03
+
+
+def _cancels(control: Control) -> int:
+    return int(control.stats()["cancels"].get(DLI.api, 0))
+
+
+@pytest.mark.parametrize(("wanted", "cancels"), [(None, 1), (True, 1), (False, 0)])
+@pytest.mark.parametrize("mode", ["blocking", "deferrable"])
+def test_an_own_job_that_takes_too_long(mode: str, wanted: bool | None, cancels: int, control: Control) -> None:
+    control.plan(DLI.api, "forever")
+    options = {"poll_interval": FAST, "wait_timeout": 0.2, "cancel_on_kill": wanted, **MODES[mode][1]}
+    ran = run(lambda: DLI.operator(task_id="t", **DLI.new, **options))
+    assert (type(ran.error), ran.state) == (JobTimedOut, FAILED)
+    assert _cancels(control) == cancels
+    assert ("cancelled" in ran.log) == bool(cancels)
+
+
+@pytest.mark.parametrize(("wanted", "cancels"), [(None, 0), (True, 1), (False, 0)])
+@pytest.mark.parametrize("mode", ["blocking", "deferrable"])
+def test_an_adopted_job_that_takes_too_long(mode: str, wanted: bool | None, cancels: int, control: Control) -> None:
+    control.create_job(DLI.api, "theirs", "forever")
+    options = {"poll_interval": FAST, "wait_timeout": 0.2, "cancel_on_kill": wanted, **MODES[mode][1]}
+    ran = run(lambda: DLI.operator(task_id="t", job_id="theirs", **options))
+    assert (type(ran.error), ran.state) == (JobTimedOut, FAILED)
+    assert _cancels(control) == cancels
+
+
+@pytest.mark.parametrize("mode", ["poke", "reschedule", "deferrable sensor"])
+def test_a_sensor_never_cancels(mode: str, control: Control) -> None:
+    control.create_job(DLI.api, "theirs", "forever")
+    ran = run(lambda: DLI.sensor(task_id="t", job_id="theirs", poke_interval=FAST, timeout=0.2, **MODES[mode][1]))
+    assert type(ran.error) is JobTimedOut
+    assert _cancels(control) == 0
+
+
+@pytest.mark.parametrize("api", [api for api in APIS if api is not DLI], ids=str)
+def test_where_the_api_cannot_cancel(api: JobApi, control: Control, template: Any) -> None:
+    control.create_job("drs.job", "task-1")
+    control.plan(api.api, "forever")
+    new = api.submitting("task-1", str(template))
+    ran = run(lambda: api.operator(task_id="t", **new, poll_interval=FAST, wait_timeout=0.2, cancel_on_kill=True))
+    assert type(ran.error) is JobTimedOut
+    assert "ancel" not in ran.log
+
+
+def _killed(make: Any, control: Control) -> Any:
+    """A task that is killed in its wait, at the second poll."""
+    context = {"ti": TaskInstance(), "task_state_store": Store()}
+    task = rendered(make, context)
+
+    class Killed(BaseException):
+        """As Airflow's SIGTERM handler ends a task in the middle of a sleep."""
+
+    def kill(seconds: float) -> None:
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("airflow_cloudjobs.hook.time.sleep", kill)
+        with pytest.raises(Killed):
+            task.execute(context)
+    task.on_kill()
+    return task
+
+
+@pytest.mark.parametrize(("wanted", "cancels"), [(None, 1), (True, 1), (False, 0)])
+def test_an_own_job_is_cancelled_with_its_task(wanted: bool | None, cancels: int, control: Control) -> None:
+    control.plan(DLI.api, "forever")
+    _killed(lambda: DLI.operator(task_id="t", **DLI.new, cancel_on_kill=wanted), control)
+    assert _cancels(control) == cancels
+
+
+@pytest.mark.parametrize(("wanted", "cancels"), [(None, 0), (True, 2), (False, 0)])
+def test_adopted_jobs_are_left_alone(wanted: bool | None, cancels: int, control: Control) -> None:
+    for key in ("one", "two"):
+        control.create_job(DLI.api, key, "forever")
+    _killed(lambda: DLI.operator(task_id="t", job_id=["one", "two"], cancel_on_kill=wanted), control)
+    assert _cancels(control) == cancels
+
+
+def test_a_kill_before_the_submit_cancels_nothing(control: Control) -> None:
+    rendered(lambda: DLI.operator(task_id="t", **DLI.new), {}).on_kill()
+    rendered(lambda: DMS_UPLOAD.operator(task_id="t", **DMS_UPLOAD.new), {}).on_kill()
+    assert control.stats()["operations"] == {}
+
+
+@pytest.mark.parametrize("end", ["FINISHED", "FAILED", "CANCELLED"])
+def test_a_job_that_has_ended_meanwhile_is_no_trouble(end: str, control: Control) -> None:
+    control.plan(DLI.api, "forever")
+    ended: list[str] = []
+
+    def make() -> Any:
+        return DLI.operator(task_id="t", **DLI.new)
+
+    context = {"ti": TaskInstance(), "task_state_store": Store()}
+    task = rendered(make, context)
+
+    def end_it(seconds: float) -> None:
+        [job] = control.jobs(DLI.api)
+        control.set_status(DLI.api, job["key"], end)
+        ended.append(job["key"])
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("airflow_cloudjobs.hook.time.sleep", end_it)
+        with pytest.raises(KeyboardInterrupt):
+            task.execute(context)
+    task.on_kill()
+    assert ended
+    assert _cancels(control) == 0
+
+
+@pytest.mark.usefixtures("lucky")
+def test_a_cancel_that_meets_trouble_is_tried_again(control: Control) -> None:
+    control.plan(DLI.api, "forever")
+    control.fault("reset", "cancel", count=2)
+    _killed(lambda: DLI.operator(task_id="t", **DLI.new), control)
+    assert _cancels(control) == 1
+
+
+def test_a_cancel_that_is_refused_says_what_to_do(control: Control) -> None:
+    control.plan(DLI.api, "forever")
+    control.fault("http", "cancel", status=403, code="DLI.0003", message="no permission")
+    ran = run(lambda: DLI.operator(task_id="t", **DLI.new, poll_interval=FAST, wait_timeout=0.2))
+    assert type(ran.error) is JobTimedOut, "the verdict is that of the wait"
+    assert "could not be cancelled" in ran.log
+    assert DLI.console in ran.log
