@@ -6,12 +6,14 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 UI ?=
 
-.PHONY: help demo test faults lint wheel clean
+.PHONY: help demo test web faults bench lint wheel clean
 
 help:
 	@echo "make demo        run the example DAGs on a real Airflow and local clouds (UI=1 keeps the web page open)"
 	@echo "make test        run the test suite"
 	@echo "make faults      break real Airflow processes on PostgreSQL (Debian's package) and see what becomes of the jobs"
+	@echo "make web         set up connections in a real Chromium, look for secrets in all that Airflow stores and shows"
+	@echo "make bench       what a poll, a wait and ten thousand of them cost"
 	@echo "make lint        ruff and mypy"
 	@echo "make wheel       build wheel and sdist, install the wheel alone and import every module"
 	@echo "make clean       remove what the others made"
@@ -21,6 +23,12 @@ demo: .venv/run
 
 test: .venv/test
 	$(BIN)/python -m pytest
+
+web: .venv/test
+	$(BIN)/python -m pytest tests/web tests/secrets
+
+bench: .venv/test
+	$(BIN)/python tests/benchmarks/run.py
 
 faults: .venv/test
 	$(BIN)/python -m pytest tests/faults
