@@ -146,13 +146,17 @@ class Lane:
                 except TimeoutError:
                     pass
                 continue
-            names = self._due(now)
-            if names:
-                await self._slots.acquire()
-                self._pace.sent(now)
-                call = _unbound(self._call(names))
-                self._calls.add(call)
-                call.add_done_callback(self._landed)
+            await self._slots.acquire()
+            # What held true before the wait for a slot may not any more: a refusal may have come meanwhile.
+            now = time.time()
+            names = self._due(now) if self._pace.delay(now) <= 0 else []
+            if not names:
+                self._slots.release()
+                continue
+            self._pace.sent(now)
+            call = _unbound(self._call(names))
+            self._calls.add(call)
+            call.add_done_callback(self._landed)
 
     def _landed(self, call: asyncio.Task[None]) -> None:
         # Not in the call itself: one that is cancelled before its first step never runs a line of it.

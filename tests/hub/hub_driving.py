@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lanes with a cloud that is a coroutine, and waits to put into them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+from airflow_cloudjobs.apis import spec_of
+from airflow_cloudjobs.http.lane import Lane
+from airflow_cloudjobs.http.pace import Pace
+from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.jobs.spec import Observation
+from airflow_cloudjobs.jobs.wait import Ending, Note, Wait, WaitPlan
+
+API = "dms.file_upload"
+
+Answer = Observation | CloudApiError
+Slots = asyncio.Semaphore
+
+RUNNING = Observation("RUNNING", {})
+DONE = Observation("SUCCESS", {})
+
+
+class FakeCloud:
+    """Answers for keys, remembers calls.
+
+    :param answer: what to say of a key.
+    :param latency: seconds that an answer takes.
+    """
+
+    def __init__(self, answer: Callable[[str], Answer] = lambda key: RUNNING, latency: float = 0.001) -> None:
+        self.answer = answer
+        self.latency = latency
+        self.calls: list[tuple[float, list[str]]] = []
+        self.flying = 0
+        self.most_flying = 0
+
+    async def ask(self, keys: Sequence[str]) -> Mapping[str, Answer]:
+        """One call."""
+        self.calls.append((time.monotonic(), list(keys)))
+        self.flying += 1
+        self.most_flying = max(self.most_flying, self.flying)
+        try:
+            await asyncio.sleep(self.latency)
+            return {key: self.answer(key) for key in keys}
+        finally:
+            self.flying -= 1
+
+    def asked(self, key: str) -> int:
+        """How often a key was asked for."""
+        return sum(keys.count(key) for _, keys in self.calls)
+
+
+def new_slots(calls: int = 50) -> Slots:
+    """Room for calls in flight, to be shared by lanes."""
+    return Slots(calls)
+
+
+def new_lane(cloud: FakeCloud, *, batch: int = 1, pace: Pace | None = None, slots: Slots | None = None) -> Lane:
+    """A lane to a cloud."""
+    return Lane(cloud.ask, batch=batch, pace=pace or Pace(), slots=slots or new_slots())
+
+
+def new_wait(
+    *keys: str, interval: float = 0.05, deadline: float | None = None, resumed: bool = True, api: str = API
+) -> Wait:
+    """A wait that has gone on for ten minutes, so that its pauses are the interval.
+
+    :param deadline: seconds from now.
+    :param resumed: False for one that is due at once.
+    """
+    now = time.time()
+    plan = WaitPlan(now - 600, interval, None if deadline is None else now + deadline)
+    return Wait(spec_of(api), keys, plan, random=random.random, resumed=now if resumed else None)
+
+
+def ending(wait: Wait) -> Ending:
+    """How a wait for one job ended."""
+    return wait.ends[0].ending
+
+
+def silent(note: Note) -> None:
+    """Nobody reads the log."""
+
+
+def refusal(retry_after: float | None = None) -> CloudApiError:
+    """The cloud's word that a call was one too many."""
+    return CloudApiError("too many calls", kind=ErrorKind.THROTTLED, retry_after=retry_after)
+
+
+def run(work: Coroutine[Any, Any, None], limit: float = 20.0) -> None:
+    """Run a test's coroutine; one that hangs fails."""
+    asyncio.run(asyncio.wait_for(work, limit))
+
+
+async def cancelled(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks and see them end."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def settled() -> None:
+    """Let what was cancelled end; then no task of a lane may be left."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not [task for task in asyncio.all_tasks() if "Lane" in repr(task)]
