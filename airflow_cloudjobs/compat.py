@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,6 +56,7 @@ __all__ = [
     "hide_in_logs",
     "identity_of",
     "is_built",
+    "is_given_up",
     "let_read_connections",
     "push_xcom",
     "still_owns",
@@ -196,6 +198,47 @@ def _still_owns_by_row(trigger: Any) -> bool:
     with create_session() as session:
         row = session.get(TaskInstance, place)
         return bool(row and row.state == "deferred" and row.trigger_id == trigger.trigger_id)
+
+
+GIVEN_UP = frozenset({"success", "failed", "skipped", "removed", "upstream_failed", "restarting"})
+"""States of a task that somebody has ended, or cleared, while it ran."""
+
+
+def is_given_up(context: Mapping[str, Any], patience: float = 3.0) -> bool:
+    """True if nobody will go on with what a running task has begun, now that Airflow tells it to stop.
+
+    Airflow stops a task in the same way when a user has ended it and when only its worker is replaced: it was not
+    heard of for a while, its scheduler died, its machine is shut down. The next attempt then goes on with the job.
+
+    :param context: the task's context.
+    :param patience: seconds; Airflow gives five between asking a task to stop and killing it.
+    :raises TimeoutError: it cannot be found out.
+    """
+    ti: Any = context.get("ti")
+    if not hasattr(ti, "get_task_states"):
+        return True  # Airflow 2 stops a task for a user only
+    answer: list[Any] = []
+
+    def ask() -> None:
+        mapped = ti.map_index >= 0
+        states = ti.get_task_states(
+            dag_id=ti.dag_id,
+            run_ids=[ti.run_id],
+            task_ids=[ti.task_id],
+            map_index=ti.map_index if mapped else None,
+        )
+        name = f"{ti.task_id}_{ti.map_index}" if mapped else ti.task_id
+        answer.append(states.get(ti.run_id, {}).get(name))
+
+    # The signal may have come while this thread spoke to Airflow, and it must not wait for itself.
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(patience)
+    if not answer:
+        raise TimeoutError("Airflow does not tell the task's state")
+    if answer[0] == "running":
+        return try_number_of(context) > int(ti.max_tries)  # of itself it goes on only if it is retried
+    return answer[0] in GIVEN_UP
 
 
 async def push_xcom(trigger: Any, key: str, value: Any) -> None:

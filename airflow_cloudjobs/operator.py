@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from airflow_cloudjobs.compat import BaseOperator, default_deferrable
+from airflow_cloudjobs import compat
+from airflow_cloudjobs.compat import AirflowTaskTimeout, BaseOperator, default_deferrable
 from airflow_cloudjobs.exceptions import JobFailed, JobTimedOut, JobUntold
 from airflow_cloudjobs.jobs.arguments import InvalidArgument
 from airflow_cloudjobs.jobs.errors import CloudApiError
@@ -79,6 +81,9 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         self.durable = durable
         self.end_from_trigger = end_from_trigger
         self._to_cancel: list[str] = []
+        self._context: Mapping[str, Any] = {}
+        self._submitting = False
+        self._killed = False
 
     def _seconds(self, name: str, value: Any, default: float | None) -> Any:
         if value is None:
@@ -106,6 +111,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
 
     def execute(self, context: Any) -> Any:
         """Submit or adopt, and wait."""
+        self._context = context
         self._ready()
         if self._adopts:
             keys, plan = self._asked_keys(), self._plan(context, time.time())
@@ -113,6 +119,8 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             keys, plan = self._submitted(context)
         if self._may_cancel():
             self._to_cancel = keys
+        if self._killed:
+            self.on_kill()
         self._announce(context, keys)
         if not self.wait_for_completion:
             return self._shaped([self._result(JobEnd(key, Ending.NOT_AWAITED)) for key in keys])
@@ -126,6 +134,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
 
     def _submitted(self, context: Mapping[str, Any]) -> tuple[list[str], WaitPlan]:
         """The jobs of this task, submitted now or by an attempt before, and the plan of their wait."""
+        self._submitting = True
         submission = SubmitOnce(
             self.spec,
             self.hook,
@@ -137,6 +146,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             advice=f"Look for it in the console ({self._console_url}): if it is there, wait for it with a sensor "
             "or by giving its key to this operator; to submit anew, clear this task",
         ).submission()
+        self._submitting = False
         plan = replace(
             self._plan(context, submission.at),
             not_found_until=submission.at + self.spec.not_found_grace,
@@ -152,8 +162,28 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         return super().execute_complete(context, event)
 
     def on_kill(self) -> None:
-        """Cancel the jobs that this task is answerable for; called by Airflow when the task is killed."""
-        self._cancel(self._to_cancel)
+        """Cancel the jobs that this task is answerable for; called by Airflow when it stops the task.
+
+        It does so for a user who has ended the task, and also when only the worker is replaced. In the latter case
+        the next attempt goes on with the jobs, so they are left alone; where that cannot be found out, too.
+        """
+        if self._submitting:
+            self._killed = True  # the answer to the submit says what there is to cancel
+            return
+        if not self._to_cancel:
+            return
+        jobs = ", ".join(self._to_cancel)
+        out_of_time = isinstance(sys.exc_info()[1], AirflowTaskTimeout)
+        try:
+            wanted = self.durable and not out_of_time and not compat.is_given_up(self._context)
+        except Exception as error:
+            hint = f"If it is to end, cancel it in the console: {self._console_url}"
+            self.log.error("Not known whether the task was ended, so %s is not cancelled: %r. %s", jobs, error, hint)
+            return
+        if wanted:
+            self.log.info("Not cancelling %s: the next attempt goes on with it", jobs)
+        else:
+            self._cancel(self._to_cancel)
 
     def _plan(self, context: Mapping[str, Any], started: float) -> WaitPlan:
         """The plan of a wait that began then, in this attempt or in one before."""

@@ -27,6 +27,9 @@ OWNER = "cloudjobs_owner"
 KILL_LIMIT = 20.0
 """Seconds for finding out about a kill and cancelling; Airflow itself gives 30."""
 
+_at_work: set[asyncio.Future[None]] = set()
+"""What is done about kills just now; a task that nobody refers to may vanish."""
+
 
 class CloudJobTrigger(BaseTrigger):
     """Waits until jobs have ended or time has run out, then tells how.
@@ -168,6 +171,22 @@ class CloudJobTrigger(BaseTrigger):
         spec = spec_of(self.api)
         if not (self.cancel and spec.cancel):
             return
+        # Airflow 3.3 repeats its cancel about once a second until the trigger has ended, which strikes this method
+        # too. So the work is done beside it, and goes on even if Airflow gives the method up (as it does with
+        # Python 3.11, whose wait_for ends at the second cancel).
+        work = asyncio.ensure_future(self._end_jobs())
+        _at_work.add(work)
+        work.add_done_callback(_at_work.discard)
+        struck: asyncio.CancelledError | None = None
+        while not work.done():
+            try:
+                await asyncio.shield(work)
+            except asyncio.CancelledError as again:
+                struck = again
+        if struck:
+            raise struck
+
+    async def _end_jobs(self) -> None:
         by_hand = f"If it is to end, cancel it in the console of the cloud: {', '.join(self.keys)}"
         try:
             async with asyncio.timeout(KILL_LIMIT):
@@ -176,6 +195,9 @@ class CloudJobTrigger(BaseTrigger):
                     return
                 for key in self.keys:
                     await self._cancel(key)
+        except asyncio.CancelledError:
+            self.log.error("Stopped while the jobs of a killed task were cancelled. %s", by_hand)
+            raise
         except Exception as error:
             # Whatever it is, guessing could cancel a job that its task still wants.
             self.log.error("Not known whether the task was killed: %r. %s", error, by_hand)
