@@ -6,12 +6,13 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 UI ?=
 
-.PHONY: help demo test web faults bench lint wheel clean
+.PHONY: help demo test wire web faults bench lint wheel clean
 
 help:
 	@echo "make demo        run the example DAGs on a real Airflow and local clouds (UI=1 keeps the web page open)"
 	@echo "make test        run the test suite"
 	@echo "make faults      break real Airflow processes on PostgreSQL (Debian's package) and see what becomes of the jobs"
+	@echo "make wire        the same connection through proxies and private authorities, blocking and asyncio"
 	@echo "make web         set up connections in a real Chromium, look for secrets in all that Airflow stores and shows"
 	@echo "make bench       what a poll, a wait and ten thousand of them cost"
 	@echo "make lint        ruff and mypy"
@@ -23,6 +24,9 @@ demo: .venv/run
 
 test: .venv/test
 	$(BIN)/python -m pytest
+
+wire: .venv/test
+	$(BIN)/python -m pytest tests/wire
 
 web: .venv/test
 	$(BIN)/python -m pytest tests/web tests/secrets

@@ -301,7 +301,7 @@ def common_settings(
         "wire": Wire(
             connect_timeout=extra.seconds("connect_timeout", Wire().connect_timeout),
             read_timeout=extra.seconds("read_timeout", Wire().read_timeout),
-            proxy=extra.text("proxy") or None,
+            proxy=_proxy(fields, extra.text("proxy")),
             ca_bundle=extra.text("ca_bundle") or None,
             verify=extra.flag("verify", True),
         ),
@@ -312,6 +312,20 @@ def common_settings(
             for service, value in endpoints.items()
         },
     }
+
+
+def _proxy(fields: ConnectionFields, value: str) -> str | None:
+    """The address of an HTTP proxy, which may hold user and password, so that no message repeats it."""
+    if not value:
+        return None
+    who, at, where = value.partition("://")[2].rpartition("@") if "://" in value else value.rpartition("@")
+    scheme = value.partition("://")[0] if "://" in value else "http"
+    try:
+        address = _address(fields, "proxy", f"{scheme}://{where}", "http")
+    except InvalidConnection:
+        raise fields.invalid("proxy", "must be http(s)://[user:password@]host:port") from None
+    own, _, host = address.partition("://")
+    return f"{own}://{who}{at}{host}"
 
 
 def _base(fields: ConnectionFields) -> str:

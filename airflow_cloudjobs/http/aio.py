@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ from yarl import URL
 
 from airflow_cloudjobs.http.environment import default_ca_bundle, proxy_for
 from airflow_cloudjobs.http.exchange import Blocking, CloudClient, Credential, DirectRequest, Exchange, Renew
-from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire, network_error
+from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire, network_error, proxy_error, tls_error
 from airflow_cloudjobs.http.shared import Shared
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import ApiRequest
@@ -78,26 +79,30 @@ class AsyncCaller:
             raise ValueError("files are sent by the blocking driver only: reading them would block the loop")
         wire = self.client.wire
         host = urlsplit(request.url).netloc
+        proxy = None if isinstance(request, DirectRequest) else proxy_for(request.url, wire)
         try:
             async with self._session.request(
                 request.method,
                 URL(request.url, encoded=True),
                 headers=request.headers,
                 data=request.body,
-                proxy=None if isinstance(request, DirectRequest) else proxy_for(request.url, wire),
+                proxy=proxy,
                 allow_redirects=False,
             ) as answer:
-                return HttpAnswer(
-                    answer.status,
-                    {name.lower(): value for name, value in answer.headers.items()},
-                    await answer.read(),
-                )
-        except (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError):
-            raise network_error(
-                request.operation, "the proxy could not be used", host, code="proxy", sent=False
-            ) from None
-        except (aiohttp.ClientSSLError, ssl.SSLError) as error:
-            raise network_error(request.operation, f"TLS failed: {error}", host, code="tls", sent=False) from None
+                if proxy and answer.status == 407:
+                    raise proxy_error(request.operation, 407, host, proxy)
+                # Its names are found in any case, so they are not copied.
+                return HttpAnswer(answer.status, answer.headers, await answer.read(), host)
+        except aiohttp.ClientProxyConnectionError:
+            raise proxy_error(request.operation, 0, host, proxy or "") from None
+        except aiohttp.ClientHttpProxyError as error:
+            raise proxy_error(request.operation, error.status, host, proxy or "") from None
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise tls_error(request.operation, error.certificate_error, host) from None
+        except aiohttp.ClientConnectorSSLError as error:
+            raise tls_error(request.operation, error.os_error, host) from None
+        except ssl.SSLError as error:
+            raise tls_error(request.operation, error, host) from None
         except (aiohttp.ClientConnectorError, aiohttp.InvalidURL, UnicodeError):
             raise network_error(request.operation, "no connection", host, code="no connection", sent=False) from None
         except aiohttp.ConnectionTimeoutError:
@@ -137,6 +142,9 @@ def tls_context(wire: Wire) -> ssl.SSLContext:
         import certifi  # what the blocking driver trusts, so that both trust the same
 
         bundle = certifi.where()
+    # requests takes a folder of certificates wherever it takes a file.
+    if os.path.isdir(bundle):
+        return ssl.create_default_context(capath=bundle)
     return ssl.create_default_context(cafile=bundle)
 
 

@@ -29,7 +29,9 @@ def _from_environment(scheme: str, netloc: str) -> str | None:
     proxies = getproxies_environment()
     if proxy_bypass(netloc.rpartition("@")[2]):
         return None
-    return proxies.get(scheme) or proxies.get("all")
+    proxy = proxies.get(scheme) or proxies.get("all")
+    # Half of all documents write it without its scheme.
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
 def default_ca_bundle() -> str | None:

@@ -267,7 +267,7 @@ def json_object(operation: str, answer: HttpAnswer) -> dict[str, Any]:
         return data
     kind = answer.headers.get("content-type", "no content type")
     raise CloudApiError(
-        f"the answer is not the API's JSON ({kind}, {len(answer.body)} bytes)",
+        f"the answer is not the API's JSON ({kind}, {len(answer.body)} bytes, from {answer.host})",
         kind=ErrorKind.TRANSIENT if answer.status not in _PERMANENT_PAGES else ErrorKind.DENIED,
         operation=operation,
         code="<not json>",

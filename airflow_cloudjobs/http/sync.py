@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+import re
+import ssl
 import threading
 from collections.abc import Iterator
 from types import TracebackType
@@ -16,7 +18,7 @@ from requests.adapters import HTTPAdapter
 
 from airflow_cloudjobs.http.environment import default_ca_bundle, proxy_for
 from airflow_cloudjobs.http.exchange import Blocking, CloudClient, Credential, DirectRequest, Exchange, Renew
-from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire, network_error
+from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire, network_error, proxy_error, tls_error
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import ApiRequest, FormFile
 
@@ -96,12 +98,11 @@ class SyncCaller:
                 proxies={"http": proxy, "https": proxy} if proxy else {},
                 allow_redirects=False,
             )
-        except requests.exceptions.ProxyError:
-            raise network_error(
-                request.operation, "the proxy could not be used", host, code="proxy", sent=False
-            ) from None
+        except requests.exceptions.ProxyError as error:
+            found = re.search(r"Tunnel connection failed: (\d{3})", str(error))
+            raise proxy_error(request.operation, int(found[1]) if found else 0, host, proxy or "") from None
         except requests.exceptions.SSLError as error:
-            raise network_error(request.operation, f"TLS failed: {error}", host, code="tls", sent=False) from None
+            raise tls_error(request.operation, _inner(error, ssl.SSLError) or error, host) from None
         except requests.exceptions.ConnectTimeout:
             text = f"no connection within {wire.connect_timeout:g} s"
             raise network_error(request.operation, text, host, code="connect timeout", sent=False) from None
@@ -110,7 +111,10 @@ class SyncCaller:
             raise network_error(request.operation, text, host, code="timeout", sent=True) from None
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
             raise self._broken(request.operation, host, error) from None
-        return HttpAnswer(answer.status_code, {name.lower(): v for name, v in answer.headers.items()}, answer.content)
+        if proxy and answer.status_code == 407:
+            raise proxy_error(request.operation, 407, host, proxy)
+        received = {name.lower(): value for name, value in answer.headers.items()}
+        return HttpAnswer(answer.status_code, received, answer.content, host)
 
     def _broken(self, operation: str, host: str, error: Exception) -> CloudApiError:
         """A request that was not sent, or whose answer did not come whole."""
@@ -144,6 +148,15 @@ _NO_CONNECTION = (
     urllib3.exceptions.ConnectTimeoutError,
 )
 _NO_HOST = (requests.exceptions.InvalidURL, urllib3.exceptions.LocationParseError)
+
+
+def _inner(error: BaseException, kind: type[BaseException]) -> BaseException | None:
+    """The error of a kind that others have been wrapped around."""
+    seen: BaseException | None = error
+    while seen is not None and not isinstance(seen, kind):
+        wrapped = (getattr(seen, "reason", None), *seen.args)
+        seen = next((item for item in wrapped if isinstance(item, BaseException)), None)
+    return seen
 
 
 def _reason(error: Exception) -> object:

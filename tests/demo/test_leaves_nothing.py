@@ -95,7 +95,7 @@ def test_the_demo_leaves_nothing_when_it_is_ended(
     )
     temporary = tmp_path / "tmp"
     temporary.mkdir()
-    demo = subprocess.Popen(  # noqa: S603  the demo itself
+    demo = subprocess.Popen(
         [*demo_command, "--dags", str(dags)],
         env={**os.environ, "TMPDIR": str(temporary)},
         stdout=subprocess.PIPE,

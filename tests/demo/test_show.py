@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 
 def test_all_as_expected_ends_with_the_table_and_zero(demo_command: list[str]) -> None:
     # A pipe whose encoding is ASCII, as in a container without a locale.
-    done = subprocess.run(  # noqa: S603  the demo itself
+    done = subprocess.run(
         [*demo_command, "--dags", str(HERE / "demo_dags")],
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
         capture_output=True,
@@ -51,9 +51,7 @@ def test_a_surprise_and_an_endless_run_are_told_with_their_logs(airflow: LocalAi
 
     text = out.getvalue()
     assert code == 1, text
-    assert re.search(
-        r"fails\.fail ended as failed, expected was success\n( {4}.*\n)* {4}RuntimeError: Tab", text
-    )
+    assert re.search(r"fails\.fail ended as failed, expected was success\n( {4}.*\n)* {4}RuntimeError: Tab", text)
     assert "fails: the run ended as failed, expected was success" in text
     assert "deferred_for_hours: the run has not ended within 8 s, it is running" in text
     assert "deferred_for_hours.wait is deferred\n    " in text
@@ -76,9 +74,7 @@ def test_an_airflow_that_does_not_start_ends_with_one_and_its_log(
 
 
 @pytest.mark.parametrize("name", ["no_such_folder", "."])
-def test_a_folder_without_dags_is_refused(
-    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_without_dags_is_refused(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     assert main(parser.parse_args(["--dags", str(tmp_path / name)])) == 2

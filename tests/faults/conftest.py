@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One Airflow and one pair of clouds for all cases, and the table at the end. Run by ``make faults``."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+
+import pytest
+from fault_table import Row, drawn
+from fault_world import Case, World, running
+
+TABLE = pytest.StashKey[list[Row]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[TABLE] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if rows := config.stash[TABLE]:
+        terminalreporter.section("what came of every task")
+        for line in drawn(rows):
+            terminalreporter.line(line)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the tasks' logs with a case that failed."""
+    report = yield
+    case = getattr(item, "funcargs", {}).get("case")
+    if report.when == "call" and report.failed and case is not None:
+        for row in case.world.launched:
+            report.sections.append((f"log of {row.case}: {row.dag_id} {row.word}", case.world.log(row)))
+    return report
+
+
+@pytest.fixture(scope="session")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with running(tmp_path_factory.mktemp("uploads")) as world:
+        yield world
+
+
+@pytest.fixture
+def case(everything: World, request: pytest.FixtureRequest) -> Case:
+    everything.reset()
+    return Case(everything, request.config.stash[TABLE])

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One DAG for each API and way of waiting; the run's ``conf`` says what for."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow.sdk import DAG, task
+
+from airflow_cloudjobs.alibaba.dms import (
+    DmsDataTrackExportOperator,
+    DmsDataTrackExportSensor,
+    DmsFileUploadOperator,
+    DmsFileUploadSensor,
+)
+from airflow_cloudjobs.alibaba.ice import IceUrlUploadOperator, IceUrlUploadSensor
+from airflow_cloudjobs.huawei.dli import DliSqlJobOperator, DliSqlJobSensor
+from airflow_cloudjobs.huawei.drs import DrsObjectTemplateOperator, DrsObjectTemplateSensor
+
+#: A word that only the jobs of this run have in their input.
+WORD = "{{ dag_run.conf['word'] }}"
+#: A job that exists; the DRS task, which is there before its import.
+KEY = "{{ dag_run.conf['key'] }}"
+ORDER = 4711
+LIMIT = 8.0
+
+ALIBABA = {"alibabacloud_conn_id": "{{ dag_run.conf['alibaba'] }}"}
+HUAWEI = {"huaweicloud_conn_id": "{{ dag_run.conf['huawei'] }}"}
+
+#: api -> operator, its arguments for a new job, sensor, its arguments.
+APIS: dict[str, tuple[type[Any], dict[str, Any], type[Any], dict[str, Any]]] = {
+    "dms.file_upload": (
+        DmsFileUploadOperator,
+        {"file_name": f"{WORD}.sql", "file_source": "datacorrect", "upload_url": f"https://a.test/{WORD}", **ALIBABA},
+        DmsFileUploadSensor,
+        {"job_key": KEY, **ALIBABA},
+    ),
+    "dms.data_track_export": (
+        DmsDataTrackExportOperator,
+        {"order_id": ORDER, "rollback_sql_type": "REVERSE", "filter_table_list": [WORD], **ALIBABA},
+        DmsDataTrackExportSensor,
+        {"order_id": ORDER, "download_key_id": KEY, **ALIBABA},
+    ),
+    "ice.url_upload": (
+        IceUrlUploadOperator,
+        {"upload_urls": f"https://a.test/{WORD}.mp4", **ALIBABA},
+        IceUrlUploadSensor,
+        {"job_ids": KEY, **ALIBABA},
+    ),
+    "dli.sql_job": (
+        DliSqlJobOperator,
+        {"sql": f"SELECT 1 /* {WORD} */", **HUAWEI},
+        DliSqlJobSensor,
+        {"job_id": KEY, **HUAWEI},
+    ),
+    "drs.object_template": (
+        DrsObjectTemplateOperator,
+        {"job_id": KEY, "file_path": f"{{{{ dag_run.conf['folder'] }}}}/{WORD}.json", **HUAWEI},
+        DrsObjectTemplateSensor,
+        {"job_id": KEY, **HUAWEI},
+    ),
+}
+
+
+def dag(api: str, way: str) -> DAG:
+    """A DAG whose tasks are retried twice, at once."""
+    defaults = {"retries": 2, "retry_delay": timedelta(seconds=1)}
+    return DAG(f"{api}-{way}", start_date=datetime(2026, 1, 1), schedule=None, default_args=defaults)
+
+
+for api, (operator, new, sensor, existing) in APIS.items():
+    for way, limit in (("", None), ("-limited", LIMIT)):
+        with dag(api, f"deferrable{way}"):
+            operator(task_id="job", deferrable=True, poll_interval=3, wait_timeout=limit, **new)
+        with dag(api, f"blocking{way}"):
+            operator(task_id="job", deferrable=False, poll_interval=3, wait_timeout=limit, **new)
+        with dag(api, f"sensor{way}"):
+            sensor(task_id="job", deferrable=True, poke_interval=3, timeout=limit or 3600, **existing)
+        if not api.startswith("drs"):  # its operator always uploads
+            with dag(api, f"adopting{way}"):
+                operator(task_id="job", deferrable=True, poll_interval=3, wait_timeout=limit, **existing)
+
+with dag("dli.sql_job", "mapped"):
+
+    @task
+    def statements(dag_run: Any = None) -> list[str]:
+        """Write the SQL of many jobs."""
+        return [f"SELECT {number} /* {dag_run.conf['word']} */" for number in range(dag_run.conf["jobs"])]
+
+    DliSqlJobOperator.partial(task_id="job", deferrable=True, poll_interval=3).expand(sql=statements())

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The suite's table: one row a task, what was expected of it and what Airflow and the clouds say came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+HEAD = ("case", "api", "waits", "submits", "cancels", "state", "polls", "seconds", "verdict")
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What has to come of a task.
+
+    :param submits: jobs that the cloud took for it.
+    :param cancels: cancels that the cloud took for them.
+    :param state: the task's state at the end.
+    :param running: jobs that go on after it, because they are not its own or the API has no cancel.
+    :param by_hand: True if a user ends the task, so that its state says nothing about its job.
+    :param says: what its log has to tell.
+    :param says_at_most: how often each of that at most.
+    """
+
+    submits: int = 1
+    cancels: int = 0
+    state: str = "success"
+    running: int = 0
+    by_hand: bool = False
+    says: tuple[str, ...] = ()
+    says_at_most: int = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What came of it.
+
+    :param submits: jobs that the cloud took.
+    :param cancels: cancels that the cloud took.
+    :param state: the task's state.
+    :param polls: how often the cloud was asked for its jobs.
+    :param seconds: time from the run's start to its end, as Airflow tells it.
+    :param succeeded: jobs that have succeeded.
+    :param running: jobs that have not ended.
+    :param log: the log of all tries.
+    """
+
+    submits: int
+    cancels: int
+    state: str
+    polls: int
+    seconds: float
+    succeeded: int
+    running: int
+    log: str
+
+
+@dataclass(slots=True)
+class Row:
+    """One task of a case.
+
+    :param case: what happens to it.
+    :param api: id of its API.
+    :param way: how it waits: the DAG's name after the API's.
+    :param word: a word that only its jobs have in their input.
+    :param expected: what has to come of it.
+    :param key: a job that exists, or the DRS task its job is for.
+    :param run_id: its run.
+    :param tasks: how many task instances it stands for.
+    """
+
+    case: str
+    api: str
+    way: str
+    word: str
+    expected: Expected
+    key: str = ""
+    run_id: str = ""
+    tasks: int = 1
+    seen: Seen | None = None
+    complaints: list[str] = field(default_factory=list)
+
+    @property
+    def dag_id(self) -> str:
+        """The DAG of this API and way of waiting."""
+        return f"{self.api}-{self.way}"
+
+    def judge(self, seen: Seen) -> None:
+        """Compare what came of the task with what was expected, and with what must never be.
+
+        :param seen: what came of it.
+        """
+        self.seen = seen
+        wanted = self.expected
+        for name in ("submits", "cancels", "state", "running"):
+            found, right = getattr(seen, name), getattr(wanted, name)
+            if found != right:
+                self.complaints.append(f"{name}: {found}, not {right}")
+        if seen.state == "success" and not wanted.by_hand and seen.succeeded < self.tasks:
+            self.complaints.append("green without a succeeded job")
+        for text in wanted.says:
+            if not 1 <= (times := seen.log.count(text)) <= wanted.says_at_most:
+                self.complaints.append(f"its log says {text!r} {times} times")
+
+    def cells(self) -> tuple[str, ...]:
+        """The row as it is printed."""
+        seen = self.seen
+        found = (seen.submits, seen.cancels, seen.state, seen.polls, f"{seen.seconds:.0f}") if seen else ("?",) * 5
+        verdict = "; ".join(self.complaints) or ("ok" if seen else "not seen to its end")
+        return tuple(str(cell) for cell in (self.case, self.api, self.way, *found, verdict))
+
+
+def drawn(rows: list[Row]) -> list[str]:
+    """The table as lines of text.
+
+    :param rows: its rows.
+    """
+    lines = [HEAD, *(row.cells() for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]

@@ -1,0 +1,450 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the cases act on: both clouds, a real Airflow on PostgreSQL, and the tasks they start there."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+from fault_table import Expected, Row, Seen, drawn
+from own_postgres import Postgres
+
+from airflow_cloudjobs.demo.local_airflow import LocalAirflow
+from airflow_cloudjobs.demo.rest import AirflowProblem
+from airflow_cloudjobs.localcloud import LocalCloud
+from airflow_cloudjobs.localcloud.accounts import ALIBABA_ROLE_ARN
+
+HERE = Path(__file__).parent
+
+DMS_UPLOAD, DMS_EXPORT, ICE = "dms.file_upload", "dms.data_track_export", "ice.url_upload"
+DLI, DRS = "dli.sql_job", "drs.object_template"
+APIS = (DMS_UPLOAD, DMS_EXPORT, ICE, DLI, DRS)
+SUBMITS = {
+    DMS_UPLOAD: "CreateUploadFileJob",
+    DMS_EXPORT: "DownloadDataTrackResult",
+    ICE: "UploadMediaByURL",
+    DLI: "CreateSqlJob",
+    DRS: "UploadDbObjectTemplate",
+}
+CANCEL = "CancelSqlJob"
+
+#: A job that lasts until the case ends it.
+FOR_LONG = 3600.0
+
+#: Logs of a mapped task that are read.
+MOST_LOGS = 5
+
+#: Everything that Airflow waits for before it takes a process for dead, a tenth to a twentieth of its defaults.
+QUICK = {
+    "CORE__PARALLELISM": "24",
+    "CORE__MAX_ACTIVE_TASKS_PER_DAG": "200",
+    "CORE__MAX_ACTIVE_RUNS_PER_DAG": "64",
+    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
+    "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "2",
+    "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
+    "TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "6",
+    # A worker then asks an API server that is away for a time as long as by default, but looks more often.
+    "WORKERS__EXECUTION_API_RETRIES": "15",
+    "WORKERS__EXECUTION_API_RETRY_WAIT_MIN": "0.2",
+    "WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "3",
+    "WORKERS__EXECUTION_API_TIMEOUT": "20",
+}
+
+T = TypeVar("T")
+
+
+class NotSo(AssertionError):
+    """Something that a case needs did not come about in time."""
+
+
+class World:
+    """Both clouds and Airflow.
+
+    :param cloud: the clouds.
+    :param postgres: Airflow's database.
+    :param airflow: Airflow.
+    :param folder: where files for uploads are put.
+    """
+
+    def __init__(self, cloud: LocalCloud, postgres: Postgres, airflow: LocalAirflow, folder: Path) -> None:
+        self.cloud = cloud
+        self.control = cloud.control
+        self.postgres = postgres
+        self.airflow = airflow
+        self._folder = folder
+        self._numbers = itertools.count(1)
+        self.launched: list[Row] = []
+        """The tasks of the case."""
+        self._supervised = False
+
+    def reset(self) -> None:
+        """Make the clouds as new, and Airflow well whatever the case before has left."""
+        self.control.reset()
+        self.launched.clear()
+        self.revive()
+        self.until_healthy()
+
+    # Tasks
+
+    def launch(
+        self,
+        case: str,
+        api: str,
+        way: str,
+        *,
+        seconds: float = FOR_LONG,
+        end: str = "success",
+        conn: str = "",
+        jobs: int = 1,
+        **expected: Any,
+    ) -> Row:
+        """Start a task.
+
+        :param case: what will happen to it.
+        :param api: its API.
+        :param way: how it waits; one that waits for a job that exists is given one.
+        :param seconds: how long its jobs last.
+        :param end: how they end.
+        :param conn: end of the name of the connection, if it is not the default one.
+        :param jobs: how many, for the mapped DAG.
+        :param expected: see :class:`Expected`.
+        """
+        number = next(self._numbers)
+        row = Row(case, api, way, f"word{number:04d}", Expected(**expected), tasks=jobs)
+        if way.startswith(("sensor", "adopting")):
+            fields = {"OrderId": 4711} if api == DMS_EXPORT else {}
+            row.key = self.control.create_job(api, f"{row.word}-key", end, seconds=seconds, fields=fields)["key"]
+        elif api == DRS:
+            row.key = f"{row.word}-task"
+            self.control.create_job("drs.job", row.key)
+            (self._folder / f"{row.word}.json").write_text('{"tables": ["orders"]}')
+        self.control.plan(api, end, seconds=seconds, match=row.word, count=None)
+        conf = {
+            "word": row.word,
+            "key": row.key,
+            "jobs": jobs,
+            "folder": str(self._folder),
+            "alibaba": f"alibabacloud_{conn or 'default'}",
+            "huawei": f"huaweicloud_{conn or 'default'}",
+        }
+        row.run_id = self.airflow.trigger(row.dag_id, conf)
+        self.launched.append(row)
+        return row
+
+    def launch_all(self, case: str, way: str, apis: Iterable[str] = APIS, **options: Any) -> list[Row]:
+        """Start a task of each API; the options are those of :meth:`launch`."""
+        return [self.launch(case, api, way, **options) for api in apis]
+
+    def tasks(self, row: Row) -> list[dict[str, Any]]:
+        """The task instances of a row; one, unless it is a mapped task."""
+        return self._tasks([row])[row.word]
+
+    def _tasks(self, rows: Sequence[Row]) -> dict[str, list[dict[str, Any]]]:
+        by_run = {(row.dag_id, row.run_id): row.word for row in rows}
+        found: dict[str, list[dict[str, Any]]] = {row.word: [] for row in rows}
+        for instance in self.airflow.task_instances():
+            word = by_run.get((instance["dag_id"], instance["dag_run_id"]))
+            if word and instance["task_id"] == "job":
+                found[word].append(instance)
+        return found
+
+    def wait_for(self, rows: Sequence[Row], *states: str, tries: int = 1, timeout: float = 90.0) -> None:
+        """Wait until every task is in one of some states, in that try or a later one."""
+        missing: list[str] = []
+
+        def reached() -> bool:
+            tasks = self._tasks(rows)
+            missing[:] = [
+                f"{row.dag_id} {row.word}: {sorted({str(task['state']) for task in tasks[row.word]})}"
+                for row in rows
+                if len(tasks[row.word]) < row.tasks
+                or not all(task["state"] in states and task["try_number"] >= tries for task in tasks[row.word])
+            ]
+            return not missing
+
+        self.until(reached, timeout, lambda: f"not yet {states}, try {tries}: {missing}")
+
+    def wait_announced(self, rows: Sequence[Row]) -> None:
+        """Wait until every task has stored the key of its job, which it tells right after."""
+        silent = list(rows)
+
+        def announced() -> bool:
+            silent[:] = [row for row in silent if not self.airflow.xcom(row.dag_id, row.run_id, "job", "job_key")]
+            return not silent
+
+        self.until(announced, 90.0, lambda: f"no job is named by {[row.dag_id for row in silent]}")
+
+    def log(self, row: Row) -> str:
+        """The log of all tries of a task, of its triggers too."""
+        texts = []
+        for task in self.tasks(row)[:MOST_LOGS]:
+            for number in range(1, task["try_number"] + 1):
+                with suppress(AirflowProblem):
+                    texts.append(self.airflow.log(row.dag_id, row.run_id, "job", number, task["map_index"]))
+        return "\n".join(texts)
+
+    # Jobs
+
+    def jobs(self, row: Row) -> list[dict[str, Any]]:
+        """The jobs of a row, oldest first; of the uploads to a DRS task only the last."""
+        return [
+            job for job in self.control.jobs(row.api) if job["key"] == row.key or row.word in json.dumps(job["fields"])
+        ]
+
+    def finish(self, rows: Sequence[Row], *, newest: bool = False) -> None:
+        """Let the jobs of rows succeed.
+
+        :param newest: only the last one of each row.
+        """
+        for row in rows:
+            for job in self.jobs(row)[-1 if newest else 0 :]:
+                if not job["ended"]:
+                    self.control.set_script(row.api, job["key"], "success", seconds=0.5)
+
+    def submits(self, rows: Sequence[Row]) -> int:
+        """How many jobs the cloud has taken for rows."""
+        return sum(self._count(row, SUBMITS[row.api]) for row in rows)
+
+    def wait_submitted(self, rows: Sequence[Row], count: int | None = None) -> None:
+        """Wait until the cloud has taken so many jobs, one a row by default."""
+        wanted = len(rows) if count is None else count
+        self.until(
+            lambda: self.submits(rows) >= wanted, 90.0, lambda: f"{self.submits(rows)} of {wanted} jobs submitted"
+        )
+
+    def wait_polled(self, rows: Sequence[Row], times: int = 1, timeout: float = 90.0) -> None:
+        """Wait until every row's jobs have been asked for again.
+
+        :param times: how often.
+        """
+        wanted = {row.word: self._polls(row) + times for row in rows}
+
+        def late() -> list[str]:
+            return [row.dag_id for row in rows if self._polls(row) < wanted[row.word]]
+
+        self.until(lambda: not late(), timeout, lambda: f"not polled: {late()}")
+
+    def expire_tokens(self) -> None:
+        """End every temporary credential of both clouds."""
+        assert self.control.expire_keys("alibaba") > 0
+        assert self.control.expire_tokens() > 0
+
+    def wait_cancelled(self, rows: Sequence[Row]) -> None:
+        """Wait until no job of rows goes on."""
+
+        def left() -> list[str]:
+            return [row.dag_id for row in rows if not all(job["ended"] for job in self.jobs(row))]
+
+        self.until(lambda: not left(), 60.0, lambda: f"jobs go on: {left()}")
+
+    def wait_said(self, row: Row, text: str) -> None:
+        """Wait until a text is in the log of a row, or in that of a triggerer.
+
+        Airflow writes to the latter what a trigger says once it has let go of it.
+        """
+
+        def said() -> bool:
+            tails = [self.airflow.processes[name].log_tail(400) for name in self.airflow.processes if "trigger" in name]
+            return any(text in log for log in (self.log(row), *tails))
+
+        self.until(said, 90.0, lambda: f"no log says {text!r}")
+
+    def _polls(self, row: Row) -> int:
+        return sum(job["polls"] for job in self.jobs(row))
+
+    def _count(self, row: Row, operation: str) -> int:
+        keys = {job["key"] for job in self.jobs(row)}
+        requests = self.control.stats(tail=10_000)["requests"]
+        # The fault "slow" is no error: the cloud has taken what it answers late.
+        return sum(
+            1 for each in requests if each["operation"] == operation and keys & set(each["keys"]) and not each["code"]
+        )
+
+    # Processes
+
+    def worker(self, row: Row) -> tuple[psutil.Process, psutil.Process]:
+        """The two processes that run a task: the executor's worker, and the task itself, its child."""
+        task = psutil.Process(self.tasks(row)[0]["pid"])
+        worker = task.parent()
+        assert worker is not None
+        assert self.airflow.processes["scheduler"].pid in [process.pid for process in worker.parents()]
+        return worker, task
+
+    def kill_worker(self, row: Row) -> None:
+        """End what runs a task at once, as the loss of its machine would."""
+        worker, task = self.worker(row)
+        worker.suspend()  # or it would tell Airflow what happened to the task
+        task.kill()
+        worker.kill()
+
+    def kill_scheduler(self) -> list[psutil.Process]:
+        """End the scheduler, and those of its workers that have nothing to do.
+
+        All of them have inherited its connections, so the database would not see it go while one is left.
+
+        :return: the workers that run tasks, and go on with it.
+        """
+        scheduler = psutil.Process(self.airflow.processes["scheduler"].pid)
+        workers = scheduler.children()
+        self.airflow.kill("scheduler")
+        busy = [worker for worker in workers if self._is_busy(worker)]
+        self.kill([worker for worker in workers if worker not in busy])
+        return busy
+
+    def kill(self, processes: Sequence[psutil.Process]) -> None:
+        """End processes at once."""
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def wait_gone(self, processes: Sequence[psutil.Process], timeout: float = 60.0) -> None:
+        """Wait until processes have ended, or, being workers, have nothing to do."""
+
+        def busy() -> list[psutil.Process]:
+            return [process for process in processes if self._is_busy(process)]
+
+        self.until(lambda: not busy(), timeout, lambda: f"they still run: {busy()}")
+
+    def _is_busy(self, process: psutil.Process) -> bool:
+        with suppress(psutil.NoSuchProcess):
+            return process.status() != psutil.STATUS_ZOMBIE and "<idle>" not in " ".join(process.cmdline())
+        return False
+
+    def triggerers(self, rows: Sequence[Row]) -> set[int]:
+        """The ids of the triggerers that the tasks of rows are assigned to."""
+        tasks = itertools.chain.from_iterable(self._tasks(rows).values())
+        return {task["triggerer_job"]["id"] for task in tasks if task.get("triggerer_job")}
+
+    def restart(self, name: str) -> None:
+        """Start one of Airflow's processes anew and wait until it is well."""
+        self.airflow.restart(name)
+        self.until_healthy()
+
+    @contextmanager
+    def supervised(self) -> Iterator[None]:
+        """Start Airflow's processes anew when they end, as systemd would: some do when they lose the database."""
+        self._supervised = True
+        try:
+            yield
+        finally:
+            self._supervised = False
+
+    def revive(self) -> None:
+        """Start those of Airflow's processes anew that have ended."""
+        for name, component in list(self.airflow.processes.items()):
+            if name != "db-migrate" and not component.alive:
+                self.airflow.restart(name)
+
+    def until_healthy(self) -> None:
+        """Wait until Airflow's processes report themselves well."""
+        with suppress(AirflowProblem):
+            self.airflow.wait_until_healthy(90)
+
+    @contextmanager
+    def second_triggerer(self) -> Iterator[None]:
+        """Run another triggerer meanwhile."""
+        name = "triggerer:2"
+        self.airflow.restart(name)
+        try:
+            yield
+        finally:
+            self.airflow.kill(name, signal.SIGKILL)
+            del self.airflow.processes[name]
+
+    # The end
+
+    def judged(self, rows: Sequence[Row]) -> list[Row]:
+        """Hold what came of ended tasks against what was expected."""
+        tasks = self._tasks(rows)
+        for row in rows:
+            jobs = self.jobs(row)
+            run = self.airflow.wait_for_run(row.dag_id, row.run_id)
+            row.judge(
+                Seen(
+                    submits=self._count(row, SUBMITS[row.api]),
+                    cancels=self._count(row, CANCEL),
+                    state="/".join(sorted({str(task["state"]) for task in tasks[row.word]})),
+                    polls=sum(job["polls"] for job in jobs),
+                    seconds=float(run["duration"] or 0.0),
+                    succeeded=sum(job["succeeded"] for job in jobs),
+                    running=sum(not job["ended"] for job in jobs),
+                    log=self.log(row) if row.expected.says else "",
+                )
+            )
+        return list(rows)
+
+    def until(self, probe: Callable[[], T], timeout: float, complaint: Callable[[], str]) -> T:
+        """Ask until the answer is true; that Airflow does not answer meanwhile is no answer.
+
+        :param probe: what to ask.
+        :param timeout: seconds, generous: a failing case may wait, a good one must not fail.
+        :param complaint: what is wrong if it does not come true.
+        """
+        end = time.monotonic() + timeout
+        while True:
+            if self._supervised:
+                self.revive()
+            with suppress(AirflowProblem):
+                if found := probe():
+                    return found
+            if time.monotonic() > end:
+                raise NotSo(f"{complaint()} (after {timeout:.0f} s)")
+            time.sleep(0.4)
+
+
+class Case:
+    """What a case does with the world, and the rows it puts into the table.
+
+    :param world: the world, clouds as new.
+    :param table: the table.
+    """
+
+    def __init__(self, world: World, table: list[Row]) -> None:
+        self.world = world
+        self._table = table
+
+    def ends(self, rows: Sequence[Row], timeout: float = 150.0) -> None:
+        """Wait for the end of tasks; every one of them must have come out as expected.
+
+        :param rows: the tasks.
+        :param timeout: seconds.
+        """
+        self._table += rows
+        self.world.wait_for(rows, "success", "failed", timeout=timeout)
+        bad = [row for row in self.world.judged(rows) if row.complaints]
+        assert not bad, "\n".join(drawn(bad))
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[World]:
+    """Everything up and running.
+
+    :param folder: for files to upload.
+    """
+    with Postgres() as postgres, LocalCloud(stale_seconds=0.2) as cloud:
+        connections = {
+            "alibabacloud_default": cloud.alibaba_connection(),
+            "huaweicloud_default": cloud.huawei_connection(),
+            "alibabacloud_token": cloud.alibaba_connection(auth="ram_role_arn", role_arn=ALIBABA_ROLE_ARN),
+            "huaweicloud_token": cloud.huawei_connection(auth="token"),
+        }
+        path = (str(HERE / "settings"), os.environ.get("PYTHONPATH"))
+        settings = {f"AIRFLOW__{name}": value for name, value in QUICK.items()}
+        airflow = LocalAirflow(
+            HERE / "dags",
+            connections=connections,
+            sql_alchemy_conn=postgres.url,
+            env={**settings, "PYTHONPATH": os.pathsep.join(filter(None, path))},
+        )
+        with airflow:
+            airflow.wait_for_dags(timeout=120)
+            yield World(cloud, postgres, airflow, folder)

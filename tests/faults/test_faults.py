@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real processes are killed, stopped and cut off while tasks wait; every task has to come out right all the same."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+from fault_world import APIS, DLI, DMS_EXPORT, DMS_UPLOAD, DRS, ICE, Case
+
+#: Seconds for which something is away or disturbed. That is what those cases are about, so it is slept.
+AWAY = 10.0
+DISTURBED = 5.0
+
+TROUBLE = (
+    {"kind": "http", "status": 503},
+    {"kind": "throttle"},
+    {"kind": "reset"},
+    {"kind": "html"},
+    {"kind": "truncated"},
+)
+
+
+def test_workers_are_killed_around_the_submit(case: Case) -> None:
+    world = case.world
+    stored = world.launch_all("worker killed, key stored", "blocking")
+    world.wait_announced(stored)
+    world.control.fault("slow", "submit", after_commit=True, delay=60.0)
+    found = world.launch_all("worker killed, key not stored", "deferrable", (ICE, DLI))
+    lost = world.launch_all(
+        "worker killed, key not stored",
+        "deferrable",
+        (DMS_UPLOAD, DMS_EXPORT, DRS),
+        state="failed",
+        running=1,
+        says=("the job may or may not run", "Look for it in the console"),
+    )
+    world.wait_submitted(found + lost)
+    for row in stored + found + lost:
+        world.kill_worker(row)
+    world.control.clear_faults()
+    world.wait_for(stored, "running", tries=2)
+    world.wait_for(found, "deferred", tries=2)
+    world.finish(stored + found)
+    case.ends(stored + found + lost)
+
+
+def test_a_worker_is_frozen_until_another_has_taken_over(case: Case) -> None:
+    world = case.world
+    rows = world.launch_all("worker frozen and replaced", "blocking")
+    world.wait_announced(rows)
+    frozen = [process for row in rows for process in world.worker(row)]
+    for process in frozen:
+        process.suspend()
+    world.wait_for(rows, "running", tries=2)
+    world.wait_polled(rows)
+    for process in frozen:
+        process.resume()
+    world.wait_gone(frozen)
+    world.wait_polled(rows)
+    world.finish(rows)
+    case.ends(rows)
+
+
+def test_the_triggerer_is_killed_three_times(case: Case) -> None:
+    world = case.world
+    rows = world.launch_all("triggerer killed 3 times", "deferrable")
+    rows += world.launch_all("triggerer killed 3 times", "sensor", submits=0)
+    world.wait_for(rows, "deferred")
+    for _ in range(3):
+        world.wait_polled(rows)
+        world.airflow.kill("triggerer")
+        world.restart("triggerer")
+    world.wait_polled(rows)
+    world.finish(rows)
+    case.ends(rows)
+
+
+def test_triggers_move_to_another_triggerer(case: Case) -> None:
+    world = case.world
+    rows = world.launch_all("trigger moved", "deferrable", [DLI, *[api for api in APIS if api != DLI]])
+    world.wait_polled(rows)
+    before = world.triggerers(rows)
+    with world.second_triggerer():
+        world.airflow.kill("triggerer", signal.SIGSTOP)
+        try:
+            world.until(lambda: not world.triggerers(rows) & before, 60.0, lambda: "triggers did not move")
+            world.wait_polled(rows)
+        finally:
+            world.airflow.kill("triggerer", signal.SIGCONT)
+        world.wait_said(rows[0], "invoking on_kill")
+        world.wait_said(rows[0], "Not cancelling")
+        world.wait_polled(rows)
+        world.finish(rows)
+        case.ends(rows)
+
+
+def test_the_scheduler_is_killed(case: Case) -> None:
+    world = case.world
+    rows = world.launch_all("scheduler killed", "deferrable")
+    world.wait_for(rows, "deferred")
+    blocking = world.launch_all("scheduler killed", "blocking")
+    world.wait_announced(blocking)
+    orphans = world.kill_scheduler()
+    world.restart("scheduler")
+    # The new one takes the tasks from the orphans of the old one, and starts them anew.
+    world.wait_gone(orphans)
+    world.kill(orphans)
+    world.wait_for(blocking, "running", tries=2)
+    world.wait_polled(rows + blocking)
+    world.finish(rows + blocking)
+    case.ends(rows + blocking)
+
+
+def test_the_api_server_is_down(case: Case) -> None:
+    world = case.world
+    rows = world.launch_all("API server down", "deferrable")
+    rows += world.launch_all("API server down", "blocking")
+    world.wait_polled(rows)
+    world.airflow.kill("api-server")
+    time.sleep(AWAY / 2)
+    world.finish(rows)
+    time.sleep(AWAY / 2)
+    world.restart("api-server")
+    case.ends(rows)
+
+
+def test_the_database_is_restarted(case: Case) -> None:
+    world = case.world
+    rows = world.launch_all("database crashed", "deferrable")
+    rows += world.launch_all("database crashed", "blocking")
+    world.wait_polled(rows)
+    world.postgres.stop(signal.SIGQUIT)
+    time.sleep(AWAY / 2)
+    world.postgres.start()
+    with world.supervised():
+        world.wait_polled(rows)
+        world.finish(rows)
+        case.ends(rows)
+
+
+def test_polls_are_troubled(case: Case) -> None:
+    world = case.world
+    rows = world.launch_all("503, 429, reset, HTML, truncated", "deferrable")
+    rows += world.launch_all("503, 429, reset, HTML, truncated", "blocking")
+    rows += world.launch_all("503, 429, reset, HTML, truncated", "sensor", submits=0)
+    world.wait_polled(rows)
+    for trouble in TROUBLE:
+        world.control.clear_faults()
+        world.control.fault(target="poll", **trouble)
+        time.sleep(DISTURBED)
+        assert world.control.stats(0)["faults_struck"].get(trouble["kind"], 0) > 0
+    world.finish(rows)
+    world.control.clear_faults()
+    case.ends(rows)
+
+
+def test_a_token_expires(case: Case) -> None:
+    world = case.world
+    rows = world.launch_all("token expired", "deferrable", conn="token")
+    rows += world.launch_all("token expired", "blocking", conn="token")
+    rows += world.launch_all("token expired", "sensor", conn="token", submits=0)
+    world.wait_polled(rows)
+    for _ in range(2):
+        world.expire_tokens()
+        world.wait_polled(rows, 2)
+    world.finish(rows)
+    case.ends(rows)
+
+
+def test_the_clock_of_the_cloud_is_20_minutes_off(case: Case) -> None:
+    world = case.world
+    world.control.skew_clock(-1200.0)
+    rows = world.launch_all("clock 20 min off", "deferrable", seconds=4.0)
+    rows += world.launch_all(
+        "clock 20 min off", "blocking", seconds=4.0, says=("signing with the cloud's time",), says_at_most=1
+    )
+    case.ends(rows)
+
+
+def test_users_end_deferred_tasks(case: Case) -> None:
+    world = case.world
+    rest = [api for api in APIS if api != DLI]
+    on = {"by_hand": True, "running": 1}
+    failed = world.launch_all("marked failed, deferred", "deferrable", rest, state="failed", **on)
+    failed += world.launch_all("marked failed, deferred", "deferrable", [DLI], state="failed", cancels=1)
+    failed += world.launch_all("marked failed, deferred", "adopting", [DLI], state="failed", submits=0, **on)
+    failed += world.launch_all("marked failed, deferred", "sensor", [DLI], state="failed", submits=0, **on)
+    passed = world.launch_all("marked success, deferred", "deferrable", rest, **on)
+    passed += world.launch_all("marked success, deferred", "deferrable", [DLI], cancels=1, by_hand=True)
+    cleared = world.launch_all("cleared, deferred", "deferrable", [DMS_UPLOAD, DMS_EXPORT, ICE], submits=2, running=1)
+    # Of the uploads to one DRS task only the last one counts.
+    cleared += world.launch_all("cleared, deferred", "deferrable", [DRS], submits=2)
+    cleared += world.launch_all("cleared, deferred", "deferrable", [DLI], submits=2, cancels=1)
+    rows = failed + passed + cleared
+    world.wait_for(rows, "deferred")
+    world.wait_polled(rows)
+    # A cancel takes its time: some seconds until the cloud will have it.
+    world.control.fault("http", "cancel", status=503, count=6)
+    for row in failed:
+        world.airflow.set_state(row.dag_id, row.run_id, "job", "failed")
+    for row in passed:
+        world.airflow.set_state(row.dag_id, row.run_id, "job", "success")
+    for row in cleared:
+        world.airflow.clear(row.dag_id, row.run_id, ["job"])
+    world.wait_cancelled([row for row in failed + passed if row.expected.cancels])
+    world.wait_for(cleared, "deferred", tries=2)
+    world.wait_polled(cleared)
+    world.finish(cleared, newest=True)
+    case.ends(rows)
+
+
+def test_users_end_blocking_tasks(case: Case) -> None:
+    world = case.world
+    rest = [api for api in APIS if api != DLI]
+    rows = world.launch_all("marked failed, blocking", "blocking", rest, state="failed", running=1)
+    rows += world.launch_all("marked failed, blocking", "blocking", [DLI], state="failed", cancels=1)
+    rows += world.launch_all("cleared, blocking", "blocking", [DLI], submits=2, cancels=1)
+    world.wait_polled(rows)
+    world.control.fault("http", "cancel", status=503, count=1)
+    for row in rows[:-1]:
+        world.airflow.set_state(row.dag_id, row.run_id, "job", "failed")
+    world.airflow.clear(rows[-1].dag_id, rows[-1].run_id, ["job"])
+    world.wait_cancelled(rows[-2:-1])
+    world.wait_for(rows[-1:], "running", tries=2)
+    world.wait_submitted(rows[-1:], 2)
+    world.control.fault("slow", "submit", after_commit=True, delay=3.0)
+    early = world.launch("marked failed while it submits", DLI, "blocking", state="failed", cancels=1)
+    world.wait_submitted([early])
+    world.airflow.set_state(early.dag_id, early.run_id, "job", "failed")
+    world.wait_cancelled([early])
+    world.finish(rows[-1:])
+    case.ends([*rows, early])
+
+
+def test_time_runs_out(case: Case) -> None:
+    world = case.world
+    rest = [api for api in APIS if api != DLI]
+    rows = world.launch_all("out of time", "deferrable-limited", rest, state="failed", running=1)
+    rows += world.launch_all("out of time", "deferrable-limited", [DLI], state="failed", cancels=1)
+    rows += world.launch_all("out of time", "blocking-limited", [DLI], state="failed", cancels=1)
+    rows += world.launch_all("out of time", "adopting-limited", [DLI], state="failed", submits=0, running=1)
+    rows += world.launch_all("out of time", "sensor-limited", state="failed", submits=0, running=1)
+    case.ends(rows)
+
+
+def test_failed_jobs_are_submitted_anew(case: Case) -> None:
+    world = case.world
+    rows = world.launch_all("job fails, 2 retries", "deferrable", end="fail", seconds=2.0, submits=3, state="failed")
+    case.ends(rows)
+
+
+def test_a_cleared_success_is_submitted_anew(case: Case) -> None:
+    world = case.world
+    rows = world.launch_all("cleared after success", "deferrable", seconds=2.0, submits=2)
+    world.wait_for(rows, "success")
+    for row in rows:
+        world.airflow.wait_for_run(row.dag_id, row.run_id)
+        world.airflow.clear(row.dag_id, row.run_id, ["job"])
+    world.wait_for(rows, "success", tries=2)
+    case.ends(rows)
+
+
+def test_200_mapped_tasks_through_all_of_it(case: Case) -> None:
+    world = case.world
+    row = world.launch("200 mapped, triggerer killed, 503", DLI, "mapped", seconds=10.0, jobs=200, submits=200)
+    world.wait_submitted([row], 60)
+    world.airflow.kill("triggerer")
+    world.control.fault("http", "poll", status=503)
+    world.restart("triggerer")
+    time.sleep(DISTURBED)
+    world.control.clear_faults()
+    case.ends([row], timeout=900.0)

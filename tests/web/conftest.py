@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One Airflow, its page in one browser, and the local clouds that its connections lead to. Run by ``make web``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from web_browser import Browser
+from web_connections import ConnectionsPage
+
+from airflow_cloudjobs.demo.local_airflow import LocalAirflow
+from airflow_cloudjobs.localcloud import LocalCloud
+
+DAGS = Path(__file__).parent / "dags"
+SHOTS = pytest.StashKey[Path]()
+
+
+@pytest.fixture(scope="session")
+def cloud() -> Iterator[LocalCloud]:
+    with LocalCloud(job_seconds=1.0) as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="session")
+def airflow(cloud: LocalCloud) -> Iterator[LocalAirflow]:
+    with LocalAirflow(DAGS, env={"AIRFLOW__CORE__TEST_CONNECTION": "Enabled"}) as airflow:
+        airflow.wait_for_dags(["by_hand", "stored"], timeout=120)
+        yield airflow
+
+
+@pytest.fixture(scope="session")
+def browser(airflow: LocalAirflow, request: pytest.FixtureRequest) -> Iterator[Browser]:
+    with Browser(airflow.url) as browser:
+        request.config.stash[SHOTS] = browser.shots
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def page(browser: Browser) -> ConnectionsPage:
+    return ConnectionsPage(browser)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if shots := config.stash.get(SHOTS, None):
+        terminalreporter.section("screenshots")
+        for path in sorted(shots.glob("*.png")):
+            terminalreporter.write_line(str(path))

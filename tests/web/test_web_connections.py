@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A connection made by hand in Airflow's page: what the form shows, what it keeps, what it hides, and a task that
+runs with it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from web_browser import Browser
+from web_connections import ConnectionsPage
+
+from airflow_cloudjobs.alibaba.hook import AlibabaCloudHook
+from airflow_cloudjobs.connection_form import ALIBABA_FORM, HUAWEI_FORM, ConnectionForm, FormField
+from airflow_cloudjobs.demo.local_airflow import LocalAirflow
+from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
+from airflow_cloudjobs.localcloud import LocalCloud
+from airflow_cloudjobs.localcloud.accounts import IAM_DOMAIN, IAM_PASSWORD, IAM_USER
+
+
+@dataclass(frozen=True)
+class Form:
+    """The form of a cloud.
+
+    :param label: how the type is called.
+    :param form: what it should be.
+    :param console: how the address of its console begins.
+    """
+
+    label: str
+    form: ConnectionForm
+    console: str
+
+    def of(self, name: str) -> FormField:
+        return next(each for each in self.form.fields if each.name == name)
+
+
+FORMS = {
+    "alibaba": Form(AlibabaCloudHook.hook_name, ALIBABA_FORM, "https://dms.aliyun.com/"),
+    "huawei": Form(HuaweiCloudHook.hook_name, HUAWEI_FORM, "https://console.huaweicloud.com/dli/"),
+}
+CLOUDS = tuple(FORMS)
+
+#: JSON type -> how a page shows it.
+KINDS = {"number": "number", "boolean": "switch", "object": "json"}
+
+SECRETS = {"proxy": "http://user:c4nary-pr0xy@127.0.0.1:9", "security_token": "c4nary-t0ken"}
+
+
+def kind(field: FormField) -> str:
+    if field.choices:
+        return "choice"
+    return "password" if field.secret else KINDS.get(field.kind, "text")
+
+
+def display(field: FormField, word: str) -> str:
+    return f"{word}: {field.meanings[word]}"
+
+
+def test_both_types_are_offered(page: ConnectionsPage, browser: Browser) -> None:
+    assert page.offered("cloudjobs") == [form.label for form in FORMS.values()]
+    browser.shot("1-types")
+
+
+@pytest.mark.parametrize("cloud_name", CLOUDS)
+def test_the_form_shows_our_fields_and_only_those(page: ConnectionsPage, browser: Browser, cloud_name: str) -> None:
+    form = FORMS[cloud_name]
+    page.begin("looked_at", form.label)
+    standard = page.fields("Standard Fields")
+    browser.shot(f"2-{cloud_name}-standard-fields")
+    labels = {"login": "Login", "password": "Password", "host": "Host", "port": "Port", "schema": "Schema"}
+    labels |= form.form.labels
+    shown = {name for name in labels if name not in form.form.hidden}
+    assert set(standard) == {"Description", *(labels[name] for name in shown)}
+    assert standard[labels["password"]].kind == "password"
+    for name, text in form.form.placeholders.items():
+        assert standard[labels[name]].placeholder == text
+
+    extra = page.fields("Extra Fields")
+    browser.shot(f"3-{cloud_name}-extra-fields")
+    assert list(extra) == [each.label for each in form.form.fields]
+    for each in form.form.fields:
+        seen = extra[each.label]
+        assert (seen.kind, seen.help) == (kind(each), each.help), each.name
+        assert seen.offers == each.examples
+        if each.choices:
+            assert seen.value == display(each, each.choices[0]), "the default is shown as chosen"
+    assert page.choices("Authentication") == [display(form.of("auth"), word) for word in form.of("auth").choices]
+    browser.shot(f"4-{cloud_name}-authentication")
+
+
+@pytest.mark.parametrize("cloud_name", CLOUDS)
+def test_an_untouched_form_shows_what_will_be_done(page: ConnectionsPage, cloud_name: str) -> None:
+    """Certificates are checked unless somebody says otherwise, so the switch must stand on."""
+    page.begin("looked_at", FORMS[cloud_name].label)
+    assert page.fields("Extra Fields")["Verify TLS"].value == "on"
+
+
+def by_hand(cloud: LocalCloud, cloud_name: str) -> tuple[dict[str, str], dict[str, Any], list[str]]:
+    """What a person types into the standard and the extra fields, and what nobody may see again."""
+    form = FORMS[cloud_name]
+    where = {form.form.labels["host"]: cloud.host, "Port": str(cloud.port), "Schema": "http"}
+    if cloud_name == "alibaba":
+        key = cloud.control.issue_credentials("alibaba")
+        login, password = key["access_key"], key["secret"]
+        extra: dict[str, Any] = {
+            "auth": display(form.of("auth"), "sts"),
+            "region": "cn-shanghai",
+            "security_token": key["security_token"],
+            "read_timeout": "9.5",
+        }
+        secrets = [password, key["security_token"]]
+    else:
+        login, password = IAM_USER, IAM_PASSWORD
+        extra = {
+            "auth": display(form.of("auth"), "token"),
+            "region": "cn-north-4",
+            "domain": IAM_DOMAIN,
+            "connect_timeout": "4",
+        }
+        secrets = [password]
+    standard = {form.form.labels["login"]: login, form.form.labels["password"]: password, **where}
+    return standard, {form.of(name).label: value for name, value in extra.items()}, secrets
+
+
+@pytest.mark.parametrize("cloud_name", CLOUDS)
+def test_a_connection_made_by_hand(
+    page: ConnectionsPage, browser: Browser, airflow: LocalAirflow, cloud: LocalCloud, cloud_name: str
+) -> None:
+    form, conn_id = FORMS[cloud_name], f"{cloud_name}_by_hand"
+    standard, extra, secrets = by_hand(cloud, cloud_name)
+
+    page.begin(conn_id, form.label)
+    page.fill("Standard Fields", standard)
+    page.fill("Extra Fields", extra)
+    browser.shot(f"5-{cloud_name}-filled-in")
+    page.save()
+
+    page.edit(conn_id)
+    _kept(page, browser, form, {**standard, **extra}, secrets)
+    browser.shot(f"6-{cloud_name}-reopened")
+    page.fill("Extra Fields", {"Read timeout": "8"})
+    page.save()
+    page.edit(conn_id)
+    _kept(page, browser, form, {**standard, **extra, "Read timeout": "8"}, secrets)
+
+    said = page.test(conn_id)
+    browser.shot(f"7-{cloud_name}-tested")
+    assert "Test Connection Successful" in said
+    assert said.count("works") == 2, said
+
+    if cloud_name == "alibaba":
+        cloud.control.create_job("dms.file_upload", "by-hand")
+    run_id = airflow.trigger("by_hand")
+    airflow.wait_for_task("by_hand", run_id, cloud_name, {"success"}, timeout=90)
+    browser.open(f"/dags/by_hand/runs/{run_id}/tasks/{cloud_name}")
+    browser.until("the task's success", lambda: "Success" in browser.text())
+    link = browser.the("a", "Cloud console")
+    browser.shot(f"8-{cloud_name}-task")
+    assert str(link.get_attribute("href")).startswith(form.console)
+    assert [secret for secret in secrets if secret in browser.markup()] == []
+
+
+def _kept(page: ConnectionsPage, browser: Browser, form: Form, values: dict[str, Any], secrets: list[str]) -> None:
+    """What was typed is there again, and of the secrets only that there are some."""
+    shown = {**page.fields("Standard Fields"), **page.fields("Extra Fields")}
+    for label, value in values.items():
+        if shown[label].kind == "password":
+            assert shown[label].value not in ("", value), label
+        elif shown[label].kind == "json":
+            assert json.loads(shown[label].value.replace("\xa0", " ")) == value
+        else:
+            assert shown[label].value == value, label
+    for section in ("Standard Fields", "Extra Fields", "Extra Fields JSON"):
+        browser.click("[role=dialog] [data-scope=accordion][data-part=item-trigger]", section)
+        assert [secret for secret in secrets if secret in browser.markup()] == [], section
+
+
+@pytest.mark.parametrize("cloud_name", CLOUDS)
+def test_a_wrong_secret_is_told_by_the_button(
+    page: ConnectionsPage, browser: Browser, cloud: LocalCloud, cloud_name: str
+) -> None:
+    form = FORMS[cloud_name]
+    standard, extra, _ = by_hand(cloud, cloud_name)
+    wrong = "wr0ng-c4nary-secret"
+    page.begin(f"{cloud_name}_wrong", form.label)
+    page.fill("Standard Fields", {**standard, form.form.labels["password"]: wrong})
+    page.fill("Extra Fields", extra)
+    page.save()
+    said = page.test(f"{cloud_name}_wrong")
+    browser.shot(f"9-{cloud_name}-wrong-secret")
+    assert "Test Connection Failed" in said
+    assert "password" in said, "which field to change"
+    assert wrong not in browser.markup()
+
+
+@pytest.mark.parametrize("cloud_name", CLOUDS)
+def test_every_field_is_kept_through_an_edit(
+    page: ConnectionsPage, browser: Browser, airflow: LocalAirflow, cloud_name: str
+) -> None:
+    """Airflow hides what it takes for secrets by name; saving the dots must not store them."""
+    form, conn_id = FORMS[cloud_name], f"{cloud_name}_full"
+    written: dict[str, Any] = {}
+    for each in form.form.fields:
+        if each.choices:
+            written[each.name] = each.choices[1]
+        elif each.kind == "boolean":
+            written[each.name] = False
+        elif each.kind == "number":
+            written[each.name] = 11
+        elif each.name == "endpoints":
+            continue
+        else:
+            written[each.name] = SECRETS.get(each.name, f"the-{each.name}")
+    page.begin(conn_id, form.label)
+    page.fill("Standard Fields", {form.form.labels["login"]: "who", form.form.labels["password"]: "c4nary-s3cret"})
+    page.fill(
+        "Extra Fields",
+        {
+            each.label: display(each, written[each.name]) if each.choices else written[each.name]
+            for each in form.form.fields
+            if each.name in written
+        },
+    )
+    page.save()
+    page.edit(conn_id)
+    shown = page.fields("Extra Fields")
+    hidden = {each.name for each in form.form.fields if shown[each.label].value.strip("*•") == ""}
+    assert {each.name for each in form.form.fields if each.secret} <= hidden
+    page.fill("Standard Fields", {form.form.labels["login"]: "edited"})
+    page.save()
+
+    run_id = airflow.trigger("stored", {"conn_id": conn_id})
+    assert airflow.wait_for_run("stored", run_id)["state"] == "success"
+    assert airflow.xcom("stored", run_id, "read") == {
+        "login": "edited",
+        "password": _digest("c4nary-s3cret"),
+        "extra": {each.name: _digest(written.get(each.name)) for each in form.form.fields},
+    }
+
+
+@pytest.mark.parametrize("cloud_name", CLOUDS)
+def test_endpoints_can_be_typed(page: ConnectionsPage, browser: Browser, cloud: LocalCloud, cloud_name: str) -> None:
+    """Key by key, as people do: an editor that tidies up meanwhile moves the cursor away."""
+    form, conn_id = FORMS[cloud_name], f"{cloud_name}_endpoints"
+    services = {"alibaba": ("dms-enterprise", "ice"), "huawei": ("dli", "drs", "iam")}[cloud_name]
+    standard, extra, _ = by_hand(cloud, cloud_name)
+    own = {label: value for label, value in standard.items() if value not in (cloud.host, str(cloud.port), "http")}
+    endpoints = dict.fromkeys(services, cloud.url)
+    page.begin(conn_id, form.label)
+    page.fill("Standard Fields", own)
+    page.fill("Extra Fields", {**extra, form.of("endpoints").label: endpoints})
+    browser.shot(f"10-{cloud_name}-endpoints")
+    page.save()
+    assert "Test Connection Successful" in page.test(conn_id)
+    assert [service for service in services if service not in form.of("endpoints").help] == [], "which names there are"
+
+
+def _digest(value: Any) -> str:
+    return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

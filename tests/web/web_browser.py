@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real Chromium without a window, its waits on conditions, its screenshots in a folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from selenium import webdriver
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    NoSuchElementException,
+    StaleElementReferenceException,
+)
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+
+#: Seconds; a page of a busy machine may take so long.
+PATIENCE = 40.0
+
+#: Where the screenshots go; a temporary folder if it is not set.
+SHOTS = "CLOUDJOBS_SCREENSHOTS"
+
+_FLAGS = (
+    "--headless",
+    "--no-sandbox",  # root has none
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--no-proxy-server",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--lang=en-US",
+    "--window-size=1400,1100",
+)
+
+#: What a page says of an element that it has just drawn anew.
+_UNSETTLED = (
+    StaleElementReferenceException,
+    NoSuchElementException,
+    ElementNotInteractableException,
+    ElementClickInterceptedException,
+)
+
+
+class Browser:
+    """Chromium, as a context manager.
+
+    :param url: the site that paths belong to.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        programs = [shutil.which("chromium"), shutil.which("chromedriver")]
+        if None in programs:
+            raise RuntimeError("Chromium is missing: apt-get install chromium chromium-driver")
+        self._chromium, self._driver_program = programs
+        self.shots = Path(os.environ.get(SHOTS) or tempfile.mkdtemp(prefix="cloudjobs-screenshots-"))
+        self.shots.mkdir(parents=True, exist_ok=True)
+
+    def __enter__(self) -> Self:
+        # A new profile: nothing of an earlier run is remembered.
+        self._profile = tempfile.mkdtemp(prefix="cloudjobs-chromium-")
+        options = webdriver.ChromeOptions()
+        options.binary_location = self._chromium or ""
+        for flag in (*_FLAGS, f"--user-data-dir={self._profile}"):
+            options.add_argument(flag)
+        self.driver = webdriver.Chrome(options=options, service=Service(self._driver_program))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.driver.quit()
+        shutil.rmtree(self._profile, ignore_errors=True)
+
+    def open(self, path: str) -> None:
+        """Go to a page of the site."""
+        self.driver.get(f"{self.url}{path}")
+
+    def until(self, what: str, seen: Callable[[], Any]) -> Any:
+        """The first value that is not empty; pages draw themselves piece by piece, and again.
+
+        :param what: what is waited for, for the message.
+        :param seen: looks for it.
+        """
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                if value := seen():
+                    return value
+            except _UNSETTLED:
+                pass
+            if time.monotonic() > until:
+                raise AssertionError(
+                    f"not seen: {what}; the page is in {self.shot('not-seen')}:\n{self.text()[-2000:]}"
+                )
+            time.sleep(0.1)
+
+    def all(self, css: str, within: WebElement | None = None) -> list[WebElement]:
+        """The visible elements that a selector finds."""
+        return [each for each in (within or self.driver).find_elements(By.CSS_SELECTOR, css) if each.is_displayed()]
+
+    def the(self, css: str, text: str = "", within: WebElement | None = None) -> WebElement:
+        """The first visible element that a selector finds and that has this text, or this ``aria-label``."""
+
+        def fits(each: WebElement) -> bool:
+            return not text or text in (each.text.strip(), each.get_attribute("aria-label"))
+
+        found: WebElement = self.until(
+            f"{css} {text!r}", lambda: next((each for each in self.all(css, within) if fits(each)), None)
+        )
+        return found
+
+    def click(self, css: str, text: str = "", within: WebElement | None = None) -> None:
+        """Click on such an element."""
+
+        def clicked() -> bool:
+            self.the(css, text, within).click()
+            return True
+
+        self.until(f"{css} {text!r} that can be clicked", clicked)
+
+    def type(self, element: WebElement, text: str) -> None:
+        """Replace the text of an element, key by key."""
+        element.send_keys(Keys.CONTROL, "a")
+        element.send_keys(Keys.DELETE)
+        if text:
+            element.send_keys(text)
+
+    def text(self) -> str:
+        """All text that the page shows."""
+        return str(self.driver.find_element(By.TAG_NAME, "body").text)
+
+    def markup(self) -> str:
+        """The whole document as it is now, and what stands in its inputs."""
+        script = "return [...document.querySelectorAll('input, textarea')].map(e => e.value).join('\\n')"
+        return f"{self.driver.page_source}\n{self.driver.execute_script(script)}"
+
+    def shot(self, name: str) -> Path:
+        """Save a screenshot, of the whole dialog if one is open."""
+        width, height = (self.driver.get_window_size()[side] for side in ("width", "height"))
+        needed = self.driver.execute_script(
+            "return Math.max(...[...document.querySelectorAll('[role=dialog]')].map(e => e.scrollHeight + 200), 0)"
+        )
+        self.driver.set_window_size(width, max(height, needed))
+        path = self.shots / f"{name}.png"
+        self.driver.save_screenshot(str(path))
+        self.driver.set_window_size(width, height)
+        return path

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Airflow's page Admin > Connections, as a person uses it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from web_browser import Browser
+
+_ROOTS = """
+    const roots = document.getElementById(arguments[0]).querySelectorAll("[data-scope=field][data-part=root]");
+    const labelled = [...roots].map(root => [root.querySelector("[data-part=label]")?.innerText.trim(), root]);
+    return labelled.filter(([label, root]) => label && root.checkVisibility());
+"""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A field as the page shows it.
+
+    :param kind: ``text``, ``password``, ``number``, ``choice``, ``switch`` or ``json``.
+    :param help: the text below it.
+    :param placeholder: the text in it while it is empty.
+    :param value: what stands in it; dots are what they hide.
+    :param offers: words that it offers where any is allowed.
+    """
+
+    kind: str
+    help: str
+    placeholder: str
+    value: str
+    offers: tuple[str, ...] = ()
+
+
+class ConnectionsPage:
+    """The list of connections and the dialog over it.
+
+    :param browser: where it is open.
+    """
+
+    def __init__(self, browser: Browser) -> None:
+        self.browser = browser
+
+    def open(self) -> None:
+        """Go to the list."""
+        self.browser.open("/connections")
+        self.browser.the("button", "Add Connection")
+
+    def offered(self, part: str) -> list[str]:
+        """The labels of connection types that one finds by a word."""
+        with self._adding():
+            box = self.browser.the("[role=dialog] [role=combobox]")
+            box.send_keys(part)
+            self.browser.the("[role=option]")
+            return [option.text for option in self.browser.all("[role=option]")]
+
+    @contextmanager
+    def _adding(self) -> Iterator[None]:
+        self.open()
+        self.browser.click("button", "Add Connection")
+        self.browser.the("[role=dialog] input[name=connection_id]")
+        yield
+
+    def begin(self, conn_id: str, label: str) -> None:
+        """Open the dialog for a new connection of a type."""
+        with self._adding():
+            self.browser.type(self.browser.the("[role=dialog] input[name=connection_id]"), conn_id)
+            self._choose(self.browser.the("[role=dialog] [role=combobox]"), label)
+        self._settled()
+
+    def edit(self, conn_id: str) -> None:
+        """Open the dialog for a connection that exists."""
+        self.open()
+        self.browser.click("button", "Edit Connection", self._row(conn_id))
+        self._settled()
+
+    def save(self) -> None:
+        """Save, and wait until the dialog is gone."""
+        self.browser.click("[role=dialog] button", "Save")
+        self.browser.until("the dialog gone", lambda: not self.browser.all("[role=dialog]"))
+
+    def test(self, conn_id: str) -> str:
+        """Press the button that tests a connection, and read what pops up."""
+        self.open()
+        self.browser.click("button", "Test Connection", self._row(conn_id))
+        toast = "[data-scope=toast][data-part=root]"
+        words = self.browser.until(
+            "the test's answer", lambda: next((e.text for e in self.browser.all(toast) if "Test" in e.text), None)
+        )
+        return str(words)
+
+    def fields(self, section: str) -> dict[str, Shown]:
+        """All fields of a section by label, in order."""
+        return {label: self._shown(root) for label, root in self._roots(section).items()}
+
+    def choices(self, label: str) -> list[str]:
+        """What a field with a choice has to choose from."""
+        box = self._roots("Extra Fields")[label].find_element(By.CSS_SELECTOR, "[role=combobox]")
+        box.send_keys(Keys.ARROW_DOWN)
+        self.browser.the("[role=option]")
+        options = [option.text for option in self.browser.all("[role=option]")]
+        box.send_keys(Keys.ESCAPE)
+        return options
+
+    def fill(self, section: str, values: Mapping[str, Any]) -> None:
+        """Fill in fields by label.
+
+        :param values: texts; the display of a choice, a boolean for a switch, anything else as JSON.
+        """
+        roots = self._roots(section)
+        for label, value in values.items():
+            self.browser.until(f"the field {label}", partial(self._fill, roots, section, label, value))
+
+    def _fill(self, roots: dict[str, WebElement], section: str, label: str, value: Any) -> bool:
+        try:
+            root, kind = roots[label], self._shown(roots[label]).kind
+        except StaleElementReferenceException:
+            roots.update(self._roots(section))
+            raise
+        if kind == "choice":
+            self._choose(root.find_element(By.CSS_SELECTOR, "[role=combobox]"), value)
+        elif kind == "switch":
+            if root.find_element(By.CSS_SELECTOR, "input[type=checkbox]").is_selected() is not value:
+                root.find_element(By.CSS_SELECTOR, "[data-scope=switch][data-part=control]").click()
+        elif kind == "json":
+            self._fill_json(root, value)
+        else:
+            field = root.find_element(By.CSS_SELECTOR, "input, textarea")
+            self.browser.type(field, value if isinstance(value, str) else json.dumps(value))
+        return True
+
+    def _fill_json(self, root: WebElement, value: Any) -> None:
+        self.browser.until("the editor", lambda: self.browser.all(".view-lines", root))[0].click()
+        editor = self.browser.driver.switch_to.active_element
+        # Closing quotes and brackets are set by the editor, and typed over.
+        self.browser.type(editor, json.dumps(value))
+
+    def _choose(self, box: WebElement, text: str) -> None:
+        box.send_keys(text)
+        self.browser.the("[role=option]", text).click()
+
+    def _row(self, conn_id: str) -> WebElement:
+        def row() -> WebElement | None:
+            for each in self.browser.all("tbody tr"):
+                if conn_id in [cell.text for cell in each.find_elements(By.TAG_NAME, "td")]:
+                    return each
+            return None
+
+        found: WebElement = self.browser.until(f"the row of {conn_id}", row)
+        return found
+
+    def _settled(self) -> None:
+        """Airflow draws the standard fields of any type first, and those of ours when it has heard of them."""
+        self.browser.the("[role=dialog] [data-scope=accordion] button", "Extra Fields")
+
+    def _roots(self, section: str) -> dict[str, WebElement]:
+        name = "[role=dialog] [data-scope=accordion][data-part=item-trigger]"
+        trigger = self.browser.the(name, section)
+        if trigger.get_attribute("aria-expanded") != "true":
+            trigger.click()
+        panel = trigger.get_attribute("aria-controls")
+        before: list[str] = []
+
+        def still() -> dict[str, WebElement]:
+            """The fields, once two looks saw the same."""
+            nonlocal before
+            now = dict(self.browser.driver.execute_script(_ROOTS, panel))
+            same, before = before == list(now), list(now)
+            return now if same else {}
+
+        shown: dict[str, WebElement] = self.browser.until(f"the fields of {section}", still)
+        return shown
+
+    def _shown(self, root: WebElement) -> Shown:
+        helps = root.find_elements(By.CSS_SELECTOR, "[data-part=helper-text]")
+        text = helps[0].text if helps else ""
+        if root.find_elements(By.CSS_SELECTOR, "[role=code]"):
+            return Shown("json", text, "", root.find_element(By.CSS_SELECTOR, ".view-lines").text)
+        if root.find_elements(By.CSS_SELECTOR, "[role=combobox]"):
+            box = root.find_element(By.CSS_SELECTOR, "[id^=element_]")
+            return Shown("choice", text, "", box.text.partition("\n")[0])
+        field = root.find_element(By.CSS_SELECTOR, "input, textarea")
+        kind = str(field.get_attribute("type"))
+        if kind == "checkbox":
+            return Shown("switch", text, "", "on" if field.is_selected() else "off")
+        kind = {"password": "password", "number": "number"}.get(kind, "text")
+        if field.get_attribute("role") == "spinbutton":
+            kind = "number"
+        offers = tuple(each.get_attribute("value") or "" for each in root.find_elements(By.TAG_NAME, "option"))
+        return Shown(kind, text, field.get_attribute("placeholder") or "", field.get_attribute("value") or "", offers)

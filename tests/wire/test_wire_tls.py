@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TLS with a company's own authority: the same on a worker and on a triggerer."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from wire_authority import Authority, make_authority
+from wire_ways import APIS, CLOUDS, Way, hook_of
+from wire_world import Connect
+
+from airflow_cloudjobs.jobs.errors import CloudApiError
+from airflow_cloudjobs.jobs.request import ApiRequest
+from airflow_cloudjobs.jobs.wait import Ending
+from airflow_cloudjobs.localcloud import LocalCloud
+from airflow_cloudjobs.settings import InvalidConnection
+
+Clouds = dict[str, LocalCloud]
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_a_bundle_in_the_connection(
+    clouds: Clouds, authority: Authority, connect: Connect, way: Way, cloud: str
+) -> None:
+    connect(cloud, "https", ca_bundle=authority.ca)
+    assert isinstance(way.asks(cloud), dict)
+    key = clouds["https"].control.create_job(APIS[cloud], "tls-job")["key"]
+    assert way.watches(cloud, key).ending is Ending.SUCCEEDED
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_a_bundle_in_the_environment(
+    authority: Authority, connect: Connect, way: Way, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect("huawei", "https")
+    monkeypatch.setenv(name, authority.ca)
+    assert isinstance(way.asks("huawei"), dict)
+
+
+def test_a_folder_of_certificates_in_the_environment(
+    authority: Authority, connect: Connect, way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``requests`` takes a folder, with names by ``openssl rehash``, wherever it takes a file."""
+    (tmp_path / "ca.pem").write_bytes(Path(authority.ca).read_bytes())
+    subprocess.run(["openssl", "rehash", str(tmp_path)], check=True)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
+    connect("alibaba", "https")
+    assert isinstance(way.asks("alibaba"), dict)
+
+
+def refused(way: Way, cloud: str) -> CloudApiError:
+    error = way.asks(cloud)
+    assert isinstance(error, CloudApiError), error
+    assert not error.ambiguous
+    return error
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_without_the_bundle_it_is_refused(clouds: Clouds, connect: Connect, way: Way, cloud: str) -> None:
+    connect(cloud, "https")
+    error = refused(way, cloud)
+    assert error.code == "<tls>"
+    assert [word for word in ("TLS", "certificate", "ca_bundle") if word not in str(error)] == []
+    assert not error.retryable, "an authority that nobody trusts is not trusted in a moment either"
+    assert clouds["https"].control.stats()["requests"] == []
+
+
+def test_a_certificate_for_another_host(tmp_path: Path, connect: Connect, way: Way) -> None:
+    _refused_with(make_authority(tmp_path, ["other.invalid"]), connect, way, "certificate")
+
+
+def test_a_certificate_of_yesterday(tmp_path: Path, connect: Connect, way: Way) -> None:
+    _refused_with(make_authority(tmp_path, ["127.0.0.1"], days=(-3, -1)), connect, way, "expired")
+
+
+def _refused_with(authority: Authority, connect: Connect, way: Way, word: str) -> None:
+    with LocalCloud(tls_cert=authority.cert, tls_key=authority.key) as cloud:
+        connect("huawei", "https", ca_bundle=authority.ca, endpoints={"dli": cloud.url, "iam": cloud.url})
+        error = refused(way, "huawei")
+    assert error.code == "<tls>"
+    assert word in str(error)
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_no_address_is_in_the_message(connect: Connect, way: Way, cloud: str) -> None:
+    """The address of a call holds its arguments, signed addresses of others among them."""
+    connect(cloud, "https")
+    query = {"UploadURL": "https://files.invalid/a?Signature=CAN4RY"}
+    request = (
+        ApiRequest("dms-enterprise", "CreateUploadFileJob", query=query)
+        if cloud == "alibaba"
+        else ApiRequest("dli", "ListQueues", "GET", "/v1.0/{project_id}/queues", query)
+    )
+    with pytest.raises(CloudApiError) as caught:
+        way.call(hook_of(cloud), request)
+    assert "CAN4RY" not in f"{caught.value} {caught.value!r} {caught.value.as_dict()}"
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_the_check_can_be_turned_off_and_that_is_said_once(
+    connect: Connect, way: Way, cloud: str, everything_logged: pytest.LogCaptureFixture
+) -> None:
+    # Once in a process, so each case has a connection that nobody has used before.
+    conn_id = f"unchecked_{way.name}_{cloud}"
+    connect(cloud, "https", conn_id=conn_id, verify=False)
+    assert isinstance(way.asks(cloud, conn_id), dict)
+    assert isinstance(way.asks(cloud, conn_id), dict)
+    said = [record for record in everything_logged.records if "verify" in record.getMessage()]
+    assert [(record.levelname, conn_id in record.getMessage()) for record in said] == [("WARNING", True)]
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+@pytest.mark.parametrize("content", [None, "", "no certificate"])
+def test_a_bundle_of_the_environment_that_cannot_be_used(
+    connect: Connect,
+    way: Way,
+    name: str,
+    content: str | None,
+    pem: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The message names the variable, since no field of the connection is wrong."""
+    connect("huawei", "https")
+    path = "/no/such/bundle.pem" if content is None else pem(content)
+    monkeypatch.setenv(name, path)
+    try:
+        error: Exception | dict[str, object] = way.asks("huawei")
+    except InvalidConnection as raised:
+        error = raised
+    assert not isinstance(error, dict)
+    assert [word for word in (name, path) if word not in str(error)] == []
