@@ -209,6 +209,8 @@ def _termination_as_exit() -> Iterator[None]:
         raise SystemExit(128 + number)
 
     before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    # A shell starts what it puts into the background with SIGINT ignored; who sends it all the same means it.
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:

@@ -85,7 +85,7 @@ def test_the_form_shows_our_fields_and_only_those(page: ConnectionsPage, browser
     for each in form.form.fields:
         seen = extra[each.label]
         assert (seen.kind, seen.help) == (kind(each), each.help), each.name
-        assert seen.offers == each.examples
+        assert seen.offers == list(each.examples)
         if each.choices:
             assert seen.value == display(each, each.choices[0]), "the default is shown as chosen"
     assert page.choices("Authentication") == [display(form.of("auth"), word) for word in form.of("auth").choices]
@@ -156,7 +156,7 @@ def test_a_connection_made_by_hand(
         cloud.control.create_job("dms.file_upload", "by-hand")
     run_id = airflow.trigger("by_hand")
     airflow.wait_for_task("by_hand", run_id, cloud_name, {"success"}, timeout=90)
-    browser.open(f"/dags/by_hand/runs/{run_id}/tasks/{cloud_name}")
+    browser.open(f"/dags/by_hand/runs/{run_id}/tasks/{cloud_name}/details")
     browser.until("the task's success", lambda: "Success" in browser.text())
     link = browser.the("a", "Cloud console")
     browser.shot(f"8-{cloud_name}-task")
@@ -248,7 +248,8 @@ def test_endpoints_can_be_typed(page: ConnectionsPage, browser: Browser, cloud: 
     form, conn_id = FORMS[cloud_name], f"{cloud_name}_endpoints"
     services = {"alibaba": ("dms-enterprise", "ice"), "huawei": ("dli", "drs", "iam")}[cloud_name]
     standard, extra, _ = by_hand(cloud, cloud_name)
-    own = {label: value for label, value in standard.items() if value not in (cloud.host, str(cloud.port), "http")}
+    # Without a port Airflow's page asks to test port 0, and 3.3 then refuses to use the stored secrets.
+    own = {label: value for label, value in standard.items() if value not in (cloud.host, "http")} | {"Port": "443"}
     endpoints = dict.fromkeys(services, cloud.url)
     page.begin(conn_id, form.label)
     page.fill("Standard Fields", own)

@@ -45,6 +45,12 @@ _FLAGS = (
     "--window-size=1400,1100",
 )
 
+_VISIBLE = """
+    const [css, text, root] = arguments;
+    const has = each => !text || each.innerText.trim() === text || each.getAttribute("aria-label") === text;
+    return [...(root ?? document).querySelectorAll(css)].filter(each => each.checkVisibility() && has(each));
+"""
+
 #: What a page says of an element that it has just drawn anew.
 _UNSETTLED = (
     StaleElementReferenceException,
@@ -110,17 +116,16 @@ class Browser:
 
     def all(self, css: str, within: WebElement | None = None) -> list[WebElement]:
         """The visible elements that a selector finds."""
-        return [each for each in (within or self.driver).find_elements(By.CSS_SELECTOR, css) if each.is_displayed()]
+        found: list[WebElement] = self.driver.execute_script(_VISIBLE, css, "", within)
+        return found
 
     def the(self, css: str, text: str = "", within: WebElement | None = None) -> WebElement:
         """The first visible element that a selector finds and that has this text, or this ``aria-label``."""
 
-        def fits(each: WebElement) -> bool:
-            return not text or text in (each.text.strip(), each.get_attribute("aria-label"))
+        def first() -> WebElement | None:
+            return next(iter(self.driver.execute_script(_VISIBLE, css, text, within)), None)
 
-        found: WebElement = self.until(
-            f"{css} {text!r}", lambda: next((each for each in self.all(css, within) if fits(each)), None)
-        )
+        found: WebElement = self.until(f"{css} {text!r}", first)
         return found
 
     def click(self, css: str, text: str = "", within: WebElement | None = None) -> None:
@@ -133,11 +138,20 @@ class Browser:
         self.until(f"{css} {text!r} that can be clicked", clicked)
 
     def type(self, element: WebElement, text: str) -> None:
-        """Replace the text of an element, key by key."""
+        """Replace the text of an input, key by key."""
+
+        def typed() -> bool:
+            # A busy page draws itself anew between two keys and loses one; a person would see that.
+            self.keys(element, text)
+            return element.get_attribute("value") == text
+
+        self.until("what was typed", typed)
+
+    def keys(self, element: WebElement, text: str) -> None:
+        """The same without a look at what came of it."""
         element.send_keys(Keys.CONTROL, "a")
         element.send_keys(Keys.DELETE)
-        if text:
-            element.send_keys(text)
+        element.send_keys(text)
 
     def text(self) -> str:
         """All text that the page shows."""

@@ -10,16 +10,39 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from web_browser import Browser
 
-_ROOTS = """
+#: The fields of a section: label, element, and what the page shows of it.
+_FIELDS = """
+    const kind = (root, input) => {
+        if (root.querySelector("[role=code]")) return "json";
+        if (root.querySelector("[role=combobox]")) return "choice";
+        if (input.type === "checkbox") return "switch";
+        if (input.role === "spinbutton" || input.type === "number") return "number";
+        return input.type === "password" ? "password" : "text";
+    };
+    const value = (root, input, kind) => ({
+        json: () => root.querySelector(".view-lines")?.innerText ?? "",
+        choice: () => root.querySelector("[id^=element_]").innerText.split("\\n")[0],
+        switch: () => (input.checked ? "on" : "off"),
+    })[kind]?.() ?? input.value;
+    const shown = root => {
+        const input = root.querySelector("input, textarea");
+        const is = kind(root, input);
+        return {
+            kind: is,
+            help: root.querySelector("[data-part=helper-text]")?.innerText ?? "",
+            placeholder: input.placeholder ?? "",
+            value: value(root, input, is),
+            offers: [...root.querySelectorAll("option")].map(each => each.value),
+        };
+    };
     const roots = document.getElementById(arguments[0]).querySelectorAll("[data-scope=field][data-part=root]");
     const labelled = [...roots].map(root => [root.querySelector("[data-part=label]")?.innerText.trim(), root]);
-    return labelled.filter(([label, root]) => label && root.checkVisibility());
+    return labelled.filter(([label, root]) => label && root.checkVisibility()).map(f => [...f, shown(f[1])]);
 """
 
 
@@ -38,7 +61,7 @@ class Shown:
     help: str
     placeholder: str
     value: str
-    offers: tuple[str, ...] = ()
+    offers: list[str]
 
 
 class ConnectionsPage:
@@ -100,11 +123,11 @@ class ConnectionsPage:
 
     def fields(self, section: str) -> dict[str, Shown]:
         """All fields of a section by label, in order."""
-        return {label: self._shown(root) for label, root in self._roots(section).items()}
+        return {label: shown for label, (_, shown) in self._roots(section).items()}
 
     def choices(self, label: str) -> list[str]:
         """What a field with a choice has to choose from."""
-        box = self._roots("Extra Fields")[label].find_element(By.CSS_SELECTOR, "[role=combobox]")
+        box = self._roots("Extra Fields")[label][0].find_element(By.CSS_SELECTOR, "[role=combobox]")
         box.send_keys(Keys.ARROW_DOWN)
         self.browser.the("[role=option]")
         options = [option.text for option in self.browser.all("[role=option]")]
@@ -116,22 +139,17 @@ class ConnectionsPage:
 
         :param values: texts; the display of a choice, a boolean for a switch, anything else as JSON.
         """
-        roots = self._roots(section)
         for label, value in values.items():
-            self.browser.until(f"the field {label}", partial(self._fill, roots, section, label, value))
+            self.browser.until(f"the field {label}", partial(self._fill, section, label, value))
 
-    def _fill(self, roots: dict[str, WebElement], section: str, label: str, value: Any) -> bool:
-        try:
-            root, kind = roots[label], self._shown(roots[label]).kind
-        except StaleElementReferenceException:
-            roots.update(self._roots(section))
-            raise
-        if kind == "choice":
+    def _fill(self, section: str, label: str, value: Any) -> bool:
+        root, shown = self._roots(section)[label]
+        if shown.kind == "choice":
             self._choose(root.find_element(By.CSS_SELECTOR, "[role=combobox]"), value)
-        elif kind == "switch":
-            if root.find_element(By.CSS_SELECTOR, "input[type=checkbox]").is_selected() is not value:
+        elif shown.kind == "switch":
+            if shown.value != ("on" if value else "off"):
                 root.find_element(By.CSS_SELECTOR, "[data-scope=switch][data-part=control]").click()
-        elif kind == "json":
+        elif shown.kind == "json":
             self._fill_json(root, value)
         else:
             field = root.find_element(By.CSS_SELECTOR, "input, textarea")
@@ -142,7 +160,7 @@ class ConnectionsPage:
         self.browser.until("the editor", lambda: self.browser.all(".view-lines", root))[0].click()
         editor = self.browser.driver.switch_to.active_element
         # Closing quotes and brackets are set by the editor, and typed over.
-        self.browser.type(editor, json.dumps(value))
+        self.browser.keys(editor, json.dumps(value))
 
     def _choose(self, box: WebElement, text: str) -> None:
         box.send_keys(text)
@@ -162,38 +180,20 @@ class ConnectionsPage:
         """Airflow draws the standard fields of any type first, and those of ours when it has heard of them."""
         self.browser.the("[role=dialog] [data-scope=accordion] button", "Extra Fields")
 
-    def _roots(self, section: str) -> dict[str, WebElement]:
-        name = "[role=dialog] [data-scope=accordion][data-part=item-trigger]"
-        trigger = self.browser.the(name, section)
+    def _roots(self, section: str) -> dict[str, tuple[WebElement, Shown]]:
+        """The fields of a section by label, once two looks saw the same."""
+        trigger = self.browser.the("[role=dialog] [data-scope=accordion][data-part=item-trigger]", section)
         if trigger.get_attribute("aria-expanded") != "true":
             trigger.click()
         panel = trigger.get_attribute("aria-controls")
         before: list[str] = []
 
-        def still() -> dict[str, WebElement]:
-            """The fields, once two looks saw the same."""
+        def still() -> dict[str, tuple[WebElement, Shown]]:
             nonlocal before
-            now = dict(self.browser.driver.execute_script(_ROOTS, panel))
-            same, before = before == list(now), list(now)
-            return now if same else {}
+            rows = self.browser.driver.execute_script(_FIELDS, panel)
+            labels = [label for label, _, _ in rows]
+            same, before = before == labels, labels
+            return {label: (root, Shown(**shown)) for label, root, shown in rows} if same else {}
 
-        shown: dict[str, WebElement] = self.browser.until(f"the fields of {section}", still)
-        return shown
-
-    def _shown(self, root: WebElement) -> Shown:
-        helps = root.find_elements(By.CSS_SELECTOR, "[data-part=helper-text]")
-        text = helps[0].text if helps else ""
-        if root.find_elements(By.CSS_SELECTOR, "[role=code]"):
-            return Shown("json", text, "", root.find_element(By.CSS_SELECTOR, ".view-lines").text)
-        if root.find_elements(By.CSS_SELECTOR, "[role=combobox]"):
-            box = root.find_element(By.CSS_SELECTOR, "[id^=element_]")
-            return Shown("choice", text, "", box.text.partition("\n")[0])
-        field = root.find_element(By.CSS_SELECTOR, "input, textarea")
-        kind = str(field.get_attribute("type"))
-        if kind == "checkbox":
-            return Shown("switch", text, "", "on" if field.is_selected() else "off")
-        kind = {"password": "password", "number": "number"}.get(kind, "text")
-        if field.get_attribute("role") == "spinbutton":
-            kind = "number"
-        offers = tuple(each.get_attribute("value") or "" for each in root.find_elements(By.TAG_NAME, "option"))
-        return Shown(kind, text, field.get_attribute("placeholder") or "", field.get_attribute("value") or "", offers)
+        found: dict[str, tuple[WebElement, Shown]] = self.browser.until(f"the fields of {section}", still)
+        return found
