@@ -51,7 +51,7 @@ def _fds() -> int:
 
 async def _crowd(told: dict[str, Any]) -> dict[str, Any]:
     draw = random.Random(1)
-    gone, early = 0, None
+    gone, most_fds, most_threads = 0, 0, 0
     tasks: list[asyncio.Task[None]] = []
     while CountedWait.heard < told["polls"] or gone < told["cancelled"]:
         while len(tasks) < 100:
@@ -60,14 +60,11 @@ async def _crowd(told: dict[str, Any]) -> dict[str, Any]:
             else:
                 tasks.append(_watch("ice.url_upload", draw.sample(told["keys"], draw.randint(1, 10))))
         await asyncio.sleep(draw.random() * 0.02)
-        for _ in range(draw.randint(0, 12)):
+        for _ in range(draw.randint(0, 24)):
             task = tasks.pop(draw.randrange(len(tasks)))
             task.cancel()
             gone += 1
-        if early is None and gone > 100:
-            early = _fds(), threading.active_count()
-    late = _fds(), threading.active_count()
-    assert early is not None
+        most_fds, most_threads = max(most_fds, _fds()), max(most_threads, threading.active_count())
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -77,10 +74,8 @@ async def _crowd(told: dict[str, Any]) -> dict[str, Any]:
     return {
         "polls": CountedWait.heard,
         "cancelled": gone + len(tasks),
-        "fds_early": early[0],
-        "fds_late": late[0],
-        "threads_early": early[1],
-        "threads_late": late[1],
+        "fds_most": most_fds,
+        "threads_most": most_threads,
         "tasks_after": len(asyncio.all_tasks()),
         "fds_after": _fds(),
     }
@@ -95,9 +90,8 @@ async def _main() -> None:
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
     await asyncio.sleep(0.3)
-    before = _fds()
-    seen = await _crowd(told)
-    print(json.dumps({**seen, "fds_before": before}), flush=True)
+    before = {"fds_before": _fds(), "threads_before": threading.active_count()}
+    print(json.dumps({**await _crowd(told), **before}), flush=True)
 
 
 if __name__ == "__main__":
