@@ -20,6 +20,7 @@ from airflow_cloudjobs.compat import (
     get_async_connection,
     hide_in_logs,
 )
+from airflow_cloudjobs.http.gate import Gate
 from airflow_cloudjobs.http.lane import Lane
 from airflow_cloudjobs.http.pace import Pace
 from airflow_cloudjobs.http.shared import Shared
@@ -243,8 +244,7 @@ class _LiveConnection:
         self._read_at = float("-inf")
         self._fields: ConnectionFields | None = None
         self._caller: AsyncCaller | None = None
-        self._slots: dict[str, asyncio.Semaphore] = {}
-        self._paces: dict[str, Pace] = {}
+        self._gates: dict[str, Gate] = {}
         self._lanes: dict[tuple[str, str], Lane] = {}
 
     async def watch(self, wait: Wait, scope: Scope, tell: Tell) -> None:
@@ -255,8 +255,7 @@ class _LiveConnection:
             lane = self._lanes[key] = Lane(
                 lambda keys: self._ask(spec, keys, scope),
                 batch=spec.batch,
-                pace=self._paces.setdefault(spec.api, Pace()),
-                slots=self._slots.setdefault(spec.api, asyncio.Semaphore(IN_FLIGHT)),
+                gate=self._gates.setdefault(spec.api, Gate(Pace(), IN_FLIGHT)),
             )
         try:
             await lane.watch(wait, tell)

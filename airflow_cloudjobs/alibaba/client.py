@@ -7,7 +7,6 @@ Source: https://help.aliyun.com/document_detail/159972.htm (request structure an
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -18,7 +17,8 @@ from airflow_cloudjobs.alibaba import errors
 from airflow_cloudjobs.alibaba.chain import DefaultChain
 from airflow_cloudjobs.alibaba.credentials import obtain
 from airflow_cloudjobs.alibaba.settings import AlibabaSettings
-from airflow_cloudjobs.http.exchange import CloudClient, Credential, Exchange, first, json_object
+from airflow_cloudjobs.alibaba.signature import ALGORITHM, authorization
+from airflow_cloudjobs.http.exchange import CloudClient, Credential, Exchange, first, json_object, utc
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest
@@ -27,7 +27,6 @@ from airflow_cloudjobs.login import LOGIN_DID_NOT_HELP, silence
 silence("darabonba", "darabonba-core")
 silence("Tea", "alibabacloud-tea")
 
-ALGORITHM = "ACS3-HMAC-SHA256"
 EMPTY_BODY = Utils.hex_encode(Utils.hash(b"", ALGORITHM))
 
 VERSIONS = {"dms-enterprise": "2018-11-01", "ice": "2020-11-09", "sts": "2015-04-01"}
@@ -63,18 +62,21 @@ class AlibabaClient(CloudClient):
             "accept": "application/json",
             "x-acs-action": request.operation,
             "x-acs-version": VERSIONS[request.service],
-            "x-acs-date": datetime.fromtimestamp(self.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "x-acs-date": utc(int(self.now()), "%Y-%m-%dT%H:%M:%SZ"),
             "x-acs-signature-nonce": uuid.uuid4().hex,
             "x-acs-content-sha256": EMPTY_BODY,
         }
         if credential.security_token:
             headers["x-acs-accesskey-id"] = credential.key
             headers["x-acs-security-token"] = credential.security_token
-        signed = SimpleNamespace(method=request.method, pathname=request.path, query=query, headers=headers)
-        headers["Authorization"] = Utils.get_authorization(
-            signed, ALGORITHM, EMPTY_BODY, credential.key, credential.secret
-        )
-        pairs = "&".join(f"{name}={quote(query[name], safe='~')}" for name in sorted(query))
+        pairs = "&".join([f"{name}={quote(query[name], safe='~')}" for name in sorted(query)])
+        key, secret = credential.key, credential.secret
+        if request.read_only:
+            signed = authorization(request.method, request.path, pairs, headers, EMPTY_BODY, key, secret)
+        else:
+            whole = SimpleNamespace(method=request.method, pathname=request.path, query=query, headers=headers)
+            signed = Utils.get_authorization(whole, ALGORITHM, EMPTY_BODY, key, secret)
+        headers["Authorization"] = signed
         return HttpRequest(request.operation, request.method, f"{base}{request.path}?{pairs}", headers)
 
     def read(self, request: ApiRequest, answer: HttpAnswer) -> dict[str, Any]:

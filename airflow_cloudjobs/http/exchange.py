@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire
@@ -249,6 +250,15 @@ def moment(text: Any) -> float | None:
     except ValueError:
         return None
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+
+
+@lru_cache(maxsize=8)
+def utc(second: int, form: str) -> str:
+    """A second since the epoch as UTC; many requests are signed in the same one.
+
+    :param form: as ``time.strftime`` takes it.
+    """
+    return time.strftime(form, time.gmtime(second))
 
 
 def json_object(operation: str, answer: HttpAnswer) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 """A lane: all waits of an event loop for jobs of one API on one connection and scope, asked for together.
 
 Jobs that are due at about the same time go out in one call where the API takes several; a job that several
-tasks wait for is asked for once; the API's pace holds for all. Each wait judges its answers in its own task, so
-that its log lines stay its own.
+tasks wait for is asked for once; the API's gate holds for all. A wait's own task sleeps until the wait is over: its
+answers are judged as they come, in the task's context, so that its log lines stay its own.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ import asyncio
 import contextvars
 import heapq
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from airflow_cloudjobs.http.pace import Pace
+from airflow_cloudjobs.http.gate import Gate
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.spec import Observation
 from airflow_cloudjobs.jobs.wait import Note, Wait
@@ -31,6 +30,43 @@ OVERDUE = 10.0
 """Seconds after its deadline at which a wait ends, even if no last look could be made."""
 
 
+class _Watcher:
+    """A wait, and the task that sleeps until it is over."""
+
+    __slots__ = ("_context", "_tell", "over", "wait")
+
+    def __init__(self, wait: Wait, tell: Callable[[Note], None]) -> None:
+        self.wait = wait
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._tell = tell
+        self._context = contextvars.copy_context()
+
+    def judge(self, answers: Answers, now: float) -> None:
+        """Have the wait learn from answers, and wake the task if that was all or went wrong."""
+        try:
+            for note in self.wait.take(answers, now):
+                self._context.run(self._tell, note)
+        except Exception as error:
+            self.wake(error)
+        else:
+            if self.wait.over:
+                self.wake()
+
+    def give_up(self) -> None:
+        """The deadline is long past, and nobody could look."""
+        self.wait.give_up(time.time())
+        self.wake()
+
+    def wake(self, error: Exception | None = None) -> None:
+        """End the task's sleep."""
+        if self.over.done():
+            return
+        if error:
+            self.over.set_exception(error)
+        else:
+            self.over.set_result(None)
+
+
 @dataclass(slots=True)
 class _Key:
     """A job that is asked for."""
@@ -41,34 +77,24 @@ class _Key:
     flying: bool = False
 
 
-@dataclass(slots=True, eq=False)
-class _Watcher:
-    """A wait, and the answers that it has not judged yet."""
-
-    wait: Wait
-    answers: dict[str, Observation | CloudApiError] = field(default_factory=dict)
-    woken: asyncio.Event = field(default_factory=asyncio.Event)
-
-
 class Lane:
     """Asks for jobs when they are due.
 
     :param ask: makes one call for some jobs; must answer for each, with an error if need be.
     :param batch: how many jobs a call may ask for.
-    :param pace: how fast the API may be called; shared by all lanes of it.
-    :param slots: bounds the calls in flight; shared by all lanes of the API.
+    :param gate: when the API may be called; shared by all lanes of it.
     """
 
-    def __init__(self, ask: Ask, *, batch: int, pace: Pace, slots: asyncio.Semaphore) -> None:
+    def __init__(self, ask: Ask, *, batch: int, gate: Gate) -> None:
         self._ask = ask
         self._batch = batch
-        self._pace = pace
-        self._slots = slots
+        self._gate = gate
         self._keys: dict[str, _Key] = {}
         self._heap: list[tuple[float, str]] = []
-        self._changed = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._lined_up = False
         self._calls: set[asyncio.Task[None]] = set()
-        self._running: asyncio.Task[None] | None = None
 
     @property
     def idle(self) -> bool:
@@ -79,31 +105,25 @@ class Lane:
         """Wait until each of a wait's jobs has come to its end.
 
         :param wait: judges the answers.
-        :param tell: takes lines for the log; called in the task of the caller.
+        :param tell: takes lines for the log; called in the context of the caller.
         """
-        watcher = _Watcher(wait)
-        for key in wait.schedule():
-            self._keys.setdefault(key, _Key()).watchers.append(watcher)
+        if wait.over:
+            return
+        watcher = _Watcher(wait, tell)
+        overdue: asyncio.TimerHandle | None = None
+        if wait.plan.deadline is not None:
+            late = max(0.0, wait.plan.deadline + OVERDUE - time.time())
+            overdue = asyncio.get_running_loop().call_later(late, watcher.give_up)
+        for name, due in wait.schedule().items():
+            self._keys.setdefault(name, _Key()).watchers.append(watcher)
+            self._plan(name, due, time.time())
+        self._rest()
         try:
-            self._plan(wait.schedule())
-            while not wait.over:
-                self._run()
-                try:
-                    async with asyncio.timeout(self._patience(wait)):
-                        await watcher.woken.wait()
-                except TimeoutError:
-                    wait.give_up(time.time())
-                watcher.woken.clear()
-                answers, watcher.answers = watcher.answers, {}
-                for note in wait.take(answers, time.time()):
-                    tell(note)
-                self._plan({key: due for key, due in wait.schedule().items() if key in answers})
+            await watcher.over
         finally:
+            if overdue:
+                overdue.cancel()
             self._leave(watcher)
-
-    def _patience(self, wait: Wait) -> float | None:
-        deadline = wait.plan.deadline
-        return None if deadline is None else max(0.0, deadline + OVERDUE - time.time())
 
     def _leave(self, watcher: _Watcher) -> None:
         for name in watcher.wait.keys:
@@ -113,55 +133,63 @@ class Lane:
                 if not key.watchers:
                     del self._keys[name]
         if not self._keys:
-            if self._running:
-                self._running.cancel()
-                self._running = None
+            self._heap.clear()
+            self._set_timer(None)
+            if self._lined_up:
+                self._lined_up = False
+                self._gate.leave(self._go)
             for call in self._calls:
                 call.cancel()
 
-    def _plan(self, dues: Mapping[str, float]) -> None:
-        """Jobs are to be asked for at these times, or earlier if another wait wants it."""
-        now = time.time()
-        for name, due in dues.items():
-            key = self._keys[name]
-            if key.due is None or due < key.due:
-                key.due, key.since = due, now
-                heapq.heappush(self._heap, (due, name))
-                if self._heap[0][1] == name:
-                    self._changed.set()
+    def _plan(self, name: str, due: float, now: float) -> None:
+        """A job is to be asked for then, or earlier if another wait wants it."""
+        key = self._keys[name]
+        if key.due is None or due < key.due:
+            key.due, key.since = due, now
+            heapq.heappush(self._heap, (due, name))
 
-    def _run(self) -> None:
-        if self._running is None or self._running.done():
-            self._running = _unbound(self._loop())
+    def _rest(self) -> None:
+        """Sleep until the next job is due; not even then without a turn of the loop, in which others may join it."""
+        if not self._lined_up:
+            self._set_timer(self._heap[0][0] if self._heap else None)
 
-    async def _loop(self) -> None:
-        while True:
-            now = time.time()
-            pause = max(self._heap[0][0] - now, self._pace.delay(now)) if self._heap else None
-            if pause is None or pause > 0:
-                self._changed.clear()
-                try:
-                    async with asyncio.timeout(pause):
-                        await self._changed.wait()
-                except TimeoutError:
-                    pass
-                continue
-            await self._slots.acquire()
-            # What held true before the wait for a slot may not any more: a refusal may have come meanwhile.
-            now = time.time()
-            names = self._due(now) if self._pace.delay(now) <= 0 else []
-            if not names:
-                self._slots.release()
-                continue
-            self._pace.sent(now)
-            call = _unbound(self._call(names))
+    def _set_timer(self, at: float | None) -> None:
+        if self._timer:
+            if at == self._timer_at:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if at is not None:
+            self._timer_at = at
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, at - time.time()), self._woken)
+
+    def _woken(self) -> None:
+        self._timer = None
+        self._line_up()
+
+    def _line_up(self) -> None:
+        self._lined_up = True
+        self._gate.line_up(self._go)
+
+    def _go(self, now: float) -> bool:
+        """Make a call for what is due."""
+        self._lined_up = False
+        names = self._due(now)
+        if names:
+            # In a context of its own, or it would log as the trigger that happened to start it.
+            call = asyncio.get_running_loop().create_task(self._call(names), context=contextvars.Context())
             self._calls.add(call)
             call.add_done_callback(self._landed)
+        if self._heap and self._heap[0][0] <= now:
+            self._line_up()
+        else:
+            self._rest()
+        return bool(names)
 
     def _landed(self, call: asyncio.Task[None]) -> None:
         # Not in the call itself: one that is cancelled before its first step never runs a line of it.
         self._calls.discard(call)
-        self._slots.release()
+        self._gate.landed()
 
     def _due(self, now: float) -> list[str]:
         """The jobs of the next call: those that are due, and others that are nearly so while there is room."""
@@ -189,23 +217,28 @@ class Lane:
         now = time.time()
         refusal = next((a for a in answers.values() if _throttled(a)), None)
         if isinstance(refusal, CloudApiError):
-            self._pace.refused(now, refusal.retry_after)
+            self._gate.pace.refused(now, refusal.retry_after)
         else:
-            self._pace.taken(now)
+            self._gate.pace.taken(now)
+        self._hand_out(names, answers, now)
+        self._rest()
+
+    def _hand_out(self, names: Sequence[str], answers: Answers, now: float) -> None:
+        """Each wait judges what was seen of its jobs, all of it at once, and says when to look again."""
+        watchers: dict[_Watcher, dict[str, Observation | CloudApiError]] = {}
         for name in names:
             key = self._keys.get(name)
-            if key is None:
-                continue
-            key.flying, key.due = False, None
-            for watcher in key.watchers:
-                watcher.answers[name] = answers[name]
-                watcher.woken.set()
+            if key is not None:
+                key.flying, key.due = False, None
+                for watcher in key.watchers:
+                    watchers.setdefault(watcher, {})[name] = answers[name]
+        for watcher, seen in watchers.items():
+            watcher.judge(seen, now)
+            if not watcher.over.done():
+                for name, due in watcher.wait.schedule().items():
+                    if name in seen:
+                        self._plan(name, due, now)
 
 
 def _throttled(answer: Observation | CloudApiError) -> bool:
     return isinstance(answer, CloudApiError) and answer.kind is ErrorKind.THROTTLED
-
-
-def _unbound(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """A task that does not inherit the log context of the trigger that happened to start it."""
-    return asyncio.get_running_loop().create_task(work, context=contextvars.Context())

@@ -11,19 +11,19 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
 
-from airflow_cloudjobs.http.exchange import CloudClient, Credential, Exchange, first, json_object
+from airflow_cloudjobs.http.exchange import CloudClient, Credential, Exchange, first, json_object, utc
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest
 from airflow_cloudjobs.huawei import errors
 from airflow_cloudjobs.huawei.chain import DefaultChain
 from airflow_cloudjobs.huawei.credentials import obtain
 from airflow_cloudjobs.huawei.settings import HuaweiSettings, IamUser
+from airflow_cloudjobs.huawei.signature import authorization, canonical_query
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.login import LOGIN_DID_NOT_HELP
@@ -51,38 +51,50 @@ class HuaweiClient(CloudClient):
         return self.guarded(obtain(self, self._chain))
 
     def sign(self, request: ApiRequest, credential: Credential) -> HttpRequest:
-        """By key: the vendor's signature over a minimal set of headers. By token: no signature."""
+        """By key: a signature over a minimal set of headers. By token: none."""
         base = self.settings.endpoint(request.service)
-        scheme, host = base.split("://", 1)
         boundary = uuid.uuid4().hex if request.file else ""
         headers = {
-            "Host": host,
+            "Host": base.partition("://")[2],
             "Content-Type": f"multipart/form-data; boundary={boundary}" if boundary else "application/json",
         }
         if credential.project_id and request.service != "iam":
             headers["X-Project-Id"] = credential.project_id
+        path = request.path.replace("{project_id}", credential.project_id)
+        query = canonical_query(request.query)
         body = None if request.body is None else json.dumps(request.body, ensure_ascii=False).encode()
-        signed = SdkRequest(
-            method=request.method,
-            schema=scheme,
-            host=host,
-            resource_path=request.path.replace("{project_id}", credential.project_id),
-            query_params=list(request.query.items()),
-            header_params=headers,
-            # The signer hashes an empty body as such even where the payload is left unsigned; a form never is empty.
-            body=body or (boundary.encode() if boundary else b""),
-        )
         if credential.session_token:
             headers["X-Auth-Token"] = credential.session_token
-            Signer.process_request_uri(signed)
         else:
-            headers["X-Sdk-Date"] = datetime.fromtimestamp(self.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
+            headers["X-Sdk-Date"] = date = utc(int(self.now()), "%Y%m%dT%H%M%SZ")
             if credential.security_token:
                 headers["X-Security-Token"] = credential.security_token
-            Signer(SimpleNamespace(ak=credential.key, sk=credential.secret)).sign(signed)
-        return HttpRequest(
-            request.operation, request.method, f"{base}{signed.uri}", headers, body, request.file, boundary
+            if request.read_only and body is None:
+                headers["Authorization"] = authorization(
+                    request.method, path, query, headers, date, credential.key, credential.secret
+                )
+            else:
+                self._sign_change(request, path, headers, body or boundary.encode(), credential)
+        url = f"{base}{path}?{query}" if query else base + path
+        return HttpRequest(request.operation, request.method, url, headers, body, request.file, boundary)
+
+    def _sign_change(
+        self, request: ApiRequest, path: str, headers: dict[str, str], body: bytes, credential: Credential
+    ) -> None:
+        """Add the vendor's own signature to the headers.
+
+        :param body: the body; of a form anything but nothing, since the vendor's signer hashes an empty body as such
+            even where the payload is left unsigned.
+        """
+        signed = SdkRequest(
+            method=request.method,
+            host=headers["Host"],
+            resource_path=path,
+            query_params=list(request.query.items()),
+            header_params=headers,
+            body=body,
         )
+        Signer(SimpleNamespace(ak=credential.key, sk=credential.secret)).sign(signed)
 
     def read(self, request: ApiRequest, answer: HttpAnswer) -> dict[str, Any]:
         """An error is a status of 400 and more, or ``is_success: false`` under HTTP 200.

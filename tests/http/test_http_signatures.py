@@ -9,7 +9,7 @@ import uuid
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import pytest
 from alibabacloud_tea_openapi.utils import Utils
@@ -163,13 +163,16 @@ def sdk_request(method: str, host: str, path: str, query: list[tuple[str, str]],
 
 class TestAlibaba:
     @slow
-    @given(st.dictionaries(st.sampled_from(["JobKey", "UploadURLs", "Tid", "UserData", "A"]), values), st.booleans())
-    def test_equal_to_the_vendors_function(self, query: dict[str, str], temporary: bool) -> None:
+    @given(
+        st.dictionaries(st.sampled_from(["JobKey", "UploadURLs", "Tid", "UserData", "A"]), values),
+        st.booleans(),
+        st.booleans(),
+    )
+    def test_equal_to_the_vendors_function(self, query: dict[str, str], temporary: bool, read_only: bool) -> None:
         client = alibaba_client()
-        credential = Credential("AK", "SK ü", "TOKEN" if temporary else "")
-        signed = client.sign(ApiRequest("ice", "GetUrlUploadInfos", query=query), credential) if query else None
-        if signed is None:
-            return
+        credential = Credential("AK", "SK ü", "TOKEN " if temporary else "")
+        request = ApiRequest("ice", "GetUrlUploadInfos", query=query, read_only=read_only)
+        signed = client.sign(request, credential)
         covered = {name: value for name, value in signed.headers.items() if name != "Authorization"}
         twin = SimpleNamespace(method="POST", pathname="/", query=dict(query), headers=covered)
         assert signed.headers["Authorization"] == Utils.get_authorization(twin, "ACS3-HMAC-SHA256", EMPTY, "AK", "SK ü")
@@ -241,14 +244,23 @@ class TestHuawei:
         st.dictionaries(st.sampled_from(["type", "limit", "tags", "a-b", "A"]), values),
         st.none() | st.dictionaries(values, json_values, max_size=3),
         st.booleans(),
+        st.booleans(),
+        values.map(lambda key: quote(key, safe="")),
     )
     def test_equal_to_the_vendors_function(
-        self, method: str, query: dict[str, str], body: dict[str, Any] | None, temporary: bool
+        self,
+        method: str,
+        query: dict[str, str],
+        body: dict[str, Any] | None,
+        temporary: bool,
+        read_only: bool,
+        key: str,
     ) -> None:
         token = "TOKEN" if temporary else ""
-        path = "/v1.0/{project_id}/jobs"
+        path = f"/v1.0/{{project_id}}/jobs/{key}"
         credential = Credential("EXAMPLEAK", "EXAMPLESK", token, project_id=HUAWEI_PROJECT)
-        signed = huawei_client().sign(ApiRequest("dli", "X", method, path, query, body), credential)
+        request = ApiRequest("dli", "X", method, path, query, body, read_only=read_only)
+        signed = huawei_client().sign(request, credential)
         host = "dli.cn-north-4.myhuaweicloud.com"
         twin = sdk_request(method, host, path.format(project_id=HUAWEI_PROJECT), list(query.items()), signed.body)
         vendors = BasicCredentials("EXAMPLEAK", "EXAMPLESK", HUAWEI_PROJECT)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from airflow_cloudjobs.apis import spec_of
+from airflow_cloudjobs.http.gate import Gate
 from airflow_cloudjobs.http.lane import Lane
 from airflow_cloudjobs.http.pace import Pace
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
@@ -19,7 +20,6 @@ from airflow_cloudjobs.jobs.wait import Ending, Note, Wait, WaitPlan
 API = "dms.file_upload"
 
 Answer = Observation | CloudApiError
-Slots = asyncio.Semaphore
 
 RUNNING = Observation("RUNNING", {})
 DONE = Observation("SUCCESS", {})
@@ -55,14 +55,14 @@ class FakeCloud:
         return sum(keys.count(key) for _, keys in self.calls)
 
 
-def new_slots(calls: int = 50) -> Slots:
+def new_gate(room: int = 50) -> Gate:
     """Room for calls in flight, to be shared by lanes."""
-    return Slots(calls)
+    return Gate(Pace(), room)
 
 
-def new_lane(cloud: FakeCloud, *, batch: int = 1, pace: Pace | None = None, slots: Slots | None = None) -> Lane:
+def new_lane(cloud: FakeCloud, *, batch: int = 1, gate: Gate | None = None) -> Lane:
     """A lane to a cloud."""
-    return Lane(cloud.ask, batch=batch, pace=pace or Pace(), slots=slots or new_slots())
+    return Lane(cloud.ask, batch=batch, gate=gate or new_gate())
 
 
 def new_wait(

@@ -15,11 +15,10 @@ from hub_driving import (
     RUNNING,
     Answer,
     FakeCloud,
-    Slots,
     cancelled,
     ending,
+    new_gate,
     new_lane,
-    new_slots,
     new_wait,
     refusal,
     run,
@@ -30,7 +29,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_cloudjobs.http import lane as lane_module
-from airflow_cloudjobs.http.pace import Pace
+from airflow_cloudjobs.http.gate import Gate
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.wait import Ending, Note
 
@@ -101,10 +100,10 @@ def test_an_exception_reaches_every_wait_and_none_hangs() -> None:
     run(work())
 
 
-def test_no_more_calls_are_in_flight_than_there_are_slots_over_all_lanes() -> None:
+def test_no_more_calls_are_in_flight_than_there_is_room_for_over_all_lanes() -> None:
     async def work() -> None:
-        cloud, slots = FakeCloud(latency=0.02), new_slots(7)
-        lanes = [new_lane(cloud, slots=slots) for _ in range(5)]
+        cloud, gate = FakeCloud(latency=0.02), new_gate(7)
+        lanes = [new_lane(cloud, gate=gate) for _ in range(5)]
         waits = [new_wait(f"job-{n}", interval=0.01) for n in range(50)]
         tasks = [asyncio.create_task(lanes[n % 5].watch(wait, silent)) for n, wait in enumerate(waits)]
         await asyncio.sleep(0.5)
@@ -115,7 +114,7 @@ def test_no_more_calls_are_in_flight_than_there_are_slots_over_all_lanes() -> No
     run(work())
 
 
-def test_a_lane_that_hangs_does_not_hold_up_one_with_slots_of_its_own() -> None:
+def test_a_lane_that_hangs_does_not_hold_up_one_with_a_gate_of_its_own() -> None:
     async def work() -> None:
         stuck, well = FakeCloud(latency=3600), FakeCloud(lambda key: DONE)
         hanging, lane = new_lane(stuck), new_lane(well)
@@ -131,11 +130,11 @@ def test_a_lane_that_hangs_does_not_hold_up_one_with_slots_of_its_own() -> None:
 
 
 def test_retry_after_holds_every_lane_of_the_api() -> None:
-    """Even calls that were already in line for a slot when the refusal came."""
+    """Even calls that were already in line when the refusal came."""
 
     async def work() -> None:
-        cloud, pace, slots = FakeCloud(lambda key: refusal(1.0), latency=0.05), Pace(), new_slots(2)
-        lanes = [new_lane(cloud, pace=pace, slots=slots) for _ in range(20)]
+        cloud, gate = FakeCloud(lambda key: refusal(1.0), latency=0.05), new_gate(2)
+        lanes = [new_lane(cloud, gate=gate) for _ in range(20)]
         waits = [new_wait(f"job-{n}", resumed=False) for n in range(20)]
         tasks = [asyncio.create_task(lane.watch(wait, silent)) for lane, wait in zip(lanes, waits, strict=True)]
         await asyncio.sleep(0.8)
@@ -165,7 +164,7 @@ def test_a_wait_ends_soon_after_its_deadline_though_its_lane_is_held() -> None:
 @pytest.mark.usefixtures("short_overdue")
 def test_a_wait_ends_soon_after_its_deadline_though_no_call_comes_back() -> None:
     async def work() -> None:
-        lane = new_lane(FakeCloud(latency=3600), slots=new_slots(1))
+        lane = new_lane(FakeCloud(latency=3600), gate=new_gate(1))
         waits = [new_wait(f"job-{n}", deadline=0.2) for n in range(5)]
         await asyncio.wait_for(asyncio.gather(*(lane.watch(wait, silent) for wait in waits)), 5)
         assert {ending(wait) for wait in waits} == {Ending.TIMED_OUT}
@@ -257,8 +256,8 @@ def test_waits_may_come_and_go_at_any_moment(schedule: list[tuple[str, int]], ba
                 return CloudApiError("trouble", kind=ErrorKind.TRANSIENT)
             return DONE if key in ends else RUNNING
 
-        cloud, slots = FakeCloud(answer, latency=0.0005), new_slots(room)
-        lanes = [new_lane(cloud, batch=batch, slots=slots) for _ in range(2)]
+        cloud, gate = FakeCloud(answer, latency=0.0005), new_gate(room)
+        lanes = [new_lane(cloud, batch=batch, gate=gate) for _ in range(2)]
         tasks: list[asyncio.Task[None]] = []
         for step, number in schedule:
             key = f"job-{number % 6}"
@@ -282,14 +281,14 @@ def test_waits_may_come_and_go_at_any_moment(schedule: list[tuple[str, int]], ba
         await settled()
         assert all(lane.idle for lane in lanes)
         assert cloud.flying == 0
-        await _all_slots_are_free(slots, room)
+        await _all_room_is_free(gate, room)
 
     run(work())
 
 
-async def _all_slots_are_free(slots: Slots, room: int) -> None:
+async def _all_room_is_free(gate: Gate, room: int) -> None:
     cloud = FakeCloud(lambda key: DONE, latency=0.01)
-    lane = new_lane(cloud, slots=slots)
+    lane = new_lane(cloud, gate=gate)
     waits = [new_wait(f"job-{number}", resumed=False) for number in range(2 * room)]
     await asyncio.wait_for(asyncio.gather(*(lane.watch(wait, silent) for wait in waits)), 5)
     assert cloud.most_flying == room
@@ -298,8 +297,8 @@ async def _all_slots_are_free(slots: Slots, room: int) -> None:
 def test_a_crowd_that_comes_and_goes_leaves_nothing() -> None:
     async def work() -> None:
         draw = random.Random(4)
-        cloud, slots = FakeCloud(latency=0.002), new_slots(10)
-        lane = new_lane(cloud, batch=4, slots=slots)
+        cloud, gate = FakeCloud(latency=0.002), new_gate(10)
+        lane = new_lane(cloud, batch=4, gate=gate)
         crowd: list[asyncio.Task[None]] = []
         for _ in range(1000):
             crowd.append(asyncio.create_task(lane.watch(new_wait(f"job-{draw.randrange(60)}", interval=0.01), silent)))
@@ -310,6 +309,6 @@ def test_a_crowd_that_comes_and_goes_leaves_nothing() -> None:
         await cancelled(*crowd)
         await settled()
         assert lane.idle
-        await _all_slots_are_free(slots, 10)
+        await _all_room_is_free(gate, 10)
 
     run(work())

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signature SDK-HMAC-SHA256 for polls, which are nearly all that is signed.
+
+The vendor's function takes a quarter of a poll's CPU, this one a twentieth; tests hold it equal to the vendor's, letter
+by letter. What changes something in the cloud is signed by the vendor's.
+
+Source: https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-algorithm.html
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from hashlib import sha256
+from urllib.parse import quote, unquote
+
+ALGORITHM = "SDK-HMAC-SHA256"
+EMPTY_BODY = sha256(b"").hexdigest()
+
+
+def canonical_query(query: Mapping[str, str]) -> str:
+    """A query as it is signed and sent: sorted by name, percent-encoded but for ``~``."""
+    return "&".join([f"{quote(name, safe='~')}={quote(query[name], safe='~')}" for name in sorted(query)])
+
+
+def authorization(
+    method: str, path: str, query: str, headers: Mapping[str, str], date: str, key: str, secret: str
+) -> str:
+    """The header ``Authorization`` of a request without a body.
+
+    :param method: the HTTP method.
+    :param path: the path as it is sent.
+    :param query: see :func:`canonical_query`.
+    :param headers: what the signature covers, ``X-Sdk-Date`` too.
+    :param date: its value.
+    :param key: the AK.
+    :param secret: the SK.
+    """
+    plain = {name.lower(): value.strip() for name, value in headers.items()}
+    names = sorted(plain)
+    lines = "".join([f"{name}:{plain[name]}\n" for name in names])
+    covered = ";".join(names)
+    # The signature is over a path with a slash at its end, which is not sent.
+    resource = "/".join([quote(part, safe="~") for part in unquote(path).split("/")])
+    if not resource.endswith("/"):
+        resource += "/"
+    canonical = sha256(f"{method}\n{resource}\n{query}\n{lines}\n{covered}\n{EMPTY_BODY}".encode()).hexdigest()
+    signature = hmac.digest(secret.encode(), f"{ALGORITHM}\n{date}\n{canonical}".encode(), "sha256").hex()
+    return f"{ALGORITHM} Access={key}, SignedHeaders={covered}, Signature={signature}"
