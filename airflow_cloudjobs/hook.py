@@ -8,7 +8,7 @@ import random
 import time
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -255,6 +255,7 @@ class _LiveConnection:
             lane = self._lanes[key] = Lane(
                 lambda keys: self._ask(spec, keys, scope),
                 batch=spec.batch,
+                list_page=(lambda page: self._list(spec, page, scope)) if spec.listing else None,
                 gate=self._gates.setdefault(spec.api, Gate(Pace(), IN_FLIGHT)),
             )
         try:
@@ -299,6 +300,21 @@ class _LiveConnection:
             return _count(spec, _observed(spec, batch, request, await caller.call(request)))
         except CloudApiError as error:
             return _count(spec, dict.fromkeys(batch, error))
+
+    async def _list(self, spec: JobSpec, page: int, scope: Scope) -> tuple[Mapping[str, Observation], bool]:
+        """One page of the jobs in progress, and whether there may be another."""
+        assert spec.listing is not None  # noqa: S101 - the lane is told of one only then
+        caller = await self.caller()
+        request = spec.listing.ask(page, scope)
+        try:
+            answer = await caller.call(request)
+        except CloudApiError as error:
+            _count(spec, {"": error})
+            raise
+        with _documented(request):
+            seen, more = spec.observe_listed(answer)
+        Stats.incr("cloudjobs.calls", tags={"api": spec.api})
+        return seen, more
 
     async def close(self) -> None:
         """Let go of the sessions."""
@@ -366,10 +382,11 @@ def _batches(keys: Sequence[str], size: int) -> Iterator[Sequence[str]]:
         yield keys[start : start + size]
 
 
-def _observed(spec: JobSpec, keys: Sequence[str], request: ApiRequest, answer: Mapping[str, Any]) -> Answers:
-    """An answer to a poll, key by key; a key it does not tell of does not exist."""
+@contextmanager
+def _documented(request: ApiRequest) -> Iterator[None]:
+    """Reading an answer; one that cannot be read as the API's pages say is an error of the call."""
     try:
-        seen = spec.observe(answer, keys)
+        yield
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise CloudApiError(
             f"the answer does not have the documented form: {error!r}",
@@ -377,6 +394,12 @@ def _observed(spec: JobSpec, keys: Sequence[str], request: ApiRequest, answer: M
             operation=request.operation,
             code="<form>",
         ) from error
+
+
+def _observed(spec: JobSpec, keys: Sequence[str], request: ApiRequest, answer: Mapping[str, Any]) -> Answers:
+    """An answer to a poll, key by key; a key it does not tell of does not exist."""
+    with _documented(request):
+        seen = spec.observe(answer, keys)
     request_id = str(answer.get("RequestId") or answer.get("request_id") or "")
     missing = CloudApiError(
         "the cloud does not know this job",

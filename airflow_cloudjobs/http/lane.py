@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A lane: all waits of an event loop for jobs of one API on one connection and scope, asked for together.
 
-Jobs that are due at about the same time go out in one call where the API takes several; a job that several
-tasks wait for is asked for once; the API's gate holds for all. A wait's own task sleeps until the wait is over: its
-answers are judged as they come, in the task's context, so that its log lines stay its own.
+Jobs that are due at about the same time go out in one call where the API takes several, or are looked up in its list of
+jobs in progress; a job that several tasks wait for is asked for once; the API's gate holds for all. A wait's own task
+sleeps until the wait is over: its answers are judged as they come, and its log lines are written in its own context.
 """
 
 from __future__ import annotations
@@ -11,20 +11,35 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import heapq
+import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeGuard
 
 from airflow_cloudjobs.http.gate import Gate
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.spec import Observation
 from airflow_cloudjobs.jobs.wait import Note, Wait
 
+log = logging.getLogger(__name__)
+
 Answers = Mapping[str, Observation | CloudApiError]
 Ask = Callable[[Sequence[str]], Awaitable[Answers]]
+ListPage = Callable[[int], Awaitable[tuple[Mapping[str, Observation], bool]]]
 
 EARLY = 0.5
 """A call with room takes jobs along whose pause is over by this part: they cost nothing."""
+
+LISTED = 1000
+"""Jobs that are looked up in a list at a time, at most."""
+
+WORTH = 5
+"""For so many jobs a page of a list is worth its call."""
+
+LIST_REST = 60.0
+"""Seconds without lists after one that was not worth it: most jobs in progress are not ours, or it may not be read."""
 
 OVERDUE = 10.0
 """Seconds after its deadline at which a wait ends, even if no last look could be made."""
@@ -82,15 +97,23 @@ class Lane:
 
     :param ask: makes one call for some jobs; must answer for each, with an error if need be.
     :param batch: how many jobs a call may ask for.
+    :param list_page: makes one call for a page of the jobs in progress, from 1, and tells whether there may be more;
+        None where there is no list.
     :param gate: when the API may be called; shared by all lanes of it.
     """
 
-    def __init__(self, ask: Ask, *, batch: int, gate: Gate) -> None:
+    def __init__(self, ask: Ask, *, batch: int, list_page: ListPage | None = None, gate: Gate) -> None:
         self._ask = ask
         self._batch = batch
+        self._list_page = list_page
+        self._lists_from = 0.0
         self._gate = gate
         self._keys: dict[str, _Key] = {}
         self._heap: list[tuple[float, str]] = []
+        self._looked_up: tuple[list[str], int, int] | None = None
+        """Jobs to look up in a page of the list, and the last page that is worth it."""
+        self._singly: deque[str] = deque()
+        """Jobs that the list did not tell of."""
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._lined_up = False
@@ -134,6 +157,8 @@ class Lane:
                     del self._keys[name]
         if not self._keys:
             self._heap.clear()
+            self._singly.clear()
+            self._looked_up = None
             self._set_timer(None)
             if self._lined_up:
                 self._lined_up = False
@@ -150,7 +175,11 @@ class Lane:
 
     def _rest(self) -> None:
         """Sleep until the next job is due; not even then without a turn of the loop, in which others may join it."""
-        if not self._lined_up:
+        if self._lined_up:
+            return
+        if self._looked_up or self._singly:
+            self._line_up()
+        else:
             self._set_timer(self._heap[0][0] if self._heap else None)
 
     def _set_timer(self, at: float | None) -> None:
@@ -174,27 +203,46 @@ class Lane:
     def _go(self, now: float) -> bool:
         """Make a call for what is due."""
         self._lined_up = False
-        names = self._due(now)
-        if names:
+        work = self._next(now)
+        if work is not None:
             # In a context of its own, or it would log as the trigger that happened to start it.
-            call = asyncio.get_running_loop().create_task(self._call(names), context=contextvars.Context())
+            call = asyncio.get_running_loop().create_task(work, context=contextvars.Context())
             self._calls.add(call)
             call.add_done_callback(self._landed)
         if self._heap and self._heap[0][0] <= now:
             self._line_up()
         else:
             self._rest()
-        return bool(names)
+        return work is not None
 
     def _landed(self, call: asyncio.Task[None]) -> None:
         # Not in the call itself: one that is cancelled before its first step never runs a line of it.
         self._calls.discard(call)
         self._gate.landed()
 
-    def _due(self, now: float) -> list[str]:
+    def _next(self, now: float) -> Coroutine[Any, Any, None] | None:
+        """The next call, not yet begun; None if there is none to make."""
+        if self._looked_up:
+            looked_up, self._looked_up = self._looked_up, None
+            return self._look_up(*looked_up)
+        while self._singly:
+            if (name := self._singly.popleft()) in self._keys:
+                return self._call([name])
+        if self._list_page and now >= self._lists_from:
+            names = self._due(now, LISTED)
+            if len(names) >= WORTH:
+                return self._look_up(names, 1, len(names) // WORTH)
+            for name in names:
+                key = self._keys[name]
+                key.flying = False
+                heapq.heappush(self._heap, (key.due or now, name))
+        names = self._due(now, self._batch)
+        return self._call(names) if names else None
+
+    def _due(self, now: float, most: int) -> list[str]:
         """The jobs of the next call: those that are due, and others that are nearly so while there is room."""
         names: list[str] = []
-        while self._heap and len(names) < self._batch:
+        while self._heap and len(names) < most:
             due, name = self._heap[0]
             key = self._keys.get(name)
             if key is None or key.flying or key.due != due:
@@ -215,13 +263,39 @@ class Lane:
             problem = CloudApiError(f"asking failed: {error!r}", kind=ErrorKind.UNKNOWN, code="<bug>")
             answers = dict.fromkeys(names, problem)
         now = time.time()
-        refusal = next((a for a in answers.values() if _throttled(a)), None)
-        if isinstance(refusal, CloudApiError):
-            self._gate.pace.refused(now, refusal.retry_after)
-        else:
-            self._gate.pace.taken(now)
+        self._heed(next((a for a in answers.values() if _throttled(a)), None), now)
         self._hand_out(names, answers, now)
         self._rest()
+
+    async def _look_up(self, names: Sequence[str], page: int, last: int) -> None:
+        """See in the list which of these jobs are in progress; the others are then asked for one by one."""
+        assert self._list_page is not None  # noqa: S101 - there is a page to look at only then
+        problem: Exception | None = None
+        try:
+            seen, more = await self._list_page(page)
+        except Exception as error:
+            seen, more, problem = {}, False, error
+            log.info("Jobs in progress could not be listed, so they are asked for one by one: %s", error)
+        now = time.time()
+        self._heed(problem, now)
+        told = [name for name in names if name in seen]
+        left = [name for name in names if name not in seen]
+        ours = sum(name in self._keys for name in seen)
+        if page == 1 and ours < WORTH:
+            self._lists_from = now + LIST_REST
+        if more and ours >= WORTH and len(left) >= WORTH and page < last:
+            self._looked_up = left, page + 1, last
+        else:
+            self._singly.extend(left)
+        self._hand_out(told, seen, now)
+        self._rest()
+
+    def _heed(self, problem: object, now: float) -> None:
+        """Learn from a call how fast they may be made."""
+        if _throttled(problem):
+            self._gate.pace.refused(now, problem.retry_after)
+        else:
+            self._gate.pace.taken(now)
 
     def _hand_out(self, names: Sequence[str], answers: Answers, now: float) -> None:
         """Each wait judges what was seen of its jobs, all of it at once, and says when to look again."""
@@ -240,5 +314,5 @@ class Lane:
                         self._plan(name, due, now)
 
 
-def _throttled(answer: Observation | CloudApiError) -> bool:
+def _throttled(answer: object) -> TypeGuard[CloudApiError]:
     return isinstance(answer, CloudApiError) and answer.kind is ErrorKind.THROTTLED

@@ -12,7 +12,7 @@ from airflow_cloudjobs.huawei.base import TEMPLATED, HuaweiJobOperator, HuaweiJo
 from airflow_cloudjobs.jobs.arguments import Arguments
 from airflow_cloudjobs.jobs.identity import MARKER, Finder, Identity
 from airflow_cloudjobs.jobs.request import ApiRequest, as_text
-from airflow_cloudjobs.jobs.spec import JobSpec, Scope, StateMap, whole
+from airflow_cloudjobs.jobs.spec import JobSpec, Listing, Record, Scope, StateMap, whole
 
 SERVICE = "dli"
 JOBS = "/v1.0/{project_id}/jobs"
@@ -72,6 +72,19 @@ def _poll(keys: Sequence[str], scope: Scope) -> ApiRequest:
     return ApiRequest(SERVICE, "ShowSqlJobStatus", "GET", f"{_job(keys[0])}/status", read_only=True)
 
 
+PAGE = 100
+"""Jobs of a page of the list; the API gives no more."""
+
+
+def _running(page: int, scope: Scope) -> ApiRequest:
+    query = {"job-status": "RUNNING", "page-size": str(PAGE), "current-page": str(page)}
+    return ApiRequest(SERVICE, "ListSqlJobs", "GET", JOBS, query=query, read_only=True)
+
+
+def _listed(answer: Mapping[str, Any]) -> Mapping[str, Record]:
+    return {str(job["job_id"]): job for job in answer.get("jobs") or ()}
+
+
 def _cancel(key: str, scope: Scope) -> ApiRequest:
     # Cancelling twice does no harm, so it may be repeated blindly.
     return ApiRequest(SERVICE, "CancelSqlJob", "DELETE", _job(key), read_only=True)
@@ -117,6 +130,7 @@ SQL_JOB = JobSpec(
     ),
     reason=("message",),
     omit=frozenset({"statement"}),
+    listing=Listing(_running, _listed, PAGE),
     interval=10.0,
     cancel=_cancel,
     finder=Finder(_mark, _ask, _found),

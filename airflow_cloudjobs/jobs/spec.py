@@ -92,6 +92,23 @@ class Observation:
     request_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """How an API lists the jobs that are in progress, for where many are awaited.
+
+    Only the jobs that a list shows in progress are believed; all others are asked for one by one, so that each end is
+    read from the job itself.
+
+    :param ask: builds the request for a page, from 1.
+    :param records: finds the jobs in an answer, by key.
+    :param size: how many jobs a full page holds.
+    """
+
+    ask: Callable[[int, Scope], ApiRequest]
+    records: Callable[[Mapping[str, Any]], Mapping[str, Record]]
+    size: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class JobSpec:
     """A job API.
@@ -114,6 +131,7 @@ class JobSpec:
     :param signed_urls: fields whose value grants access to whoever holds it; only given where asked for.
     :param scope: what may name a job beside its key, by the names that ``poll`` and the tasks have for it.
     :param batch: how many jobs one poll may ask for.
+    :param listing: how jobs in progress are listed; None where the API has no list, or takes several jobs a poll.
     :param interval: seconds between two polls once a job runs for long, unless the task says otherwise.
     :param cancel: builds the request that cancels a job; None where the API has none.
     :param finder: how our own job can be found again; None where the API has no way.
@@ -140,6 +158,7 @@ class JobSpec:
     signed_urls: frozenset[str] = frozenset()
     scope: tuple[str, ...] = ()
     batch: int = 1
+    listing: Listing | None = None
     interval: float = 30.0
     cancel: Callable[[str, Scope], ApiRequest] | None = None
     finder: Finder | None = None
@@ -153,16 +172,26 @@ class JobSpec:
             raise ValueError(f"api id {self.api!r} must look like 'product.job'")
         if self.batch < 1:
             raise ValueError(f"{self.api}: batch must be at least 1")
+        if self.listing and self.batch > 1:
+            raise ValueError(f"{self.api}: an API that takes several jobs a poll needs no listing")
         if self.interval <= 0:
             raise ValueError(f"{self.api}: interval must be more than 0 seconds")
 
     def observe(self, answer: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Observation]:
         """What an answer to a poll says of each key it was asked for; unknown keys are absent."""
+        return self._seen(answer, self.records(answer, keys))
+
+    def observe_listed(self, answer: Mapping[str, Any]) -> tuple[dict[str, Observation], bool]:
+        """What a page of a list says of the jobs in progress, and whether there may be another page."""
+        assert self.listing is not None  # noqa: S101 - who has asked for a page has looked
+        records = self.listing.records(answer)
+        seen = self._seen(answer, records).items()
+        going = {key: one for key, one in seen if self.states.knows(one.status) and not self.states.outcome(one.status)}
+        return going, len(records) >= self.listing.size
+
+    def _seen(self, answer: Mapping[str, Any], records: Mapping[str, Record]) -> dict[str, Observation]:
         request_id = str(answer.get("RequestId") or answer.get("request_id") or "")
-        return {
-            key: Observation(_word(record.get(self.status)), record, request_id)
-            for key, record in self.records(answer, keys).items()
-        }
+        return {key: Observation(_word(record.get(self.status)), record, request_id) for key, record in records.items()}
 
     def reason_of(self, record: Record) -> str:
         """The vendor's words on why a job is as it is."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls that many waits cost: ICE jobs asked for ten at a time, and one job that many tasks wait for.
+"""Calls that many waits cost: ICE jobs asked for ten at a time, DLI jobs listed, one job that many tasks wait for.
 
 Counted by the server over whole intervals, on 1,000 waits with as many triggers.
 """
@@ -14,8 +14,6 @@ from measure import Report
 from server import Cloud
 from waiting import Crowd, connect, waits
 
-OPERATIONS = {"ice.url_upload": "GetUrlUploadInfos", "dms.file_upload": "GetUserUploadFileJob"}
-
 
 async def calls_each_interval(cloud: Cloud, api: str, tasks: int, jobs: int, interval: float, intervals: int) -> float:
     """Calls of an interval.
@@ -27,7 +25,7 @@ async def calls_each_interval(cloud: Cloud, api: str, tasks: int, jobs: int, int
         await asyncio.to_thread(cloud.tell)
         await asyncio.sleep(intervals * interval)
         counts = await asyncio.to_thread(cloud.counts)
-    return float(counts["calls"][OPERATIONS[api]]) / intervals
+    return float(sum(counts["calls"].values())) / intervals
 
 
 async def measured(cloud: Cloud, report: Report, tasks: int, interval: float, intervals: int) -> None:
@@ -35,6 +33,13 @@ async def measured(cloud: Cloud, report: Report, tasks: int, interval: float, in
     calls = await calls_each_interval(cloud, "ice.url_upload", tasks, tasks, interval, intervals)
     report.row(api="ice.url_upload", waits=tasks, jobs=tasks, calls_an_interval=calls, calls_a_job=calls / tasks)
     report.budget("ICE: calls per job and interval", calls / tasks, at_most=0.12)
+    for theirs in (0, tasks, 20 * tasks):
+        await asyncio.to_thread(cloud.tell, ours=tasks, theirs=theirs)
+        calls = await calls_each_interval(cloud, "dli.sql_job", tasks, tasks, interval, intervals)
+        what = f"dli.sql_job, {theirs} others in progress"
+        report.row(api=what, waits=tasks, jobs=tasks, calls_an_interval=calls, calls_a_job=calls / tasks)
+        if theirs == 0:
+            report.budget("DLI: calls per job and interval", calls / tasks, at_most=0.12)
     jobs = tasks // 50
     calls = await calls_each_interval(cloud, "dms.file_upload", tasks, jobs, interval, intervals)
     report.row(api="dms.file_upload", waits=tasks, jobs=jobs, calls_an_interval=calls, calls_a_job=calls / jobs)

@@ -136,6 +136,8 @@ def make_certificates(folder: Path) -> None:
 class _State:
     """What the server knows.
 
+    :param ours: SQL jobs in progress that are waited for: ``job-0`` and so on.
+    :param theirs: others.
     :param tokens: calls that may come at once now, where there is a limit.
     """
 
@@ -143,6 +145,8 @@ class _State:
     rate: float = 0.0
     tokens: float = 0.0
     filled: float = 0.0
+    ours: float = 0.0
+    theirs: float = 0.0
     keys: int = 0
     refused: int = 0
     connections: int = 0
@@ -156,6 +160,13 @@ class _State:
         self.tokens, self.filled = self.rate, time.monotonic()
         self.keys = self.refused = self.connections = 0
         self.calls.clear()
+
+    def page(self, number: int) -> bytes:
+        """A page of the SQL jobs in progress, those of others first."""
+        listed = range(100 * (number - 1), min(100 * number, int(self.theirs + self.ours)))
+        keys = (f"job-{n - int(self.theirs)}" if n >= self.theirs else f"theirs-{n}" for n in listed)
+        jobs = b",".join(SQL_JOB.replace(SQL_JOB_ID, key.encode()) for key in keys)
+        return b'{"is_success": true, "jobs": [%s]}' % jobs
 
     def refuses(self) -> bool:
         """True if a call is one too many."""
@@ -213,7 +224,7 @@ class _Protocol(asyncio.Protocol):
             state.calls["plain"] += 1
             return "200 OK", PLAIN
         alibaba = _header(head, b"x-acs-action")
-        operation = alibaba.decode() or "ShowSqlJobStatus"
+        operation = alibaba.decode() or ("ListSqlJobs" if "/jobs?" in target else "ShowSqlJobStatus")
         state.calls[operation] += 1
         if state.refuses():
             return ("400 Bad Request", THROTTLED) if alibaba else ("429 Too Many Requests", APIGW_THROTTLED)
@@ -222,6 +233,8 @@ class _Protocol(asyncio.Protocol):
             state.keys += len(ids)
             infos = ",".join(f'{{"JobId":"{each}","Status":"UPLOADING","FileSize":1024}}' for each in ids)
             return "200 OK", f'{{"RequestId":"7C8EB5BC","URLUploadInfoList":[{infos}]}}'.encode()
+        if operation == "ListSqlJobs":
+            return "200 OK", state.page(int(parse_qs(urlsplit(target).query)["current-page"][0]))
         state.keys += 1
         return "200 OK", PLAIN if alibaba else SQL_JOB
 
@@ -261,11 +274,12 @@ PLAIN = json.dumps(
     }
 ).encode()
 
+SQL_JOB_ID = b"208b08d4-0dc2-4dd7-8879-ddd4c020d7aa"
 SQL_JOB = json.dumps(
     {
         "is_success": True,
         "message": "",
-        "job_id": "208b08d4-0dc2-4dd7-8879-ddd4c020d7aa",
+        "job_id": SQL_JOB_ID.decode(),
         "job_type": "QUERY",
         "job_mode": "async",
         "queue_name": "default",

@@ -36,6 +36,8 @@ class FakeCloud:
         self.answer = answer
         self.latency = latency
         self.calls: list[tuple[float, list[str]]] = []
+        self.listed: Sequence[str] | Exception = ()
+        self.pages: list[int] = []
         self.flying = 0
         self.most_flying = 0
 
@@ -50,6 +52,15 @@ class FakeCloud:
         finally:
             self.flying -= 1
 
+    async def list_page(self, page: int) -> tuple[Mapping[str, Observation], bool]:
+        """A page of :attr:`listed`, ten jobs long; none can be had while that is an error."""
+        self.pages.append(page)
+        await asyncio.sleep(self.latency)
+        if isinstance(self.listed, Exception):
+            raise self.listed
+        keys = list(self.listed)[(page - 1) * 10 :]
+        return dict.fromkeys(keys[:10], RUNNING), len(keys) > 10
+
     def asked(self, key: str) -> int:
         """How often a key was asked for."""
         return sum(keys.count(key) for _, keys in self.calls)
@@ -60,9 +71,12 @@ def new_gate(room: int = 50) -> Gate:
     return Gate(Pace(), room)
 
 
-def new_lane(cloud: FakeCloud, *, batch: int = 1, gate: Gate | None = None) -> Lane:
-    """A lane to a cloud."""
-    return Lane(cloud.ask, batch=batch, gate=gate or new_gate())
+def new_lane(cloud: FakeCloud, *, batch: int = 1, lists: bool = False, gate: Gate | None = None) -> Lane:
+    """A lane to a cloud.
+
+    :param lists: True for a cloud whose jobs in progress can be listed.
+    """
+    return Lane(cloud.ask, batch=batch, list_page=cloud.list_page if lists else None, gate=gate or new_gate())
 
 
 def new_wait(

@@ -46,6 +46,68 @@ def test_keys_that_are_due_together_go_out_in_one_call() -> None:
     run(work())
 
 
+def test_jobs_in_progress_are_listed_and_the_others_asked_for_singly() -> None:
+    async def work() -> None:
+        keys = [f"job-{number}" for number in range(35)]
+        cloud = FakeCloud(lambda key: DONE)
+        cloud.listed = [*keys[:20], "someone's", *keys[20:30]]
+        lane = new_lane(cloud, lists=True)
+        waits = [new_wait(key, interval=60, resumed=False) for key in keys]
+        tasks = [asyncio.create_task(lane.watch(wait, silent)) for wait in waits]
+        await asyncio.sleep(0.3)
+        assert cloud.pages == [1, 2, 3, 4]
+        assert sorted(key for _, asked in cloud.calls for key in asked) == keys[30:]
+        assert [ending(wait) for wait in waits if wait.over] == [Ending.SUCCEEDED] * 5
+        await cancelled(*tasks)
+
+    run(work())
+
+
+def test_a_list_that_tells_of_few_of_our_jobs_is_left_alone_for_a_while() -> None:
+    async def work() -> None:
+        cloud = FakeCloud()
+        cloud.listed = [f"theirs-{number}" for number in range(100)]
+        lane = new_lane(cloud, lists=True)
+        waits = [new_wait(f"job-{number}", interval=0.05) for number in range(20)]
+        tasks = [asyncio.create_task(lane.watch(wait, silent)) for wait in waits]
+        await asyncio.sleep(0.5)
+        assert cloud.pages == [1]
+        assert all(cloud.asked(f"job-{number}") > 3 for number in range(20))
+        await cancelled(*tasks)
+        await settled()
+
+    run(work())
+
+
+def test_a_few_jobs_are_not_looked_up_in_a_list() -> None:
+    async def work() -> None:
+        cloud = FakeCloud()
+        cloud.listed = [f"job-{number}" for number in range(4)]
+        lane = new_lane(cloud, lists=True)
+        tasks = [asyncio.create_task(lane.watch(new_wait(key, interval=0.05), silent)) for key in cloud.listed]
+        await asyncio.sleep(0.5)
+        assert cloud.pages == []
+        assert all(5 <= cloud.asked(key) <= 13 for key in cloud.listed), "and each is asked for at its own pace"
+        await cancelled(*tasks)
+
+    run(work())
+
+
+@pytest.mark.parametrize("trouble", [refusal(0.2), CloudApiError("not for you", kind=ErrorKind.DENIED), KeyError("x")])
+def test_a_list_that_cannot_be_had_costs_no_wait(trouble: Exception) -> None:
+    async def work() -> None:
+        cloud = FakeCloud(lambda key: DONE)
+        cloud.listed = trouble
+        lane = new_lane(cloud, lists=True)
+        waits = [new_wait(f"job-{number}", resumed=False) for number in range(20)]
+        await asyncio.gather(*(lane.watch(wait, silent) for wait in waits))
+        assert cloud.pages == [1]
+        assert {ending(wait) for wait in waits} == {Ending.SUCCEEDED}
+        assert {cloud.asked(f"job-{number}") for number in range(20)} == {1}
+
+    run(work())
+
+
 def test_a_job_that_several_tasks_await_is_asked_for_once_and_answers_all() -> None:
     async def work() -> None:
         cloud = FakeCloud()
@@ -211,6 +273,8 @@ def test_a_clock_set_back_by_seconds_does_not_stop_a_wait(monkeypatch: pytest.Mo
         wait = new_wait("job", interval=0.1)
         task = asyncio.create_task(lane.watch(wait, silent))
         await asyncio.sleep(0.3)
+        while cloud.flying:
+            await asyncio.sleep(0.001)
         asked, real = cloud.asked("job"), time.time
         monkeypatch.setattr(time, "time", lambda: real() - 2.0)
         cloud.answer = lambda key: DONE
@@ -245,8 +309,10 @@ steps = st.lists(
 
 
 @settings(max_examples=60, deadline=None)
-@given(steps, st.integers(1, 3), st.integers(1, 4))
-def test_waits_may_come_and_go_at_any_moment(schedule: list[tuple[str, int]], batch: int, room: int) -> None:
+@given(steps, st.integers(1, 3), st.integers(1, 4), st.booleans())
+def test_waits_may_come_and_go_at_any_moment(
+    schedule: list[tuple[str, int]], batch: int, room: int, lists: bool
+) -> None:
     async def work() -> None:
         ends: set[str] = set()
         fails: set[str] = set()
@@ -257,7 +323,8 @@ def test_waits_may_come_and_go_at_any_moment(schedule: list[tuple[str, int]], ba
             return DONE if key in ends else RUNNING
 
         cloud, gate = FakeCloud(answer, latency=0.0005), new_gate(room)
-        lanes = [new_lane(cloud, batch=batch, gate=gate) for _ in range(2)]
+        cloud.listed = [f"job-{number}" for number in range(5)]
+        lanes = [new_lane(cloud, batch=batch, lists=lists, gate=gate) for _ in range(2)]
         tasks: list[asyncio.Task[None]] = []
         for step, number in schedule:
             key = f"job-{number % 6}"
