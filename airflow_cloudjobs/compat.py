@@ -6,8 +6,9 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any, TypeVar
 
 from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import (
@@ -48,8 +49,10 @@ __all__ = [
     "PokeReturnValue",
     "StartTriggerArgs",
     "Stats",
+    "TaskDeferralTimeout",
     "XCom",
     "ahide_in_logs",
+    "apart",
     "default_deferrable",
     "first_reschedule",
     "get_async_connection",
@@ -64,6 +67,16 @@ __all__ = [
     "task_store",
     "try_number_of",
 ]
+
+
+T = TypeVar("T")
+
+try:
+    from airflow.sdk.exceptions import TaskDeferralTimeout
+except ImportError:
+
+    class TaskDeferralTimeout(Exception):  # type: ignore[no-redef]
+        """Airflow 2 does not tell it from other trouble of a trigger."""
 
 
 TRIGGERS_HEAR_OF_KILLS = hasattr(BaseTrigger, "on_kill")
@@ -217,9 +230,8 @@ def is_given_up(context: Mapping[str, Any], patience: float = 3.0) -> bool:
     ti: Any = context.get("ti")
     if not hasattr(ti, "get_task_states"):
         return True  # Airflow 2 stops a task for a user only
-    answer: list[Any] = []
 
-    def ask() -> None:
+    def ask() -> Any:
         mapped = ti.map_index >= 0
         states = ti.get_task_states(
             dag_id=ti.dag_id,
@@ -228,17 +240,32 @@ def is_given_up(context: Mapping[str, Any], patience: float = 3.0) -> bool:
             map_index=ti.map_index if mapped else None,
         )
         name = f"{ti.task_id}_{ti.map_index}" if mapped else ti.task_id
-        answer.append(states.get(ti.run_id, {}).get(name))
+        return states.get(ti.run_id, {}).get(name)
 
-    # The signal may have come while this thread spoke to Airflow, and it must not wait for itself.
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(patience)
-    if not answer:
-        raise TimeoutError("Airflow does not tell the task's state")
-    if answer[0] == "running":
+    state = apart(ask, patience)
+    if state == "running":
         return try_number_of(context) > int(ti.max_tries)  # of itself it goes on only if it is retried
-    return answer[0] in GIVEN_UP
+    return state in GIVEN_UP
+
+
+def apart(work: Callable[[], T], patience: float) -> T:
+    """Speak to Airflow from a task that is told to stop: the signal may have come while its thread did so already.
+
+    :param work: what to do, in a thread of its own, which does not wait for the one that was struck.
+    :param patience: seconds.
+    :return: what it returns.
+    :raises TimeoutError: it was not done in time.
+    """
+    outcome: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return outcome.result(patience)
 
 
 async def push_xcom(trigger: Any, key: str, value: Any) -> None:

@@ -10,6 +10,7 @@ exception                     Airflow's kind           raised when
 :class:`JobUntold`            AirflowFailException     the cloud would not tell how the job ended
 :class:`SubmitFailed`         AirflowException         the cloud took no job; a later attempt may work
 :class:`SubmitRefused`        AirflowFailException     the cloud took no job and will not take it
+:class:`LookUpFailed`         AirflowException         it may have, and a later attempt can look for the job
 :class:`SubmitUntold`         AirflowFailException     the cloud may or may not have taken the job
 ============================  =======================  ============================================
 """
@@ -56,6 +57,10 @@ class SubmitFailed(AirflowException):
 
 class SubmitRefused(AirflowFailException):
     """The cloud, or a check before it, refused the job; nothing is running."""
+
+
+class LookUpFailed(AirflowException):
+    """The cloud may have taken the job and cannot be asked just now; a later attempt looks for it before it submits."""
 
 
 class SubmitUntold(AirflowFailException):

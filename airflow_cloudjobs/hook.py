@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_cloudjobs.compat import (
+    AirflowNotFoundException,
     BaseHook,
     Connection,
     Stats,
@@ -156,19 +157,20 @@ class CloudHook(BaseHook):
             await connection.caller()
             return connection.region
 
-    def ask(self, spec: JobSpec, keys: Sequence[str], scope: Scope) -> Answers:
-        """What the cloud says of some jobs, asked once.
+    def ask(self, spec: JobSpec, keys: Sequence[str], scope: Scope, *, patience: float = 0.0) -> Answers:
+        """What the cloud says of some jobs.
 
         :param spec: their API.
         :param keys: their keys; asked in as few calls as the API allows.
         :param scope: what else names them.
+        :param patience: seconds for which to ask again in passing trouble.
         :return: for each key an observation or the error that came instead.
         """
         answers: Answers = {}
         for batch in _batches(keys, spec.batch):
             try:
                 request = spec.poll(batch, scope)
-                seen = _observed(spec, batch, request, self.get_conn().call(request))
+                seen = _observed(spec, batch, request, self.call(request, patience=patience))
             except CloudApiError as error:
                 seen = dict.fromkeys(batch, error)
             answers.update(_count(spec, seen))
@@ -278,12 +280,7 @@ class _LiveConnection:
                     self._fields = fields
             except Exception as error:
                 if self._caller is None:
-                    wrong = isinstance(error, InvalidConnection)
-                    raise CloudApiError(
-                        str(error) if wrong else f"the connection {self._hook.conn_id!r} could not be read: {error}",
-                        kind=ErrorKind.INVALID if wrong else ErrorKind.UNKNOWN,
-                        code="<connection>",
-                    ) from error
+                    raise _unread(self._hook.conn_id, error) from error
                 self._hook.log.warning(
                     "Connection %r could not be read again, going on with what was read before: %s",
                     self._hook.conn_id,
@@ -362,6 +359,17 @@ def _count(spec: JobSpec, answers: Answers) -> Answers:
     if error:
         Stats.incr("cloudjobs.errors", tags={**tags, "kind": error.kind.value})
     return answers
+
+
+def _unread(conn_id: str, error: Exception) -> CloudApiError:
+    """Why there is no connection; that Airflow cannot hand it out just now is no reason to end a wait."""
+    if isinstance(error, InvalidConnection):
+        return CloudApiError(str(error), kind=ErrorKind.INVALID, code="<connection>")
+    # A secrets backend that is away may look as if it did not hold the connection.
+    kind = ErrorKind.UNKNOWN if isinstance(error, AirflowNotFoundException) else ErrorKind.TRANSIENT
+    return CloudApiError(
+        f"the connection {conn_id!r} could not be read: {error or type(error).__name__}", kind=kind, code="<connection>"
+    )
 
 
 def _fields(conn_id: str, connection: Connection) -> ConnectionFields:

@@ -12,18 +12,20 @@ from datetime import timedelta
 from typing import Any
 
 from airflow_cloudjobs import compat
-from airflow_cloudjobs.compat import AirflowTaskTimeout, BaseOperator, default_deferrable
+from airflow_cloudjobs.compat import (
+    AirflowTaskTimeout,
+    BaseOperator,
+    TaskDeferralTimeout,
+    default_deferrable,
+    task_store,
+)
 from airflow_cloudjobs.exceptions import JobFailed, JobTimedOut, JobUntold
-from airflow_cloudjobs.jobs.arguments import InvalidArgument
+from airflow_cloudjobs.jobs.arguments import InvalidArgument, listed
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.spec import Observation
 from airflow_cloudjobs.jobs.wait import Ending, JobEnd, WaitPlan
-from airflow_cloudjobs.submit import SubmitOnce
+from airflow_cloudjobs.submit import SubmitOnce, give_up
 from airflow_cloudjobs.task import CloudJobTask
-
-EARLIER_POLLS = 3
-EARLIER_CAP = 30.0
-"""An end that was there before our submit is not believed for so many intervals, seconds at most."""
 
 
 class CloudJobOperator(CloudJobTask, BaseOperator):
@@ -53,6 +55,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
     :raises JobUntold: the cloud would not tell how the job ended.
     :raises SubmitFailed: no job was taken because of passing trouble (retried).
     :raises SubmitRefused: the cloud, or a check, refused the job.
+    :raises LookUpFailed: the cloud may have taken the job, and could not be asked just now (retried).
     :raises SubmitUntold: the cloud may have taken the job, but did not say so.
     """
 
@@ -80,6 +83,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         self.cancel_on_kill = cancel_on_kill
         self.durable = durable
         self.end_from_trigger = end_from_trigger
+        self._submitted: list[str] = []
         self._to_cancel: list[str] = []
         self._context: Mapping[str, Any] = {}
         self._submitting = False
@@ -116,7 +120,8 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         if self._adopts:
             keys, plan = self._asked_keys(), self._plan(context, time.time())
         else:
-            keys, plan = self._submitted(context)
+            keys, plan = self._submit(context)
+            self._submitted = keys
         if self._may_cancel():
             self._to_cancel = keys
         if self._killed:
@@ -132,10 +137,10 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             self.hook.watch(wait, self._scope, self._tell)
         return self._results(context, wait.ends)
 
-    def _submitted(self, context: Mapping[str, Any]) -> tuple[list[str], WaitPlan]:
+    def _submit(self, context: Mapping[str, Any]) -> tuple[list[str], WaitPlan]:
         """The jobs of this task, submitted now or by an attempt before, and the plan of their wait."""
         self._submitting = True
-        submission = SubmitOnce(
+        once = SubmitOnce(
             self.spec,
             self.hook,
             self.submit_arguments(),
@@ -145,15 +150,34 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             durable=self.durable,
             advice=f"Look for it in the console ({self._console_url}): if it is there, wait for it with a sensor "
             "or by giving its key to this operator; to submit anew, clear this task",
-        ).submission()
+        )
+        if once.abandoned and self._may_cancel():
+            self._cancel([key for key in once.abandoned if not self._has_ended(key)])
+        submission = once.submission()
         self._submitting = False
         plan = replace(
             self._plan(context, submission.at),
             not_found_until=submission.at + self.spec.not_found_grace,
             earlier=submission.earlier,
-            earlier_until=submission.at + min(EARLIER_CAP, EARLIER_POLLS * self.poll_interval),
+            earlier_until=submission.believed_from,
         )
         return list(submission.keys), plan
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
+        """Go on after a deferral; one that Airflow has ended, since no triggerer did in time, with a last look."""
+        self._context = context
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except TaskDeferralTimeout:
+            ti, now = context["ti"], time.time()
+            told = ti.xcom_pull(task_ids=ti.task_id, key="job_key", map_indexes=ti.map_index)
+            if not told:
+                raise
+            keys = [str(key) for key in listed(told)]
+            self._to_cancel = keys if self._may_cancel() else []
+            wait = self._new_wait(keys, WaitPlan(now, self.poll_interval, now))
+            self.hook.look(wait, self._scope, self._tell)
+            return self._results(context, wait.ends)
 
     def execute_complete(self, context: Any, event: Mapping[str, Any] | None = None) -> Any:
         """Go on after the trigger's event."""
@@ -164,18 +188,22 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
     def on_kill(self) -> None:
         """Cancel the jobs that this task is answerable for; called by Airflow when it stops the task.
 
-        It does so for a user who has ended the task, and also when only the worker is replaced. In the latter case
-        the next attempt goes on with the jobs, so they are left alone; where that cannot be found out, too.
+        It does so for a user who has ended or cleared the task, and also when only the worker is replaced. In the
+        latter case the next attempt goes on with the jobs, so they are left alone; where that cannot be found out, too.
         """
         if self._submitting:
             self._killed = True  # the answer to the submit says what there is to cancel
             return
-        if not self._to_cancel:
+        if not (self._to_cancel or self._submitted):
             return
-        jobs = ", ".join(self._to_cancel)
-        out_of_time = isinstance(sys.exc_info()[1], AirflowTaskTimeout)
+        jobs = ", ".join(self._to_cancel or self._submitted)
+        if isinstance(sys.exc_info()[1], AirflowTaskTimeout):
+            # What cannot be cancelled runs on, and the next attempt goes on with it.
+            if self._cancel(self._to_cancel):
+                self._give_up()
+            return
         try:
-            wanted = self.durable and not out_of_time and not compat.is_given_up(self._context)
+            wanted = self.durable and not compat.is_given_up(self._context)
         except Exception as error:
             hint = f"If it is to end, cancel it in the console: {self._console_url}"
             self.log.error("Not known whether the task was ended, so %s is not cancelled: %r. %s", jobs, error, hint)
@@ -183,7 +211,16 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         if wanted:
             self.log.info("Not cancelling %s: the next attempt goes on with it", jobs)
         else:
+            self._give_up()
             self._cancel(self._to_cancel)
+
+    def _give_up(self) -> None:
+        """Have the next attempt submit anew: Airflow does not tell it whether the task was cleared while it ran."""
+        if self._submitted and self.durable and (store := task_store(self._context)):
+            try:
+                compat.apart(lambda: give_up(store), patience=2.0)
+            except Exception as error:
+                self.log.warning("Could not remember that %s is given up: %r", ", ".join(self._submitted), error)
 
     def _plan(self, context: Mapping[str, Any], started: float) -> WaitPlan:
         """The plan of a wait that began then, in this attempt or in one before."""
@@ -196,19 +233,21 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
     def _failure(self, bad: Sequence[JobEnd], message: str) -> Exception:
         endings = {end.ending for end in bad}
         if Ending.TIMED_OUT in endings:
-            self._cancel([end.key for end in bad if end.ending is Ending.TIMED_OUT])
+            late = [end.key for end in bad if end.ending is Ending.TIMED_OUT]
+            self._cancel([key for key in late if key in self._to_cancel])
             return JobTimedOut(message, bad)
         if endings <= {Ending.FAILED, Ending.CANCELLED}:
             return JobFailed(message, bad)
         return JobUntold(message, bad)
 
-    def _cancel(self, keys: Sequence[str]) -> None:
-        """Ask the cloud to cancel jobs; that one has ended already is no trouble."""
-        if self.spec.cancel is None:
-            return
+    def _cancel(self, keys: Sequence[str]) -> bool:
+        """Ask the cloud to cancel jobs; that one has ended already is no trouble.
+
+        :return: whether there were any, and all of them are cancelled or ended.
+        """
+        done = bool(keys)
         for key in keys:
-            if key not in self._to_cancel:
-                continue
+            assert self.spec.cancel is not None  # noqa: S101 - or there is nothing to cancel
             try:
                 self.hook.call(self.spec.cancel(key, self._scope), patience=10.0)
                 self.log.info("%s %s: cancelled", self.spec.api, key)
@@ -216,6 +255,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
                 if self._has_ended(key):
                     self.log.info("%s %s: had ended before it could be cancelled", self.spec.api, key)
                 else:
+                    done = False
                     self.log.error(
                         "%s %s: could not be cancelled: %s. Cancel it in the console: %s",
                         self.spec.api,
@@ -223,6 +263,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
                         error,
                         self._console_url,
                     )
+        return done
 
     def _has_ended(self, key: str) -> bool:
         seen = self.hook.ask(self.spec, [key], self._scope)[key]

@@ -20,6 +20,7 @@ from airflow_cloudjobs.compat import (
     default_deferrable,
     first_reschedule,
     task_store,
+    try_number_of,
 )
 from airflow_cloudjobs.exceptions import JobFailedForGood, JobTimedOut, JobUntold
 from airflow_cloudjobs.jobs.arguments import InvalidArgument
@@ -27,8 +28,8 @@ from airflow_cloudjobs.jobs.wait import Ending, JobEnd, Wait, WaitPlan
 from airflow_cloudjobs.task import CloudJobTask
 from airflow_cloudjobs.trigger import CloudJobTrigger
 
-DOUBTS = "cloudjobs_doubts"
-"""Where a sensor in reschedule mode keeps since when it sees something undocumented."""
+SEEN = "cloudjobs_seen"
+"""Where a sensor in reschedule mode keeps what it found at earlier pokes of this try."""
 
 
 LEAST_RESCHEDULE = 5.0
@@ -146,8 +147,8 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         self.hook.look(wait, self._scope, self._tell)
         if wait.over:
             return PokeReturnValue(True, self._results(context, wait.ends))
-        if self.reschedule and wait.doubts != doubts and (store := task_store(context)):
-            store.set(DOUBTS, wait.doubts)
+        if self.reschedule and wait.doubts != doubts:
+            self._keep(context, wait)
         if wait.plan.deadline is not None and time.time() >= wait.plan.deadline:
             wait.give_up(time.time())
             return PokeReturnValue(True, self._results(context, wait.ends))
@@ -155,14 +156,28 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
 
     def _begin(self, context: Mapping[str, Any]) -> Wait:
         self._ready()
-        keys = self._asked_keys()
-        self._announce(context, keys)
-        started = (first_reschedule(context) if self.reschedule else None) or self._began
-        limits = (started + self.timeout, self._execution_deadline(context))
-        deadline = min(limit for limit in limits if limit is not None)
         store = task_store(context) if self.reschedule else None
-        doubts = store.get(DOUBTS) if store else None
-        return self._new_wait(keys, WaitPlan(started, self.poke_interval, deadline), doubts)
+        seen = (store.get(SEEN) if store else None) or {}
+        if seen.get("try") != try_number_of(context):
+            seen = {}
+        keys = seen.get("keys") or self._asked_keys()
+        self._announce(context, keys)
+        first = first_reschedule(context) if self.reschedule else None
+        started = first or self._began
+        limits = [started + self.timeout]
+        if first and self.execution_timeout:
+            limits.append(first + self.execution_timeout.total_seconds())
+        elif limit := self._execution_deadline(context):
+            limits.append(limit)
+        wait = self._new_wait(keys, WaitPlan(started, self.poke_interval, min(limits)), seen.get("doubts"))
+        if self.reschedule and not seen:
+            self._keep(context, wait)
+        return wait
+
+    def _keep(self, context: Mapping[str, Any], wait: Wait) -> None:
+        """Remember for the next poke which jobs are waited for, and since when they show something undocumented."""
+        if store := task_store(context):
+            store.set(SEEN, {"try": try_number_of(context), "keys": wait.keys, "doubts": wait.doubts})
 
     def _get_next_poke_interval(self, started_at: Any, run_duration: Callable[[], float], poke_count: int) -> float:
         """Airflow's pause between two pokes, grown from a second where looking again costs no new process."""

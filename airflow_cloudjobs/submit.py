@@ -16,10 +16,10 @@ from datetime import timedelta
 from typing import Any
 
 from airflow_cloudjobs import compat
-from airflow_cloudjobs.exceptions import SubmitFailed, SubmitRefused, SubmitUntold
-from airflow_cloudjobs.hook import CloudHook
-from airflow_cloudjobs.jobs.errors import CloudApiError
-from airflow_cloudjobs.jobs.identity import Step, Submission, first_step
+from airflow_cloudjobs.exceptions import LookUpFailed, SubmitFailed, SubmitRefused, SubmitUntold
+from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
+from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.jobs.identity import Identity, Step, Submission, Unclear, first_step
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Outcome, Scope
 
@@ -31,11 +31,20 @@ STORED = "cloudjobs_submission"
 RETENTION = timedelta(days=365)
 """For how long a submission is kept; the longest time between two attempts that still submits once."""
 
-LOOKS = (0.0, 1.0, 3.0)
-"""Seconds before each look for a job that may have been submitted a moment ago."""
+LOOKS = (0.0, 2.0, 5.0, 15.0)
+"""Seconds before each look for a job that may have been submitted a moment ago; a slow cloud lists it late too."""
 
 SUBMITS = 3
 """How often a submit without an answer is made at most, where each is looked up before the next."""
+
+
+def give_up(store: Any) -> None:
+    """Have the next attempt submit anew instead of going on with the jobs that were submitted.
+
+    :param store: the task's store.
+    """
+    if before := Submission.from_dict(store.get(STORED)):
+        store.set(STORED, replace(before, given_up=True).as_dict(), retention=RETENTION)
 
 
 class SubmitOnce:
@@ -68,13 +77,29 @@ class SubmitOnce:
         self._scope = scope
         self._key = key
         self._advice = advice
-        self._identity = compat.identity_of(context) if durable else None
         self._retried = compat.try_number_of(context) > 1
         self._store = compat.task_store(context) if durable else None
+        self._before = Submission.from_dict(self._store.get(STORED)) if self._store else None
+        self._identity = self._current(compat.identity_of(context)) if durable else None
         self._finder = spec.finder if self._identity else None
         if self._finder and self._identity:
             arguments = self._finder.mark(arguments, self._identity)
         self._arguments = arguments
+
+    def _current(self, identity: Identity | None) -> Identity | None:
+        """The identity, in its next turn if the jobs of the last one were given up."""
+        before = self._before
+        if identity and before and before.epoch == identity.epoch:
+            return replace(identity, turn=before.turn + before.given_up)
+        return identity
+
+    @property
+    def abandoned(self) -> tuple[str, ...]:
+        """Jobs of this task that no attempt will go on with: a user has cleared it since."""
+        before = self._before
+        if before and self._identity and (before.epoch != self._identity.epoch or before.given_up):
+            return before.keys
+        return ()
 
     def submission(self) -> Submission:
         """Submit, or find what was submitted before.
@@ -82,10 +107,11 @@ class SubmitOnce:
         :return: the submission, with its keys.
         :raises SubmitRefused: the cloud will not take the job.
         :raises SubmitFailed: the cloud took no job; a later attempt may work.
+        :raises LookUpFailed: the cloud may have taken the job, and a later attempt can look for it.
         :raises SubmitUntold: the cloud may have taken the job.
         """
         epoch = self._identity.epoch if self._identity else 0
-        before = Submission.from_dict(self._store.get(STORED)) if self._store else None
+        before = self._before
         step = first_step(before, epoch=epoch, retried=self._retried, findable=self._finder is not None)
         past = before.past if before and before.epoch == epoch else ()
         if step is Step.STOP:
@@ -93,11 +119,11 @@ class SubmitOnce:
                 f"{self._spec.api}: an attempt before this one was stopped while it submitted, so the job may "
                 f"or may not run, and the API has no way to look it up. {self._advice}"
             )
-        if step is Step.LOOK_UP and (keys := self._look_up(past, certain=before is None)):
+        if step is Step.LOOK_UP and (keys := self._look_up(past, LOOKS[:2], certain=before is None)):
             log.info("%s: found the job of an attempt before: %s", self._spec.api, ", ".join(keys))
-            before, step = self._remember(Submission(epoch, time.time(), tuple(keys), past)), Step.REATTACH
+            before, step = self._remember(self._new(epoch, tuple(keys), past)), Step.REATTACH
         if step is Step.REATTACH and before:
-            if not self._has_failed(before.keys):
+            if not self._has_failed(before):
                 log.info("%s: going on with %s, submitted before", self._spec.api, ", ".join(before.keys))
                 return before
             past = (*past, *before.keys)
@@ -106,7 +132,7 @@ class SubmitOnce:
     def _submit(self, epoch: int, past: tuple[str, ...]) -> Submission:
         earlier = self._earlier_record() if self._spec.outlived else None
         request = self._spec.submit(**self._arguments)
-        intent = self._remember(Submission(epoch, time.time(), (), past, earlier))
+        intent = self._remember(self._new(epoch, (), past, earlier))
         try:
             keys = self._sent(request, past)
         except (SubmitRefused, SubmitFailed):
@@ -118,6 +144,11 @@ class SubmitOnce:
             f"remember {', '.join(keys)}", lambda store: store.set(STORED, done.as_dict(), retention=RETENTION)
         )
         return done
+
+    def _new(
+        self, epoch: int, keys: tuple[str, ...], past: tuple[str, ...], earlier: Mapping[str, Any] | None = None
+    ) -> Submission:
+        return Submission(epoch, time.time(), keys, past, earlier, turn=self._identity.turn if self._identity else 0)
 
     def _sent(self, request: ApiRequest, past: Sequence[str]) -> list[str]:
         """The keys of the job; a request without an answer is looked up before it is made again."""
@@ -134,7 +165,7 @@ class SubmitOnce:
                         f"{error}. {self._advice}"
                     ) from error
                 log.warning("%s: the submit got no clear answer, looking for the job: %s", self._spec.api, error)
-                keys = self._look_up(past, certain=False)
+                keys = self._look_up(past, LOOKS, certain=False)
                 if keys:
                     return keys
                 continue
@@ -145,14 +176,16 @@ class SubmitOnce:
             f"{self._spec.api}: {SUBMITS} submits got no clear answer and the job cannot be found. {self._advice}"
         )
 
-    def _look_up(self, past: Sequence[str], *, certain: bool) -> list[str]:
+    def _look_up(self, past: Sequence[str], looks: Sequence[float], *, certain: bool) -> list[str]:
         """The keys of our own job in the cloud; none if it is not there.
 
+        :param looks: seconds before each look.
         :param certain: True if it would do to submit where looking is refused.
         """
         if not (self._finder and self._identity):
             return []
-        for pause in LOOKS:
+        unclear: Unclear | None = None
+        for pause in looks:
             time.sleep(pause)
             try:
                 requests = self._finder.ask(self._arguments, self._identity)
@@ -161,31 +194,48 @@ class SubmitOnce:
                 if certain and not error.retryable:
                     log.warning("%s: cannot look for a job of the attempt before: %s", self._spec.api, error)
                     return []
-                raise SubmitUntold(
+                kind = LookUpFailed if error.retryable else SubmitUntold
+                raise kind(
                     f"{self._spec.api}: a job may have been submitted, and looking for it failed: {error}. "
                     f"{self._advice}"
                 ) from error
-            keys = self._finder.found(answers, self._arguments, self._identity)
-            if keys and not set(keys) & set(past):
+            try:
+                keys = self._finder.found(answers, self._arguments, self._identity, past)
+            except Unclear as error:
+                unclear = error
+                continue
+            unclear = None
+            if keys:
                 return keys
+        if unclear:
+            raise LookUpFailed(f"{self._spec.api}: a job may have been submitted: {unclear}. {self._advice}")
         return []
 
-    def _has_failed(self, keys: Sequence[str]) -> bool:
+    def _has_failed(self, before: Submission) -> bool:
         """True if all jobs have ended and not all of them succeeded."""
-        outcomes = [
-            self._spec.states.outcome(seen.status) if isinstance(seen, Observation) else None
-            for seen in self._hook.ask(self._spec, keys, self._scope).values()
-        ]
+        answers = self._hook.ask(self._spec, before.keys, self._scope, patience=CALL_PATIENCE)
+        outcomes = [self._outcome(before, seen) for seen in answers.values()]
         return None not in outcomes and set(outcomes) != {Outcome.SUCCEEDED}
+
+    def _outcome(self, before: Submission, seen: Observation | CloudApiError) -> Outcome | None:
+        if isinstance(seen, CloudApiError):
+            return None
+        if before.earlier is not None and time.time() < before.believed_from and seen.record == before.earlier:
+            return None  # an earlier job's end
+        return self._spec.states.outcome(seen.status)
 
     def _earlier_record(self) -> Mapping[str, Any] | None:
         """How the poll answers before our submit; an end shown there is an earlier job's."""
         key = str(self._key)
-        seen = self._hook.ask(self._spec, [key], self._scope)[key]
-        if isinstance(seen, CloudApiError):
-            kind = SubmitFailed if seen.retryable else SubmitRefused
-            raise kind(f"{self._spec.api} {key}: nothing was sent: {seen}") from seen
-        return seen.record
+        seen = self._hook.ask(self._spec, [key], self._scope, patience=CALL_PATIENCE)[key]
+        if isinstance(seen, Observation):
+            return seen.record
+        if seen.kind is ErrorKind.UNKNOWN:
+            # It is in no page what is answered while there was no job at all; if it is trouble, the submit will tell.
+            log.info("%s %s: nothing is shown before the submit: %s", self._spec.api, key, seen)
+            return None
+        kind = SubmitFailed if seen.retryable else SubmitRefused
+        raise kind(f"{self._spec.api} {key}: nothing was sent: {seen}") from seen
 
     def _remember(self, submission: Submission) -> Submission:
         if self._store:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_cloudjobs import compat
 from airflow_cloudjobs.apis import hook_class_of
 from airflow_cloudjobs.exceptions import JobUntold, SubmitRefused
-from airflow_cloudjobs.hook import CloudHook
+from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, is_several, listed
 from airflow_cloudjobs.jobs.redact import signed_queries
 from airflow_cloudjobs.jobs.result import result_of
@@ -212,7 +212,7 @@ class CloudJobTask(_Base):
 
     def _with_download_urls(self, ends: Sequence[JobEnd]) -> list[JobEnd]:
         """Signed addresses are not in events, since those are stored: ask for them again where wanted."""
-        answers = self.hook.ask(self.spec, [end.key for end in ends], self._scope)
+        answers = self.hook.ask(self.spec, [end.key for end in ends], self._scope, patience=CALL_PATIENCE)
         return [
             replace(end, record=answer.record) if isinstance(answer, Observation) else end
             for end, answer in ((end, answers[end.key]) for end in ends)

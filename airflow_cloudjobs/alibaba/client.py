@@ -20,7 +20,7 @@ from airflow_cloudjobs.alibaba.settings import AlibabaSettings
 from airflow_cloudjobs.alibaba.signature import ALGORITHM, authorization
 from airflow_cloudjobs.http.exchange import CloudClient, Credential, Exchange, first, json_object, utc
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest
-from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind, leaves_open
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.login import LOGIN_DID_NOT_HELP, silence
 
@@ -103,7 +103,7 @@ class AlibabaClient(CloudClient):
             request_id=first(data, "RequestId", "requestId"),
             http_status=answer.status,
             retry_after=answer.retry_after(self.now()) or _throttled_for(answer),
-            ambiguous=answer.status >= 500,
+            ambiguous=leaves_open(kind, answer.status),
             hint=told,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -13,7 +13,7 @@ from airflow_cloudjobs.alibaba.base import TEMPLATED, AlibabaJobOperator, Alibab
 from airflow_cloudjobs.exceptions import SubmitRefused
 from airflow_cloudjobs.jobs.arguments import Arguments, is_several, listed
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
-from airflow_cloudjobs.jobs.identity import MARKER, Finder, Identity
+from airflow_cloudjobs.jobs.identity import MARKER, Finder, Identity, Unclear
 from airflow_cloudjobs.jobs.redact import without_signatures
 from airflow_cloudjobs.jobs.request import ApiRequest, parameters
 from airflow_cloudjobs.jobs.spec import JobSpec, Record, Scope, StateMap
@@ -22,6 +22,7 @@ SERVICE = "ice"
 
 MOST_URLS = 20
 MOST_KEYS_A_POLL = 10
+MOST_LISTED = 100
 METADATA_FIELDS = (
     "Description",
     "FileSize",
@@ -106,24 +107,32 @@ def _mark(arguments: Mapping[str, Any], identity: Identity) -> dict[str, Any]:
 
 
 def _ask(arguments: Mapping[str, Any], identity: Identity) -> list[ApiRequest]:
-    return [find_by_urls(urls) for urls in _by_ten(listed(arguments["upload_urls"]))]
+    # One address a call: an answer holds a hundred jobs at most, and an address may have been uploaded every day.
+    return [find_by_urls([url]) for url in dict.fromkeys(listed(arguments["upload_urls"]))]
 
 
-def _found(answers: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], identity: Identity) -> list[str]:
-    """The newest job with our marker of each address; all of them or none, since one request starts all."""
-    newest = _newest_by_url(
-        info
+def _found(
+    answers: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], identity: Identity, past: Collection[str]
+) -> list[str]:
+    """Our job of each address; all of them or none, since one request starts all."""
+    urls = listed(arguments["upload_urls"])
+    # UserData is not always valid JSON in the vendor's own samples, so it is not parsed.
+    ours = {
+        str(info.get("JobId")): info
         for answer in answers
         for info in answer.get("URLUploadInfoList") or ()
-        # UserData is not always valid JSON in the vendor's own samples, so it is not parsed.
-        if identity.marker in str(info.get("UserData"))
-    )
-    urls = listed(arguments["upload_urls"])
-    return [str(newest[url]["JobId"]) for url in urls] if all(url in newest for url in urls) else []
-
-
-def _by_ten(urls: Sequence[str]) -> list[Sequence[str]]:
-    return [urls[start : start + MOST_KEYS_A_POLL] for start in range(0, len(urls), MOST_KEYS_A_POLL)]
+        if identity.marker in str(info.get("UserData")) and str(info.get("JobId")) not in past
+    }
+    newest = _newest_by_url(ours.values())
+    if all(url in newest for url in urls):
+        return [str(newest[url]["JobId"]) for url in urls]
+    if len(ours) == len(urls):
+        return list(ours)  # the cloud spells the addresses in another way
+    if ours:
+        raise Unclear(f"of {len(urls)} uploads that were asked for together, {len(ours)} are listed: {', '.join(ours)}")
+    if any(len(answer.get("URLUploadInfoList") or ()) >= MOST_LISTED for answer in answers):
+        raise Unclear(f"only {MOST_LISTED} of the uploads from an address are listed, and ours may be another")
+    return []
 
 
 def _newest_by_url(infos: Iterable[Record]) -> dict[str, Record]:
@@ -345,8 +354,8 @@ class IceUrlUploadSensor(AlibabaJobSensor):
         urls = [str(url) for url in listed(self.upload_urls)]
         newest = _newest_by_url(
             info
-            for asked in _by_ten(urls)
-            for info in self.hook.call(find_by_urls(asked)).get("URLUploadInfoList") or ()
+            for url in dict.fromkeys(urls)
+            for info in self.hook.call(find_by_urls([url])).get("URLUploadInfoList") or ()
         )
         missing = [url for url in urls if url not in newest]
         if missing:

@@ -135,7 +135,8 @@ class Lane:
         watcher = _Watcher(wait, tell)
         overdue: asyncio.TimerHandle | None = None
         if wait.plan.deadline is not None:
-            late = max(0.0, wait.plan.deadline + OVERDUE - time.time())
+            # A wait that resumes after its deadline is given the same time for its last look.
+            late = OVERDUE + max(0.0, wait.plan.deadline - time.time())
             overdue = asyncio.get_running_loop().call_later(late, watcher.give_up)
         for name, due in wait.schedule().items():
             self._keys.setdefault(name, _Key()).watchers.append(watcher)

@@ -24,7 +24,7 @@ from airflow_cloudjobs.huawei.chain import DefaultChain
 from airflow_cloudjobs.huawei.credentials import obtain
 from airflow_cloudjobs.huawei.settings import HuaweiSettings, IamUser
 from airflow_cloudjobs.huawei.signature import authorization, canonical_query
-from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind, leaves_open
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.login import LOGIN_DID_NOT_HELP
 
@@ -120,7 +120,7 @@ class HuaweiClient(CloudClient):
             request_id=first(data, "request_id") or request_id,
             http_status=answer.status,
             retry_after=answer.retry_after(self.now()),
-            ambiguous=answer.status >= 500,
+            ambiguous=leaves_open(kind, answer.status),
             hint=told,
         )
 

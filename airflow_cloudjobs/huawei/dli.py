@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -91,9 +91,10 @@ def _cancel(key: str, scope: Scope) -> ApiRequest:
 
 
 def _mark(arguments: Mapping[str, Any], identity: Identity) -> dict[str, Any]:
-    own = {tag["key"] for tag in _tags(arguments["tags"])}
-    ours = [{"key": key, "value": value} for key, value in identity.tags().items() if key not in own]
-    return {**arguments, "tags": [*_tags(arguments["tags"]), *ours]}
+    """Our tags win over a user's of the same name: the marker must be there to be found."""
+    ours = identity.tags()
+    theirs = [tag for tag in _tags(arguments["tags"]) if tag["key"] not in ours]
+    return {**arguments, "tags": [*theirs, *({"key": key, "value": value} for key, value in ours.items())]}
 
 
 def _ask(arguments: Mapping[str, Any], identity: Identity) -> list[ApiRequest]:
@@ -101,12 +102,14 @@ def _ask(arguments: Mapping[str, Any], identity: Identity) -> list[ApiRequest]:
     return [ApiRequest(SERVICE, "ListSqlJobs", "GET", JOBS, query=query, read_only=True)]
 
 
-def _found(answers: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], identity: Identity) -> list[str]:
+def _found(
+    answers: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], identity: Identity, past: Collection[str]
+) -> list[str]:
     """The newest job with our marker; one that does not show it is not ours, whatever the filter let through."""
     marker = {"key": MARKER, "value": identity.marker}
     for job in answers[0].get("jobs") or ():
-        if marker in (job.get("tags") or ()):
-            return [str(job["job_id"])]
+        if marker in (job.get("tags") or ()) and (key := str(job["job_id"])) not in past:
+            return [key]
     return []
 
 

@@ -82,9 +82,10 @@ OBJECT_TEMPLATE = JobSpec(
     poll=_poll,
     records=whole,
     status="process_status",
-    # Only the two ends are documented. Until one is there the field is absent; a sibling operation says pending.
+    # Only the two ends are documented. Until one is there the field is absent; a sibling operation says pending, and
+    # the other words cost nothing.
     states=StateMap(
-        in_progress=frozenset({"", "pending"}),
+        in_progress=frozenset({"", "pending", "processing", "parsing", "running"}),
         succeeded=frozenset({"success"}),
         failed=frozenset({"failed"}),
     ),

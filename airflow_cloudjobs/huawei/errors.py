@@ -20,6 +20,8 @@ _KINDS: dict[str, ErrorKind] = {
     "APIGW.0306": ErrorKind.DENIED,
     "APIGW.0101": ErrorKind.INVALID,
     "APIGW.0103": ErrorKind.INVALID,
+    "APIGW.0104": ErrorKind.INVALID,
+    "APIGW.0105": ErrorKind.INVALID,
     "APIGW.0106": ErrorKind.INVALID,
     "APIGW.0201": ErrorKind.INVALID,
     "DLI.0001": ErrorKind.INVALID,
@@ -31,6 +33,7 @@ _KINDS: dict[str, ErrorKind] = {
     "DLI.0007": ErrorKind.INVALID,
     "DLI.0009": ErrorKind.INVALID,
     "DLI.0011": ErrorKind.DENIED,
+    "DLI.0012": ErrorKind.TRANSIENT,
     "DLI.0013": ErrorKind.EXPIRED,
     "DLI.0014": ErrorKind.EXPIRED,
     "DLI.0015": ErrorKind.DENIED,
@@ -69,7 +72,8 @@ def classify(code: str, http_status: int, message: str) -> ErrorKind:
     gateway = code.startswith(("APIGW.", "IAM.")) or http_status == 401
     if gateway and "token" in words and ("must be updated" in words or "expire" in words):
         return ErrorKind.EXPIRED
-    if code in _KINDS:
+    # The gateway tells of a back end that did not answer in time with codes that else mean a bad request.
+    if code in _KINDS and not (http_status >= 500 and _KINDS[code] is ErrorKind.INVALID):
         return _KINDS[code]
     if http_status == 429:
         return ErrorKind.THROTTLED

@@ -40,6 +40,18 @@ class ErrorKind(StrEnum):
     """A refusal with a code that no table of ours lists."""
 
 
+def leaves_open(kind: ErrorKind, http_status: int) -> bool:
+    """True for a refusal after which the cloud may have acted all the same.
+
+    Trouble inside of the cloud comes as HTTP 200 and 400 too, so the status alone does not tell; what is one call too
+    many was turned away before anything was done.
+
+    :param kind: what the error asks for.
+    :param http_status: the answer's.
+    """
+    return kind is ErrorKind.TRANSIENT or (http_status >= 500 and kind is not ErrorKind.THROTTLED)
+
+
 class CloudApiError(Exception):
     """One call to a cloud's API did not give what it was asked for.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from enum import Enum, auto
 from typing import Any
@@ -19,6 +19,7 @@ class Identity:
 
     :param epoch: the same for all retries of a task, another one after a user has cleared it: a retry goes on
         with the job of the attempt before, a clear asks for a new one.
+    :param turn: how many jobs of this epoch were given up before; a task that is cleared while it runs keeps its epoch.
     """
 
     dag_id: str
@@ -26,11 +27,13 @@ class Identity:
     task_id: str
     map_index: int
     epoch: int
+    turn: int = 0
 
     @property
     def marker(self) -> str:
         """A short text that no other task instance and epoch has, to find the job by."""
-        parts = (self.dag_id, self.run_id, self.task_id, str(self.map_index), str(self.epoch))
+        parts = [self.dag_id, self.run_id, self.task_id, str(self.map_index), str(self.epoch)]
+        parts += [str(self.turn)] if self.turn else []
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
     def tags(self) -> dict[str, str]:
@@ -60,12 +63,17 @@ class Finder:
 
     :param mark: the submit arguments with the identity put into them.
     :param ask: the requests that list the jobs that could be it, given submit arguments and identity.
-    :param found: the keys of our newest submit in the answers, none if it is not there.
+    :param found: the keys of our newest submit in the answers, given these, what was asked with, and the keys of
+        earlier submits; none if it is not there. Raises :class:`Unclear` if it cannot be told whether it is.
     """
 
     mark: Callable[[Mapping[str, Any], Identity], dict[str, Any]]
     ask: Callable[[Mapping[str, Any], Identity], list[ApiRequest]]
-    found: Callable[[Sequence[Mapping[str, Any]], Mapping[str, Any], Identity], list[str]]
+    found: Callable[[Sequence[Mapping[str, Any]], Mapping[str, Any], Identity, Collection[str]], list[str]]
+
+
+class Unclear(Exception):
+    """What the cloud lists neither shows the whole of our submit nor that there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,8 @@ class Submission:
     :param keys: the jobs; empty as long as the cloud has not named them.
     :param past: jobs of earlier submits of the same epoch, that have failed.
     :param earlier: the record that the cloud showed before the submit, see ``WaitPlan.earlier``.
+    :param given_up: True once nobody wants the jobs any more: the next attempt is to submit anew.
+    :param turn: the identity's turn when it was made.
     """
 
     epoch: int
@@ -84,6 +94,13 @@ class Submission:
     keys: tuple[str, ...] = ()
     past: tuple[str, ...] = ()
     earlier: Mapping[str, Any] | None = field(default=None)
+    given_up: bool = False
+    turn: int = 0
+
+    @property
+    def believed_from(self) -> float:
+        """When an end that was shown before the submit too is taken for ours, seconds since the epoch of Unix."""
+        return self.at + EARLIER
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON-able values."""
@@ -99,6 +116,10 @@ class Submission:
         known["keys"] = tuple(known.get("keys") or ())
         known["past"] = tuple(known.get("past") or ())
         return cls(**known)
+
+
+EARLIER = 30.0
+"""Seconds after a submit in which the cloud may still show the end of an earlier job."""
 
 
 class Step(Enum):
@@ -122,7 +143,7 @@ def first_step(before: Submission | None, *, epoch: int, retried: bool, findable
     :param retried: True if there was an attempt before, of whatever epoch.
     :param findable: True if the API can look our own job up.
     """
-    if before is None or before.epoch != epoch:
+    if before is None or before.epoch != epoch or before.given_up:
         # Without a store a retry cannot know what the attempt before did; where the job carries a marker of
         # this epoch, the cloud knows.
         return Step.LOOK_UP if before is None and retried and findable else Step.SUBMIT

@@ -310,9 +310,16 @@ class Wait:
         not_yet = error.kind is ErrorKind.NOT_FOUND and now < self.plan.not_found_until
         job.error = error
         job.errors += 1
-        if error.kind is ErrorKind.UNKNOWN:
+        gone = error.kind is ErrorKind.NOT_FOUND and job.seen is not None and not not_yet
+        if error.kind is ErrorKind.UNKNOWN or gone:
             job.due = now + self._error_pause(job)
-            notes = self._doubt(key, job, now, f"the cloud refuses to tell: {error}", Ending.ERROR)
+            notes = self._doubt(
+                key,
+                job,
+                now,
+                f"the cloud {'does not show it any more' if gone else 'refuses to tell'}: {error}",
+                Ending.ERROR,
+            )
             return notes or self._still_blind(name, job, now, job.doubt_since or now)
         if not (error.retryable or not_yet):
             self._finish(key, job, now, Ending.ERROR, str(error))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from airflow_cloudjobs.alibaba import errors as alibaba
 from airflow_cloudjobs.huawei import errors as huawei
-from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind, leaves_open
 
 errors = st.builds(
     CloudApiError,
@@ -166,3 +166,20 @@ def test_an_unlisted_code_under_5xx_is_transient(code: str, status: int) -> None
         assert alibaba.classify(code, status) is ErrorKind.TRANSIENT
     if huawei.classify(code, 400, "") is ErrorKind.UNKNOWN:
         assert huawei.classify(code, status, "") is ErrorKind.TRANSIENT
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "open_"),
+    [
+        (ErrorKind.TRANSIENT, 200, True),
+        (ErrorKind.TRANSIENT, 400, True),
+        (ErrorKind.TRANSIENT, 503, True),
+        (ErrorKind.THROTTLED, 503, False),
+        (ErrorKind.THROTTLED, 400, False),
+        (ErrorKind.UNKNOWN, 500, True),
+        (ErrorKind.INVALID, 400, False),
+        (ErrorKind.DENIED, 403, False),
+    ],
+)
+def test_what_a_refusal_leaves_open(kind: ErrorKind, status: int, open_: bool) -> None:
+    assert leaves_open(kind, status) is open_

@@ -111,7 +111,7 @@ FURTHER: dict[str, dict[str, Outcome | None]] = {
         "CANCELLED": OFF,
     },
     "dli.sql_job": {"SCALING": GOING, "SUBMITTING": GOING, "FINISHED": GOOD},
-    "drs.object_template": {"": GOING, "pending": GOING},
+    "drs.object_template": {"": GOING, "pending": GOING, "processing": GOING, "parsing": GOING, "running": GOING},
 }
 
 
