@@ -215,22 +215,26 @@ def test_users_end_blocking_tasks(case: Case) -> None:
     rest = [api for api in APIS if api != DLI]
     rows = world.launch_all("marked failed, blocking", "blocking", rest, state="failed", running=1)
     rows += world.launch_all("marked failed, blocking", "blocking", [DLI], state="failed", cancels=1)
-    rows += world.launch_all("cleared, blocking", "blocking", [DLI], submits=2, cancels=1)
-    world.wait_polled(rows)
+    cleared = world.launch_all("cleared, blocking", "blocking", [DLI], submits=2, cancels=1)
+    # Airflow does not tell the next attempt of a running task that it was cleared.
+    cleared += world.launch_all("cleared, blocking", "blocking", [DMS_UPLOAD, DMS_EXPORT, ICE], submits=2, running=1)
+    cleared += world.launch_all("cleared, blocking", "blocking", [DRS], submits=2)
+    world.wait_polled(rows + cleared)
     world.control.fault("http", "cancel", status=503, count=1)
-    for row in rows[:-1]:
+    for row in rows:
         world.airflow.set_state(row.dag_id, row.run_id, "job", "failed")
-    world.airflow.clear(rows[-1].dag_id, rows[-1].run_id, ["job"])
-    world.wait_cancelled(rows[-2:-1])
-    world.wait_for(rows[-1:], "running", tries=2)
-    world.wait_submitted(rows[-1:], 2)
+    for row in cleared:
+        world.airflow.clear(row.dag_id, row.run_id, ["job"])
+    world.wait_cancelled(rows[-1:])
+    world.wait_for(cleared, "running", tries=2)
+    world.wait_submitted(cleared, 2 * len(cleared))
     world.control.fault("slow", "submit", after_commit=True, delay=3.0)
     early = world.launch("marked failed while it submits", DLI, "blocking", state="failed", cancels=1)
     world.wait_submitted([early])
     world.airflow.set_state(early.dag_id, early.run_id, "job", "failed")
     world.wait_cancelled([early])
-    world.finish(rows[-1:])
-    case.ends([*rows, early])
+    world.finish(cleared, newest=True)
+    case.ends([*rows, *cleared, early])
 
 
 def test_time_runs_out(case: Case) -> None:
@@ -263,11 +267,19 @@ def test_a_cleared_success_is_submitted_anew(case: Case) -> None:
 
 def test_200_mapped_tasks_through_all_of_it(case: Case) -> None:
     world = case.world
-    row = world.launch("200 mapped, triggerer killed, 503", DLI, "mapped", seconds=10.0, jobs=200, submits=200)
+    row = world.launch("200 mapped, all at once", DLI, "mapped", seconds=10.0, jobs=200, submits=200)
+    world.wait_submitted([row], 40)
+    for process in world.worker(row):
+        world.kill([process])
     world.wait_submitted([row], 60)
     world.airflow.kill("triggerer")
-    world.control.fault("http", "poll", status=503)
     world.restart("triggerer")
-    time.sleep(DISTURBED)
+    for trouble in TROUBLE:
+        world.control.clear_faults()
+        world.control.fault(target="poll", **trouble)
+        time.sleep(DISTURBED / 2)
     world.control.clear_faults()
+    world.airflow.kill("api-server")
+    time.sleep(AWAY / 4)
+    world.restart("api-server")
     case.ends([row], timeout=900.0)

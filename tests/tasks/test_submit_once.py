@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How many jobs the cloud takes for a task whose submit, look-up or attempt meets trouble."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from jobapis import DLI, DMS_UPLOAD, DRS, ICE, JobApi
+from taskbench import Store, TaskInstance, rendered
+
+from airflow_cloudjobs.compat import identity_of
+from airflow_cloudjobs.exceptions import JobFailed, LookUpFailed, SubmitFailed, SubmitUntold
+from airflow_cloudjobs.localcloud import Control
+from airflow_cloudjobs.submit import STORED, give_up
+
+FAST = 0.03
+FOR_TOO_LONG = 90.0
+"""Seconds that a refusal asks to wait; longer than a single call is repeated."""
+
+
+class Attempts:
+    """A task that is tried again and again, blocking."""
+
+    def __init__(self, api: JobApi, **arguments: Any) -> None:
+        self.ti = TaskInstance()
+        self.store = Store()
+        self._make = lambda: api.operator(task_id="t", poll_interval=FAST, **(arguments or api.new))
+
+    def run(self) -> Any:
+        """One attempt."""
+        context = {"ti": self.ti, "task_state_store": self.store}
+        try:
+            return rendered(self._make, context).execute(context)
+        finally:
+            self.ti.try_number += 1
+
+
+def submits(control: Control, api: JobApi) -> int:
+    """Jobs that the cloud has taken."""
+    return len(control.jobs(api.api))
+
+
+@pytest.mark.parametrize("status", [400, 503])
+def test_trouble_inside_of_the_cloud_may_come_after_it_took_the_job(status: int, control: Control) -> None:
+    control.fault("http", "submit", status=status, code="InternalError", after_commit=True, count=1)
+    with pytest.raises(SubmitUntold):
+        Attempts(DMS_UPLOAD).run()
+    assert submits(control, DMS_UPLOAD) == 1
+
+
+def test_dli_is_looked_up_after_such_trouble(control: Control) -> None:
+    control.fault("http", "submit", status=400, code="DLI.0999", after_commit=True, count=1)
+    assert Attempts(DLI).run()["outcome"] == "succeeded"
+    assert submits(control, DLI) == 1
+
+
+def test_one_call_too_many_was_turned_away(control: Control) -> None:
+    control.fault("http", "submit", status=503, code="Throttling.User", count=1)
+    assert Attempts(DMS_UPLOAD).run()["outcome"] == "succeeded"
+    assert submits(control, DMS_UPLOAD) == 1
+
+
+def test_a_look_up_that_meets_trouble_is_left_to_the_next_attempt(control: Control) -> None:
+    attempts = Attempts(DLI)
+    control.fault("http", "submit", status=504, after_commit=True, count=1)
+    control.fault("throttle", "ListSqlJobs", retry_after=FOR_TOO_LONG, count=1)
+    with pytest.raises(LookUpFailed):
+        attempts.run()
+    assert attempts.run()["outcome"] == "succeeded"
+    assert submits(control, DLI) == 1
+
+
+def test_a_users_tag_does_not_displace_the_marker(control: Control) -> None:
+    control.fault("http", "submit", status=504, after_commit=True, count=1)
+    attempts = Attempts(DLI, sql="SELECT 1", tags={"airflow_job": "mine", "team": "sales"})
+    assert attempts.run()["outcome"] == "succeeded"
+    assert submits(control, DLI) == 1
+    assert {"key": "team", "value": "sales"} in control.jobs(DLI.api)[0]["fields"]["tags"]
+
+
+def test_some_of_a_batch_in_the_list_are_not_none(control: Control) -> None:
+    """Two of three uploads are listed: submitting all three again would double two."""
+    urls = [f"https://files.test/{number}.mp4" for number in range(3)]
+    attempts = Attempts(ICE, upload_urls=urls)
+    identity = identity_of({"ti": attempts.ti})
+    assert identity is not None
+    attempts.store.set(STORED, {"epoch": identity.epoch, "at": 0.0})
+    marked = json.dumps({"Extend": {"airflow_job": identity.marker}})
+    for url in urls[:2]:
+        control.create_job(ICE.api, fields={"UploadURL": url, "UserData": marked})
+    with pytest.raises(LookUpFailed, match="of 3 uploads"):
+        attempts.run()
+    assert submits(control, ICE) == 2
+    control.create_job(ICE.api, fields={"UploadURL": urls[2], "UserData": marked})
+    assert [result["outcome"] for result in attempts.run()] == ["succeeded"] * 3
+    assert submits(control, ICE) == 3
+
+
+def test_a_look_at_the_job_of_before_has_patience(control: Control) -> None:
+    control.plan(DLI.api, "fail", count=1)
+    attempts = Attempts(DLI)
+    with pytest.raises(JobFailed):
+        attempts.run()
+    control.fault("http", "poll", status=503, count=1)
+    assert attempts.run()["outcome"] == "succeeded"
+    assert submits(control, DLI) == 2
+
+
+def test_drs_is_asked_again_before_it_is_sent_anything(control: Control, template: Any) -> None:
+    control.create_job("drs.job", "task-1")
+    control.fault("http", "poll", status=503, count=1)
+    assert Attempts(DRS, **DRS.submitting("task-1", str(template))).run()["outcome"] == "succeeded"
+
+
+def test_drs_whose_progress_is_an_error_before_there_was_an_import(control: Control, template: Any) -> None:
+    control.create_job("drs.job", "task-1")
+    control.fault("http", "poll", status=400, code="DRS.10000001", count=1)
+    assert Attempts(DRS, **DRS.submitting("task-1", str(template))).run()["outcome"] == "succeeded"
+
+
+@pytest.mark.parametrize("api", [DMS_UPLOAD, ICE, DLI], ids=str)
+def test_what_was_given_up_is_submitted_anew(api: JobApi, control: Control) -> None:
+    """A task that is cleared while it runs keeps its epoch, so that its marker must change."""
+    attempts = Attempts(api)
+    attempts.run()
+    attempts.run()
+    assert submits(control, api) == 1, "a retry returns what there is"
+    give_up(attempts.store)
+    attempts.run()
+    attempts.run()
+    assert submits(control, api) == 2
+
+
+def test_turns_have_markers_of_their_own() -> None:
+    identity = identity_of({"ti": TaskInstance()})
+    assert identity is not None
+    assert len({replace(identity, turn=turn).marker for turn in range(3)}) == 3
+
+
+def test_a_clear_cancels_the_job_that_nobody_went_on_with(control: Control) -> None:
+    attempts = Attempts(DLI)
+    control.create_job(DLI.api, "left", "forever")
+    attempts.store.set(STORED, {"epoch": attempts.ti.max_tries - 1, "at": 0.0, "keys": ["left"]})
+    assert attempts.run()["outcome"] == "succeeded"
+    assert control.stats()["cancels"] == {DLI.api: 1}
+
+
+def test_a_submit_that_no_cloud_takes_is_no_submit(control: Control) -> None:
+    control.fault("throttle", "submit", retry_after=FOR_TOO_LONG)
+    attempts = Attempts(DMS_UPLOAD)
+    with pytest.raises(SubmitFailed):
+        attempts.run()
+    assert STORED not in attempts.store
