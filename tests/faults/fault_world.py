@@ -286,6 +286,22 @@ class World:
         task.kill()
         worker.kill()
 
+    def kill_workers(self, row: Row) -> int:
+        """End at once what runs tasks of a row just now.
+
+        :return: how many.
+        """
+        killed = 0
+        for task in self.tasks(row):
+            with suppress(psutil.NoSuchProcess):
+                if task["state"] == "running" and task["pid"]:
+                    process = psutil.Process(task["pid"])
+                    if worker := process.parent():
+                        worker.suspend()
+                        self.kill([process, worker])
+                        killed += 1
+        return killed
+
     def kill_scheduler(self) -> list[psutil.Process]:
         """End the scheduler, and those of its workers that have nothing to do.
 

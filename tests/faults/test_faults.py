@@ -269,8 +269,7 @@ def test_200_mapped_tasks_through_all_of_it(case: Case) -> None:
     world = case.world
     row = world.launch("200 mapped, all at once", DLI, "mapped", seconds=10.0, jobs=200, submits=200)
     world.wait_submitted([row], 40)
-    for process in world.worker(row):
-        world.kill([process])
+    world.until(lambda: world.kill_workers(row) > 0, 60.0, lambda: "no worker could be killed")
     world.wait_submitted([row], 60)
     world.airflow.kill("triggerer")
     world.restart("triggerer")

@@ -17,7 +17,7 @@ from airflow_cloudjobs.localcloud import Control
 from airflow_cloudjobs.submit import STORED, give_up
 
 FAST = 0.03
-FOR_TOO_LONG = 90.0
+FOR_TOO_LONG = 90
 """Seconds that a refusal asks to wait; longer than a single call is repeated."""
 
 
