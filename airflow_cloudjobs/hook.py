@@ -52,6 +52,9 @@ Answers = dict[str, Observation | CloudApiError]
 Tell = Callable[[Note], None]
 """Takes a line for the log."""
 
+_unverified: set[str] = set()
+"""The connections without a check of certificates that this process has warned of."""
+
 
 class CloudHook(BaseHook):
     """Calls any API of one cloud, blocking or on an event loop, and watches jobs with either.
@@ -102,6 +105,13 @@ class CloudHook(BaseHook):
     def settings_of(self, fields: ConnectionFields) -> CloudSettings:
         """A connection as this hook uses it."""
         settings = self.read_settings(fields)
+        if not settings.wire.verify and self.conn_id not in _unverified:
+            _unverified.add(self.conn_id)
+            self.log.warning(
+                "Connection %r has 'verify' off: whoever is between here and the cloud can read and change everything. "
+                "Trust a private authority with 'ca_bundle' instead",
+                self.conn_id,
+            )
         return settings.at(self.own_endpoint) if self.own_endpoint else settings
 
     def get_conn(self) -> SyncCaller:
