@@ -226,6 +226,7 @@ class CloudHook(BaseHook):
         except Exception as error:
             return False, str(error)
         good, told = False, []
+        failed: dict[str, list[str]] = {}
         with SyncCaller(client) as caller:
             for service, request in self.probes().items():
                 try:
@@ -233,7 +234,9 @@ class CloudHook(BaseHook):
                     good = True
                     told.append(f"{service}: works")
                 except (CloudApiError, ValueError) as error:
-                    told.append(f"{service}: {error}")
+                    failed.setdefault(str(error), []).append(service)
+        # A login that fails is the same trouble for every service, and the page has little room.
+        told += [f"{', '.join(services)}: {trouble}" for trouble, services in failed.items()]
         if client.clock_offset:
             told.append(f"this machine's clock is {abs(client.clock_offset):.0f} s off the cloud's: set it (NTP)")
         return good, "; ".join(told)

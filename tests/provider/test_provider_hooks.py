@@ -70,6 +70,11 @@ class TestTestConnection:
         calls = cloud.control.stats()["operations"]["KeystoneCreateUserTokenByPassword"]["calls"]
         assert calls == 1
 
+    def test_a_login_that_fails_is_told_once(self, cloud: LocalCloud, connect: Connect) -> None:
+        _, told = outcome_of("token", connect(connection(cloud, "token") | {"password": "wr0ng-s3cret"}))
+        assert told.startswith("DLI, DRS: ")
+        assert told.count("The username or password is wrong") == 1
+
     def test_a_clock_that_is_off(self, cloud: LocalCloud, connect: Connect, which: str) -> None:
         cloud.control.skew_clock(1200)
         good, told = outcome_of(which, connect(connection(cloud, which)))
