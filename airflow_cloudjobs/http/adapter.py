@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The transport below requests, which tells a connection that was not made from a request that got no answer.
+"""The transport below requests, which tells a connection that was not made from a request that got no answer, and logs
+no arguments.
 
 urllib3 calls a TLS handshake or a proxy's tunnel that hangs a read timeout, and one that breaks off a lost connection,
 as if the request had been sent. Whether it was decides whether it may be repeated.
@@ -7,6 +8,8 @@ as if the request had been sent. Whether it was decides whether it may be repeat
 
 from __future__ import annotations
 
+import logging
+import threading
 from http.client import HTTPException
 from typing import Any
 
@@ -33,6 +36,29 @@ class Adapter(HTTPAdapter):
         manager = super().proxy_manager_for(proxy, **options)
         manager.pool_classes_by_scheme = _POOLS
         return manager
+
+    def send(self, *args: Any, **options: Any) -> Any:
+        """Send a request and read its answer."""
+        _this_thread.sends = True
+        try:
+            return super().send(*args, **options)
+        finally:
+            _this_thread.sends = False
+
+
+_this_thread = threading.local()
+
+
+class _WithoutArguments(logging.Filter):
+    """Cuts the arguments off the addresses of our own calls: signed addresses of others are among them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if getattr(_this_thread, "sends", False) and isinstance(record.args, tuple):
+            record.args = tuple(each.partition("?")[0] if isinstance(each, str) else each for each in record.args)
+        return True
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_WithoutArguments())
 
 
 class _Connection(HTTPSConnection):
