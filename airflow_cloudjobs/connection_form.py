@@ -16,7 +16,8 @@ class FormField:
     :param name: the name in the extra.
     :param label: what stands beside it.
     :param help: what stands below it.
-    :param kind: JSON type: ``string``, ``number``, ``boolean`` or ``object``.
+    :param kind: JSON type: ``string``, ``boolean`` or ``object``. None is a number: the page's field for numbers loses
+        the point of ``2.5`` while one types.
     :param secret: True shows dots instead of the value.
     :param meanings: the allowed words and what each means, the default first; empty if any word is allowed.
     :param examples: words that the form offers where any is allowed.
@@ -38,6 +39,12 @@ class FormField:
     def metadata(self) -> dict[str, Any]:
         """The field as an entry of ``conn-fields``."""
         schema: dict[str, Any] = {"type": [self.kind, "null"]}
+        if self.kind == "object":
+            # A plain text area. For an object alone the page has an editor that closes brackets and sets the text out
+            # anew at each key, which moves the cursor away from who types.
+            schema["type"].insert(1, "string")
+        if self.kind == "boolean":
+            schema["default"] = True
         if self.secret:
             schema["format"] = "password"
         if self.choices:
@@ -99,19 +106,30 @@ def form_widgets(form: ConnectionForm) -> dict[str, Any]:
     return widgets
 
 
-_COMMON = (
-    FormField(
-        "endpoints",
-        "Endpoints by service",
-        'Hosts of single services, as JSON: {"dli": "https://dli.example.com"}. Wins over the host.',
-        kind="object",
-    ),
-    FormField("proxy", "Proxy", "Address of an HTTP proxy; empty takes HTTP(S)_PROXY and NO_PROXY.", secret=True),
-    FormField("ca_bundle", "CA bundle", "Path of a PEM file of trusted certificates on worker and triggerer."),
-    FormField("verify", "Verify TLS", "Off accepts any certificate: for tests only.", kind="boolean"),
-    FormField("connect_timeout", "Connect timeout", "Seconds to wait for a connection; 5 if empty.", "number"),
-    FormField("read_timeout", "Read timeout", "Seconds to wait for an answer; 20 if empty.", "number"),
-)
+def _reaching(services: str, example: str) -> tuple[FormField, ...]:
+    """The fields about reaching hosts, the same for both clouds.
+
+    :param services: the names that ``endpoints`` may use, for people.
+    :param example: one of its entries.
+    """
+    return (
+        FormField(
+            "endpoints",
+            "Endpoints by service",
+            f"Hosts of single services ({services}), as JSON: {example}. Wins over the host for all services.",
+            kind="object",
+        ),
+        FormField("proxy", "Proxy", "http://[user:password@]host:port; empty takes HTTP(S)_PROXY.", secret=True),
+        FormField(
+            "ca_bundle",
+            "CA bundle",
+            "Path of a PEM file of trusted certificates, on worker and triggerer; empty takes REQUESTS_CA_BUNDLE.",
+        ),
+        FormField("verify", "Verify TLS", "Off accepts any certificate: for tests only.", kind="boolean"),
+        FormField("connect_timeout", "Connect timeout", "Seconds to wait for a connection; 5 if empty."),
+        FormField("read_timeout", "Read timeout", "Seconds to wait for an answer; 20 if empty."),
+    )
+
 
 ALIBABA_FORM = ConnectionForm(
     fields=(
@@ -120,7 +138,7 @@ ALIBABA_FORM = ConnectionForm(
             "Authentication",
             "Where credentials come from.",
             meanings={
-                "ak": "AccessKey in login and password",
+                "ak": "AccessKey ID and secret of the standard fields",
                 "sts": "temporary AccessKey, with its security token",
                 "ram_role_arn": "RAM role that the AccessKey assumes",
                 "oidc_role_arn": "RAM role by OIDC token (RRSA pods)",
@@ -169,7 +187,9 @@ ALIBABA_FORM = ConnectionForm(
             "credentials_uri", "Credentials URI", "http(s) address that answers credentials (auth credentials_uri)."
         ),
         FormField("tid", "DMS tenant id", "Tenant for DMS calls whose task names none."),
-        *_COMMON,
+        *_reaching(
+            "dms-enterprise, ice, sts, metadata", '{"dms-enterprise": "dms-enterprise-vpc.cn-shanghai.aliyuncs.com"}'
+        ),
     ),
     labels={"login": "AccessKey ID", "password": "AccessKey secret", "host": "Host for all services"},
     placeholders={
@@ -187,8 +207,8 @@ HUAWEI_FORM = ConnectionForm(
             "Authentication",
             "Where credentials come from.",
             meanings={
-                "aksk": "AK and SK in login and password",
-                "token": "IAM user and its password in login and password",
+                "aksk": "AK and SK of the standard fields",
+                "token": "IAM user and password of the standard fields",
                 "ecs_agency": "agency of the ECS instance",
                 "oidc": "ID token of an OpenID Connect identity provider",
                 "default": "the default chain of Huawei Cloud's SDK",
@@ -213,7 +233,7 @@ HUAWEI_FORM = ConnectionForm(
             "ID token file",
             "Path on worker and triggerer, read at every login (auth oidc; HUAWEICLOUD_SDK_ID_TOKEN_FILE if empty).",
         ),
-        *_COMMON,
+        *_reaching("dli, drs, iam, metadata", '{"dli": "dli.cn-north-4.example.com"}'),
     ),
     labels={
         "login": "AK or IAM user",

@@ -54,6 +54,9 @@ Answers = dict[str, Observation | CloudApiError]
 Tell = Callable[[Note], None]
 """Takes a line for the log."""
 
+_unverified: set[str] = set()
+"""The connections without a check of certificates that this process has warned of."""
+
 
 class CloudHook(BaseHook):
     """Calls any API of one cloud, blocking or on an event loop, and watches jobs with either.
@@ -104,6 +107,13 @@ class CloudHook(BaseHook):
     def settings_of(self, fields: ConnectionFields) -> CloudSettings:
         """A connection as this hook uses it."""
         settings = self.read_settings(fields)
+        if not settings.wire.verify and self.conn_id not in _unverified:
+            _unverified.add(self.conn_id)
+            self.log.warning(
+                "Connection %r has 'verify' off: whoever is between here and the cloud can read and change everything. "
+                "Trust a private authority with 'ca_bundle' instead",
+                self.conn_id,
+            )
         return settings.at(self.own_endpoint) if self.own_endpoint else settings
 
     def get_conn(self) -> SyncCaller:
@@ -219,6 +229,7 @@ class CloudHook(BaseHook):
         except Exception as error:
             return False, str(error)
         good, told = False, []
+        failed: dict[str, list[str]] = {}
         with SyncCaller(client) as caller:
             for service, request in self.probes().items():
                 try:
@@ -226,7 +237,9 @@ class CloudHook(BaseHook):
                     good = True
                     told.append(f"{service}: works")
                 except (CloudApiError, ValueError) as error:
-                    told.append(f"{service}: {error}")
+                    failed.setdefault(str(error), []).append(service)
+        # A login that fails is the same trouble for every service, and the page has little room.
+        told += [f"{', '.join(services)}: {trouble}" for trouble, services in failed.items()]
         if client.clock_offset:
             told.append(f"this machine's clock is {abs(client.clock_offset):.0f} s off the cloud's: set it (NTP)")
         return good, "; ".join(told)

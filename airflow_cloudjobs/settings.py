@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
+from airflow_cloudjobs.http.environment import trusted, trusting
 from airflow_cloudjobs.http.message import Wire
 
 
@@ -201,16 +202,16 @@ class CloudSettings:
 
         :raises InvalidConnection: naming the field.
         """
-        if self.wire.ca_bundle:
+        name, bundle = trusted(self.wire) if self.wire.verify else ("", "")
+        if bundle:
             try:
-                ssl.create_default_context(cafile=self.wire.ca_bundle)
+                trusting(bundle)
             except OSError as error:
                 what = (
                     "holds no certificate" if isinstance(error, ssl.SSLError) else f"cannot be read: {error.strerror}"
                 )
-                raise InvalidConnection(
-                    self.conn_id, "ca_bundle", f"is {self.wire.ca_bundle!r}, which {what}"
-                ) from None
+                who = "is" if name == "ca_bundle" else f"is empty, so {name} of the environment counts:"
+                raise InvalidConnection(self.conn_id, "ca_bundle", f"{who} {bundle!r}, which {what}") from None
         for name, path in self.token_files().items():
             self.read_token(name, path)
 

@@ -86,9 +86,10 @@ class CloudJobTask(_Base):
         """Everything that can be known to be wrong before a request is sent, as a failure without retries."""
         try:
             self._check_arguments(rendered=True)
-            _ = self.hook.settings.endpoint(self.spec.service)
+            endpoint = self.hook.settings.endpoint(self.spec.service)
         except (InvalidArgument, InvalidConnection, compat.AirflowNotFoundException) as error:
             raise SubmitRefused(str(error)) from error
+        self.log.info("Calling %s, with connection %r", endpoint, self._conn_id)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Have Airflow hide what a template was rendered to, where that must not be shown.

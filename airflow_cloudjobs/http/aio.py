@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,9 +11,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.tracing import Trace
 from yarl import URL
 
-from airflow_cloudjobs.http.environment import default_ca_bundle, proxy_for
+from airflow_cloudjobs.http.environment import proxy_for, trusted, trusting
 from airflow_cloudjobs.http.exchange import Blocking, CloudClient, Credential, DirectRequest, Exchange, Renew
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire, network_error, proxy_error, tls_error
 from airflow_cloudjobs.http.shared import Shared
@@ -116,11 +117,30 @@ class AsyncCaller:
             raise network_error(request.operation, text, host, code="connection lost", sent=True) from None
 
 
+class _Connector(aiohttp.TCPConnector):
+    """Makes connections within the connect timeout as a whole.
+
+    aiohttp bounds some of its steps, but neither the look-up of a name nor a proxy's tunnel, and calls a tunnel that
+    breaks off a lost connection, as if the request had been sent.
+    """
+
+    async def _create_connection(
+        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> ResponseHandler:
+        try:
+            async with asyncio.timeout(timeout.sock_connect):
+                return await super()._create_connection(req, traces, timeout)
+        except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError):
+            raise
+        except (aiohttp.ClientError, ConnectionError) as error:
+            raise aiohttp.ClientConnectorError(req.connection_key, OSError("no tunnel")) from error
+
+
 async def _open_session(wire: Wire) -> aiohttp.ClientSession:
     # Loading the trusted certificates takes tens of milliseconds of CPU and reads files.
     context = await asyncio.to_thread(tls_context, wire)
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=POOL, ssl=context, ttl_dns_cache=DNS_LIFE),
+        connector=_Connector(limit=POOL, ssl=context, ttl_dns_cache=DNS_LIFE),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=wire.connect_timeout, sock_read=wire.read_timeout),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": "airflow-provider-cloudjobs"},
@@ -137,15 +157,12 @@ def tls_context(wire: Wire) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context
-    bundle = wire.ca_bundle or default_ca_bundle()
-    if bundle is None:
+    _, bundle = trusted(wire)
+    if not bundle:
         import certifi  # what the blocking driver trusts, so that both trust the same
 
         bundle = certifi.where()
-    # requests takes a folder of certificates wherever it takes a file.
-    if os.path.isdir(bundle):
-        return ssl.create_default_context(capath=bundle)
-    return ssl.create_default_context(cafile=bundle)
+    return trusting(bundle)
 
 
 _sessions: Shared[Wire, aiohttp.ClientSession] = Shared(aiohttp.ClientSession.close)

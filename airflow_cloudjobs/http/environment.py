@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from functools import lru_cache
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
@@ -34,7 +35,23 @@ def _from_environment(scheme: str, netloc: str) -> str | None:
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
-def default_ca_bundle() -> str | None:
-    """The certificates that the environment asks to trust, by the names that requests, curl and OpenSSL use."""
+def trusted(wire: Wire) -> tuple[str, str]:
+    """Who says which certificates are trusted, and where those are; both empty if nobody says so.
+
+    :param wire: its ``ca_bundle`` wins over the variables that requests, curl and OpenSSL read.
+    """
+    if wire.ca_bundle:
+        return "ca_bundle", wire.ca_bundle
     names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-    return next((os.environ[name] for name in names if os.environ.get(name)), None)
+    return next(((name, os.environ[name]) for name in names if os.environ.get(name)), ("", ""))
+
+
+def trusting(bundle: str) -> ssl.SSLContext:
+    """The TLS settings that trust these certificates alone; reads files.
+
+    :param bundle: a PEM file, or a folder of certificates, which requests takes wherever it takes a file.
+    :raises OSError: if there are none.
+    """
+    if os.path.isdir(bundle):
+        return ssl.create_default_context(capath=bundle)
+    return ssl.create_default_context(cafile=bundle)

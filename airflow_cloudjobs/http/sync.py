@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
-from airflow_cloudjobs.http.environment import default_ca_bundle, proxy_for
+from airflow_cloudjobs.http.adapter import Adapter
+from airflow_cloudjobs.http.environment import proxy_for, trusted
 from airflow_cloudjobs.http.exchange import Blocking, CloudClient, Credential, DirectRequest, Exchange, Renew
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire, network_error, proxy_error, tls_error
 from airflow_cloudjobs.jobs.errors import CloudApiError
@@ -134,9 +134,8 @@ def _session(wire: Wire) -> requests.Session:
     session.trust_env = False
     session.headers.clear()
     session.headers["User-Agent"] = "airflow-provider-cloudjobs"
-    session.verify = (wire.ca_bundle or default_ca_bundle() or True) if wire.verify else False
-    # No retries below us: an attempt must be signed anew, and whether to repeat is not the transport's to say.
-    adapter = HTTPAdapter(max_retries=0)
+    session.verify = (trusted(wire)[1] or True) if wire.verify else False
+    adapter = Adapter()
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session

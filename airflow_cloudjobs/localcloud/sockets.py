@@ -27,16 +27,17 @@ class Connections:
 
         :param transport: the connection.
         """
-        self._open[_peer(transport)] = transport
+        if address := _peer(transport):
+            self._open[address] = transport
 
     def lost(self, transport: asyncio.Transport) -> None:
         """Note that a connection is gone.
 
         :param transport: the connection.
         """
-        address = _peer(transport)
-        self._open.pop(address, None)
-        self._used.discard(address)
+        if address := _peer(transport):
+            self._open.pop(address, None)
+            self._used.discard(address)
 
     def carries(self, client: Address) -> None:
         """Note that a connection carries a request to a cloud.
@@ -92,6 +93,7 @@ def watched_protocol(connections: Connections) -> type[asyncio.Protocol]:
     return type("WatchedHTTPProtocol", (base,), methods)
 
 
-def _peer(transport: asyncio.Transport) -> Address:
-    host, port = transport.get_extra_info("peername")[:2]
-    return str(host), int(port)
+def _peer(transport: asyncio.Transport) -> Address | None:
+    """The client's address; None if it was gone before it could be asked."""
+    peer = transport.get_extra_info("peername")
+    return (str(peer[0]), int(peer[1])) if peer else None

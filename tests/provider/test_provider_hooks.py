@@ -17,7 +17,7 @@ from airflow_cloudjobs.compat import AirflowNotFoundException
 from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest
-from airflow_cloudjobs.localcloud import LocalCloud
+from airflow_cloudjobs.localcloud import LocalCloud, accounts
 
 HOOKS: dict[str, Any] = {"alibaba": AlibabaCloudHook, "huawei": HuaweiCloudHook, "token": HuaweiCloudHook}
 LIMIT = 10.0
@@ -69,6 +69,11 @@ class TestTestConnection:
         outcome_of("token", connect(connection(cloud, "token") | {"password": "wrong"}))
         calls = cloud.control.stats()["operations"]["KeystoneCreateUserTokenByPassword"]["calls"]
         assert calls == 1
+
+    def test_a_login_that_fails_is_told_once(self, cloud: LocalCloud, connect: Connect) -> None:
+        _, told = outcome_of("token", connect(connection(cloud, "token") | {"password": "wr0ng-s3cret"}))
+        assert told.startswith("DLI, DRS: ")
+        assert told.count("The username or password is wrong") == 1
 
     def test_a_clock_that_is_off(self, cloud: LocalCloud, connect: Connect, which: str) -> None:
         cloud.control.skew_clock(1200)
@@ -143,6 +148,34 @@ READS = {
     "alibaba": ApiRequest("dms-enterprise", "ListUserTenants", read_only=True),
     "huawei": ApiRequest("dli", "ListQueues", "GET", "/v1.0/{project_id}/queues", read_only=True),
 }
+
+PEERS: dict[str, dict[str, Any]] = {
+    "alibaba": {
+        "conn_type": "oss",
+        "schema": "a-bucket",
+        "extra": {
+            "auth_type": "AK",
+            "access_key_id": accounts.ALIBABA_ACCESS_KEY,
+            "access_key_secret": accounts.ALIBABA_SECRET,
+            "region": "cn-shanghai",
+        },
+    },
+    "huawei": {
+        "conn_type": "huaweicloud",
+        "login": accounts.HUAWEI_ACCESS_KEY,
+        "password": accounts.HUAWEI_SECRET,
+        "extra": {"region": "cn-north-4", "project_id": accounts.project_id("cn-north-4"), "obs_bucket": "a-bucket"},
+    },
+}
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_a_connection_of_the_peers_provider_as_it_is(cloud: LocalCloud, connect: Connect, name: str) -> None:
+    """Calls of both kinds are signed and accepted; the endpoint is the task's, since no field of theirs has one."""
+    hook = HOOKS[name](connect(PEERS[name]), endpoint=cloud.url)
+    assert isinstance(hook.call(READS[name]), dict)
+    assert isinstance(asyncio.run(hook.acall(READS[name])), dict)
+    assert cloud.control.stats()["operations"][READS[name].operation]["ok"] == 2
 
 
 @pytest.mark.parametrize("name", READS)

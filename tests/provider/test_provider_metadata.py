@@ -142,9 +142,10 @@ class Reading(dict[str, Any]):
 
 def plausible(form: ConnectionForm) -> dict[str, Any]:
     """A value for each field of a form, of the kind that it takes."""
-    kinds = {"string": "x", "number": 5, "boolean": True, "object": {}}
+    kinds = {"string": "x", "boolean": True, "object": {}}
     values = {field.name: kinds[field.kind] for field in form.fields}
-    return values | {"region": "xx-1", "credentials_uri": "http://h/x"}
+    own = {"region": "xx-1", "credentials_uri": "http://h/x", "connect_timeout": "2.5", "read_timeout": "9"}
+    return values | own
 
 
 @pytest.mark.parametrize("conn_type", HOOKS)

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from web_browser import Browser
+from web_browser import SHOTS, Browser
 from web_connections import ConnectionsPage
 
 from airflow_cloudjobs.demo.local_airflow import LocalAirflow
 from airflow_cloudjobs.localcloud import LocalCloud
 
 DAGS = Path(__file__).parent / "dags"
-SHOTS = pytest.StashKey[Path]()
 
 
 @pytest.fixture(scope="session")
@@ -31,9 +30,8 @@ def airflow(cloud: LocalCloud) -> Iterator[LocalAirflow]:
 
 
 @pytest.fixture(scope="session")
-def browser(airflow: LocalAirflow, request: pytest.FixtureRequest) -> Iterator[Browser]:
+def browser(airflow: LocalAirflow) -> Iterator[Browser]:
     with Browser(airflow.url) as browser:
-        request.config.stash[SHOTS] = browser.shots
         yield browser
 
 
@@ -42,8 +40,5 @@ def page(browser: Browser) -> ConnectionsPage:
     return ConnectionsPage(browser)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if shots := config.stash.get(SHOTS, None):
-        terminalreporter.section("screenshots")
-        for path in sorted(shots.glob("*.png")):
-            terminalreporter.write_line(str(path))
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    terminalreporter.write_line(f"{len(list(SHOTS.glob('*.png')))} screenshots are in {SHOTS}")

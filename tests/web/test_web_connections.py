@@ -45,7 +45,7 @@ FORMS = {
 CLOUDS = tuple(FORMS)
 
 #: JSON type -> how a page shows it.
-KINDS = {"number": "number", "boolean": "switch", "object": "json"}
+KINDS = {"boolean": "switch", "object": "area"}
 
 SECRETS = {"proxy": "http://user:c4nary-pr0xy@127.0.0.1:9", "security_token": "c4nary-t0ken"}
 
@@ -170,8 +170,6 @@ def _kept(page: ConnectionsPage, browser: Browser, form: Form, values: dict[str,
     for label, value in values.items():
         if shown[label].kind == "password":
             assert shown[label].value not in ("", value), label
-        elif shown[label].kind == "json":
-            assert json.loads(shown[label].value.replace("\xa0", " ")) == value
         else:
             assert shown[label].value == value, label
     for section in ("Standard Fields", "Extra Fields", "Extra Fields JSON"):
@@ -209,8 +207,6 @@ def test_every_field_is_kept_through_an_edit(
             written[each.name] = each.choices[1]
         elif each.kind == "boolean":
             written[each.name] = False
-        elif each.kind == "number":
-            written[each.name] = 11
         elif each.name == "endpoints":
             continue
         else:
@@ -244,7 +240,7 @@ def test_every_field_is_kept_through_an_edit(
 
 @pytest.mark.parametrize("cloud_name", CLOUDS)
 def test_endpoints_can_be_typed(page: ConnectionsPage, browser: Browser, cloud: LocalCloud, cloud_name: str) -> None:
-    """Key by key, as people do: an editor that tidies up meanwhile moves the cursor away."""
+    """Key by key, as people do."""
     form, conn_id = FORMS[cloud_name], f"{cloud_name}_endpoints"
     services = {"alibaba": ("dms-enterprise", "ice"), "huawei": ("dli", "drs", "iam")}[cloud_name]
     standard, extra, _ = by_hand(cloud, cloud_name)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import time
@@ -27,8 +26,8 @@ from selenium.webdriver.remote.webelement import WebElement
 #: Seconds; a page of a busy machine may take so long.
 PATIENCE = 40.0
 
-#: Where the screenshots go; a temporary folder if it is not set.
-SHOTS = "CLOUDJOBS_SCREENSHOTS"
+#: Where the screenshots go, those of the last run.
+SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 
 _FLAGS = (
     "--headless",
@@ -72,8 +71,8 @@ class Browser:
         if None in programs:
             raise RuntimeError("Chromium is missing: apt-get install chromium chromium-driver")
         self._chromium, self._driver_program = programs
-        self.shots = Path(os.environ.get(SHOTS) or tempfile.mkdtemp(prefix="cloudjobs-screenshots-"))
-        self.shots.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(SHOTS, ignore_errors=True)
+        SHOTS.mkdir(parents=True)
 
     def __enter__(self) -> Self:
         # A new profile: nothing of an earlier run is remembered.
@@ -137,21 +136,27 @@ class Browser:
 
         self.until(f"{css} {text!r} that can be clicked", clicked)
 
-    def type(self, element: WebElement, text: str) -> None:
-        """Replace the text of an input, key by key."""
+    def put(self, element: WebElement, text: str) -> None:
+        """Replace the text of an input at once, as if pasted: a busy page loses keys of who types as fast as we do."""
 
-        def typed() -> bool:
-            # A busy page draws itself anew between two keys and loses one; a person would see that.
-            self.keys(element, text)
+        def done() -> bool:
+            self._clear(element)
+            self.driver.execute_cdp_cmd("Input.insertText", {"text": text})
             return element.get_attribute("value") == text
 
-        self.until("what was typed", typed)
+        self.until("what was put in", done)
 
-    def keys(self, element: WebElement, text: str) -> None:
-        """The same without a look at what came of it."""
+    def type(self, element: WebElement, text: str) -> None:
+        """Replace the text of an input key by key, looking each time what came of it."""
+        self._clear(element)
+        for key in text:
+            before = element.get_attribute("value")
+            element.send_keys(key)
+            self.until(f"{key!r} after {before!r}", lambda before=before: element.get_attribute("value") != before)
+
+    def _clear(self, element: WebElement) -> None:
         element.send_keys(Keys.CONTROL, "a")
         element.send_keys(Keys.DELETE)
-        element.send_keys(text)
 
     def text(self) -> str:
         """All text that the page shows."""
@@ -169,7 +174,7 @@ class Browser:
             "return Math.max(...[...document.querySelectorAll('[role=dialog]')].map(e => e.scrollHeight + 200), 0)"
         )
         self.driver.set_window_size(width, max(height, needed))
-        path = self.shots / f"{name}.png"
+        path = SHOTS / f"{name}.png"
         self.driver.save_screenshot(str(path))
         self.driver.set_window_size(width, height)
         return path

@@ -18,14 +18,12 @@ from web_browser import Browser
 #: The fields of a section: label, element, and what the page shows of it.
 _FIELDS = """
     const kind = (root, input) => {
-        if (root.querySelector("[role=code]")) return "json";
+        if (input.tagName === "TEXTAREA") return "area";
         if (root.querySelector("[role=combobox]")) return "choice";
         if (input.type === "checkbox") return "switch";
-        if (input.role === "spinbutton" || input.type === "number") return "number";
         return input.type === "password" ? "password" : "text";
     };
     const value = (root, input, kind) => ({
-        json: () => root.querySelector(".view-lines")?.innerText ?? "",
         choice: () => root.querySelector("[id^=element_]").innerText.split("\\n")[0],
         switch: () => (input.checked ? "on" : "off"),
     })[kind]?.() ?? input.value;
@@ -45,12 +43,18 @@ _FIELDS = """
     return labelled.filter(([label, root]) => label && root.checkVisibility()).map(f => [...f, shown(f[1])]);
 """
 
+_TOAST = """
+    const toast = document.querySelector("[data-scope=toast][data-part=root]");
+    if (!toast || toast.getBoundingClientRect().bottom > innerHeight) return [];
+    return [...toast.querySelectorAll("[data-part=title], [data-part=description]")].map(each => each.innerText);
+"""
+
 
 @dataclass(frozen=True)
 class Shown:
     """A field as the page shows it.
 
-    :param kind: ``text``, ``password``, ``number``, ``choice``, ``switch`` or ``json``.
+    :param kind: ``text``, ``password``, ``area``, ``choice`` or ``switch``.
     :param help: the text below it.
     :param placeholder: the text in it while it is empty.
     :param value: what stands in it; dots are what they hide.
@@ -96,7 +100,7 @@ class ConnectionsPage:
     def begin(self, conn_id: str, label: str) -> None:
         """Open the dialog for a new connection of a type."""
         with self._adding():
-            self.browser.type(self.browser.the("[role=dialog] input[name=connection_id]"), conn_id)
+            self.browser.put(self.browser.the("[role=dialog] input[name=connection_id]"), conn_id)
             self._choose(self.browser.the("[role=dialog] [role=combobox]"), label)
         self._settled()
 
@@ -115,29 +119,29 @@ class ConnectionsPage:
         """Press the button that tests a connection, and read what pops up."""
         self.open()
         self.browser.click("button", "Test Connection", self._row(conn_id))
-        toast = "[data-scope=toast][data-part=root]"
-        words = self.browser.until(
-            "the test's answer", lambda: next((e.text for e in self.browser.all(toast) if "Test" in e.text), None)
-        )
-        return str(words)
+        said: list[str] = self.browser.until("the test's answer", self._toast)
+        return ": ".join(said)
+
+    def _toast(self) -> list[str]:
+        """Title and text of what has popped up, read in one go since it goes away; empty before it is in view."""
+        said: list[str] = self.browser.driver.execute_script(_TOAST)
+        return said if len(said) == 2 and all(said) else []
 
     def fields(self, section: str) -> dict[str, Shown]:
         """All fields of a section by label, in order."""
         return {label: shown for label, (_, shown) in self._roots(section).items()}
 
     def choices(self, label: str) -> list[str]:
-        """What a field with a choice has to choose from."""
+        """What a field with a choice has to choose from; the menu is left open."""
         box = self._roots("Extra Fields")[label][0].find_element(By.CSS_SELECTOR, "[role=combobox]")
         box.send_keys(Keys.ARROW_DOWN)
         self.browser.the("[role=option]")
-        options = [option.text for option in self.browser.all("[role=option]")]
-        box.send_keys(Keys.ESCAPE)
-        return options
+        return [option.text for option in self.browser.all("[role=option]")]
 
     def fill(self, section: str, values: Mapping[str, Any]) -> None:
         """Fill in fields by label.
 
-        :param values: texts; the display of a choice, a boolean for a switch, anything else as JSON.
+        :param values: texts; the display of a choice, a boolean for a switch, an object for an area.
         """
         for label, value in values.items():
             self.browser.until(f"the field {label}", partial(self._fill, section, label, value))
@@ -149,18 +153,16 @@ class ConnectionsPage:
         elif shown.kind == "switch":
             if shown.value != ("on" if value else "off"):
                 root.find_element(By.CSS_SELECTOR, "[data-scope=switch][data-part=control]").click()
-        elif shown.kind == "json":
-            self._fill_json(root, value)
+        elif shown.kind == "area":
+            area = root.find_element(By.TAG_NAME, "textarea")
+            self.browser.type(area, json.dumps(value))
+            try:  # once it is whole, the page sets it out in lines
+                return bool(json.loads(area.get_attribute("value") or "") == value)
+            except ValueError:
+                return False
         else:
-            field = root.find_element(By.CSS_SELECTOR, "input, textarea")
-            self.browser.type(field, value if isinstance(value, str) else json.dumps(value))
+            self.browser.put(root.find_element(By.TAG_NAME, "input"), value)
         return True
-
-    def _fill_json(self, root: WebElement, value: Any) -> None:
-        self.browser.until("the editor", lambda: self.browser.all(".view-lines", root))[0].click()
-        editor = self.browser.driver.switch_to.active_element
-        # Closing quotes and brackets are set by the editor, and typed over.
-        self.browser.keys(editor, json.dumps(value))
 
     def _choose(self, box: WebElement, text: str) -> None:
         box.send_keys(text)

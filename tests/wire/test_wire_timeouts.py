@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The connection's timeouts hold wherever somebody says nothing: host, handshake, proxy, tunnel."""
+"""Wherever somebody says nothing or hangs up (host, handshake, proxy, tunnel) the connection's timeouts hold, and what
+was certainly not sent is told from what may have been."""
 
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 from wire_authority import Authority
@@ -25,6 +28,25 @@ def mute() -> Iterator[str]:
     """Somebody who takes connections and says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.fixture
+def curt() -> Iterator[str]:
+    """Somebody who takes connections and hangs up on the first word."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up() -> None:
+            with suppress(OSError):  # closed with the test
+                while True:
+                    guest, _ = listener.accept()
+                    with guest:
+                        guest.recv(1)
+
+        thread = threading.Thread(target=hang_up, daemon=True)
+        thread.start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(LIMIT)
 
 
 @pytest.fixture
@@ -77,6 +99,25 @@ def test_no_handshake(connect: Connect, way: Way, mute: str) -> None:
     assert f"{SHORT:g} s" in str(error)
 
 
+def test_a_handshake_that_breaks_off(connect: Connect, way: Way, curt: str) -> None:
+    connect("alibaba", "http", endpoints={"dms-enterprise": f"https://{curt}"})
+    error = gave_up(way, "alibaba")
+    assert (error.code, error.ambiguous) == ("<no connection>", False)
+
+
+def test_a_tunnel_that_breaks_off(connect: Connect, way: Way, curt: str) -> None:
+    connect("alibaba", "https", proxy=f"http://{curt}")
+    error = gave_up(way, "alibaba")
+    assert (error.code, error.ambiguous) == ("<no connection>", False)
+    assert "proxy" in str(error)
+
+
+def test_an_answer_that_breaks_off(connect: Connect, way: Way, curt: str) -> None:
+    connect("alibaba", "http", endpoints={"dms-enterprise": f"http://{curt}"})
+    error = gave_up(way, "alibaba")
+    assert (error.code, error.ambiguous) == ("<connection lost>", True)
+
+
 @pytest.mark.parametrize("schema", ["http", "https"])
 def test_no_connection_to_the_proxy(connect: Connect, way: Way, full: str, schema: str) -> None:
     connect("alibaba", schema, connect_timeout=SHORT, read_timeout=LONG, proxy=f"http://{full}")
@@ -96,10 +137,10 @@ def test_a_proxy_that_opens_no_tunnel(
         proxy=between.url(),
         ca_bundle=authority.ca,
         connect_timeout=SHORT,
-        read_timeout=SHORT,
+        read_timeout=LONG,
     )
     error = gave_up(way, "alibaba")
-    assert not error.ambiguous, "without a tunnel nothing was sent"
+    assert (error.code, error.ambiguous) == ("<connect timeout>", False), "without a tunnel nothing was sent"
     assert "proxy" in str(error)
 
 

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``cloudjobs check``: what the web page's button tells, from a shell of a worker."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+
+from airflow_cloudjobs.localcloud import LocalCloud
+
+LIMIT = 10.0
+"""Seconds that the check itself may take; the process's start is not counted."""
+
+
+def check(conn_id: str, connection: dict[str, Any] | None, *options: str) -> tuple[int, str]:
+    env = dict(os.environ)
+    if connection is not None:
+        env[f"AIRFLOW_CONN_{conn_id.upper()}"] = json.dumps(connection)
+    done = subprocess.run(
+        [sys.executable, "-m", "airflow_cloudjobs.cli", "check", conn_id, *options],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_good_ones(cloud: LocalCloud) -> None:
+    code, told = check("mine", cloud.alibaba_connection())
+    assert (code, "DMS: works" in told, "ICE: works" in told) == (0, True, True), told
+    code, told = check("mine", cloud.huawei_connection("token"))
+    assert (code, "DLI: works" in told, "DRS: works" in told) == (0, True, True), told
+
+
+def test_a_type_of_neither_cloud_needs_to_be_told_which(cloud: LocalCloud) -> None:
+    connection = {**cloud.huawei_connection(), "conn_type": "generic"}
+    code, told = check("mine", connection)
+    assert (code, "--cloud" in told) == (2, True), told
+    assert check("mine", connection, "--cloud", "huawei")[0] == 0
+
+
+def test_a_wrong_secret(cloud: LocalCloud) -> None:
+    code, told = check("mine", {**cloud.huawei_connection(), "password": "wr0ng-c4nary"})
+    assert (code, "password" in told, "wr0ng-c4nary" in told) == (1, True, False), told
+
+
+def test_one_that_does_not_exist() -> None:
+    code, told = check("no_such_connection", None)
+    assert (code, "no_such_connection" in told) == (2, True), told
+
+
+@pytest.mark.parametrize("extra", [{}, {"connect_timeout": 60, "read_timeout": 60}])
+def test_nobody_is_kept_waiting(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any]) -> None:
+    """Also if every service takes the request and says nothing."""
+    from airflow_cloudjobs.alibaba.hook import AlibabaCloudHook
+
+    monkeypatch.setenv("AIRFLOW_CONN_MINE", json.dumps(cloud.alibaba_connection(**extra)))
+    cloud.control.fault("hang", delay=60)
+    begun = time.monotonic()
+    good, told = AlibabaCloudHook("mine").test_connection()
+    assert time.monotonic() - begun < LIMIT
+    assert (good, told.count("no answer")) == (False, 2)
