@@ -235,6 +235,18 @@ def test_a_wait_ends_soon_after_its_deadline_though_no_call_comes_back() -> None
     run(work())
 
 
+@pytest.mark.parametrize("late", [1.0, 60.0, 86400.0])
+def test_a_wait_that_resumes_after_its_deadline_takes_a_last_look(late: float) -> None:
+    """No triggerer was there when the time ran out; the job has ended well meanwhile."""
+
+    async def work() -> None:
+        wait = new_wait("job", deadline=-late)
+        await new_lane(FakeCloud(lambda key: DONE, latency=0.1)).watch(wait, silent)
+        assert ending(wait) is Ending.SUCCEEDED
+
+    run(work())
+
+
 @pytest.fixture
 def short_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lane_module, "OVERDUE", 0.2)

@@ -455,3 +455,32 @@ class TestTravel:
         poll(wait, seen("FAILED", message="why", rows=["ü", 1, None]), START)
         end = the_end(wait)
         assert JobEnd.from_dict(through_json(end.as_dict())) == end
+
+
+class TestAJobThatVanishes:
+    """One answer without a job that was there is a replica's lag until it has lasted."""
+
+    def test_it_may_come_back(self) -> None:
+        wait = wait_for()
+        poll(wait, seen("RUNNING"), START)
+        now = START + wait.pause(START)
+        [note] = poll(wait, error(ErrorKind.NOT_FOUND), now)
+        assert note.level == logging.WARNING
+        assert "does not show it any more" in note.text
+        now += wait.pause(now)
+        poll(wait, seen("RUNNING"), now)
+        now += wait.pause(now)
+        poll(wait, seen("FINISHED"), now)
+        assert the_end(wait).ending is Ending.SUCCEEDED
+
+    def test_not_for_ever(self) -> None:
+        wait = wait_for()
+        poll(wait, seen("RUNNING"), START)
+        polled_until(wait, error(ErrorKind.NOT_FOUND), 1000.0)
+        assert the_end(wait).ending is Ending.ERROR
+        assert the_end(wait).seconds >= 10 * 10.0
+
+    def test_one_that_never_was_there_ends_the_wait_at_once(self) -> None:
+        wait = wait_for()
+        poll(wait, error(ErrorKind.NOT_FOUND), START)
+        assert the_end(wait).ending is Ending.ERROR

@@ -18,6 +18,7 @@ from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.localcloud import LocalCloud, accounts
+from airflow_cloudjobs.settings import InvalidConnection
 
 HOOKS: dict[str, Any] = {"alibaba": AlibabaCloudHook, "huawei": HuaweiCloudHook, "token": HuaweiCloudHook}
 LIMIT = 10.0
@@ -221,3 +222,25 @@ class TestCalls:
     def test_a_loop_tells_that_a_connection_cannot_be_read(self, name: str) -> None:
         with pytest.raises(CloudApiError, match="no_such_connection"):
             asyncio.run(HOOKS[name]("no_such_connection").acall(READS[name]))
+
+
+@pytest.mark.parametrize(
+    ("trouble", "kind"),
+    [
+        (TimeoutError(), ErrorKind.TRANSIENT),
+        (RuntimeError("the database is restarting"), ErrorKind.TRANSIENT),
+        (AirflowNotFoundException("no such connection"), ErrorKind.UNKNOWN),
+        (InvalidConnection("c", "auth", "is 'x'"), ErrorKind.INVALID),
+    ],
+)
+def test_a_connection_that_cannot_be_read_just_now_ends_no_wait(
+    trouble: Exception, kind: ErrorKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unreadable(conn_id: str, hook: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr("airflow_cloudjobs.hook.get_async_connection", unreadable)
+    request = ApiRequest("dms-enterprise", "ListUserTenants", read_only=True)
+    with pytest.raises(CloudApiError) as raised:
+        asyncio.run(AlibabaCloudHook("c").acall(request))
+    assert raised.value.kind is kind

@@ -14,6 +14,7 @@ import requests
 from jobapis import APIS, DLI, DMS_EXPORT, DMS_UPLOAD, DRS, ICE, MODES, JobApi
 from taskbench import FAILED, RETRY, SUCCESS, Store, TaskInstance, rendered, run
 
+from airflow_cloudjobs.exceptions import JobFailedForGood
 from airflow_cloudjobs.localcloud import Control
 
 FAST = 0.03
@@ -238,6 +239,21 @@ def test_ice_waits_for_the_newest_job_of_an_address(control: Control) -> None:
     assert nowhere.state == FAILED
     assert "https://files.test/nowhere.mp4" in str(nowhere.error)
     assert "s3cr3t" not in str(nowhere.error)
+
+
+def test_ice_waits_for_the_job_it_began_with_at_every_poke(control: Control) -> None:
+    url = "https://files.test/film.mp4"
+    control.create_job(ICE.api, "older", fields={"UploadURL": url}, steps=[("UPLOADING", 1), ("UPLOAD_FAIL", 0)])
+    context = {"ti": TaskInstance(), "task_state_store": Store()}
+
+    def make() -> Any:
+        return ICE.sensor(task_id="t", upload_urls=url, poke_interval=5, mode="reschedule")
+
+    assert not rendered(make, context).poke(context)
+    _a_second_later()
+    control.create_job(ICE.api, "newer", fields={"UploadURL": url}, steps=[("SUCCESS", 0)])
+    with pytest.raises(JobFailedForGood, match="older"):
+        rendered(make, context).poke(context)
 
 
 def test_every_parameter_of_a_media_upload(control: Control) -> None:
