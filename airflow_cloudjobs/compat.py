@@ -231,7 +231,7 @@ def is_given_up(context: Mapping[str, Any], patience: float = 3.0) -> bool:
     if not hasattr(ti, "get_task_states"):
         return True  # Airflow 2 stops a task for a user only
 
-    def ask() -> Any:
+    def ask() -> tuple[Any, bool]:
         mapped = ti.map_index >= 0
         states = ti.get_task_states(
             dag_id=ti.dag_id,
@@ -240,12 +240,28 @@ def is_given_up(context: Mapping[str, Any], patience: float = 3.0) -> bool:
             map_index=ti.map_index if mapped else None,
         )
         name = f"{ti.task_id}_{ti.map_index}" if mapped else ti.task_id
-        return states.get(ti.run_id, {}).get(name)
+        return states.get(ti.run_id, {}).get(name), _is_cleared(context)
 
-    state = apart(ask, patience)
+    state, cleared = apart(ask, patience)
+    if cleared:
+        return True  # the scheduler may be so quick that the state does not tell any more
     if state == "running":
         return try_number_of(context) > int(ti.max_tries)  # of itself it goes on only if it is retried
     return state in GIVEN_UP
+
+
+def _is_cleared(context: Mapping[str, Any]) -> bool:
+    """True if a user has cleared tasks of the run since this attempt began; one that is stopped then is among them."""
+    try:
+        from airflow.sdk.execution_time.comms import GetDagRun
+    except ImportError:
+        return False
+    from airflow.sdk.execution_time import task_runner
+
+    run: Any = context.get("dag_run")
+    comms: Any = task_runner.SUPERVISOR_COMMS
+    now = comms.send(GetDagRun(dag_id=run.dag_id, run_id=run.run_id))
+    return bool(now.clear_number > run.clear_number)
 
 
 def apart(work: Callable[[], T], patience: float) -> T:

@@ -214,15 +214,16 @@ class SubmitOnce:
     def _has_failed(self, before: Submission) -> bool:
         """True if all jobs have ended and not all of them succeeded."""
         answers = self._hook.ask(self._spec, before.keys, self._scope, patience=CALL_PATIENCE)
-        outcomes = [self._outcome(before, seen) for seen in answers.values()]
+        records = [seen.record for seen in answers.values() if isinstance(seen, Observation)]
+        rest = before.believed_from - time.time()
+        if before.earlier in records and rest > 0:
+            time.sleep(rest)  # it may be an earlier job's end that is still shown
+            answers = self._hook.ask(self._spec, before.keys, self._scope, patience=CALL_PATIENCE)
+        outcomes = [
+            self._spec.states.outcome(seen.status) if isinstance(seen, Observation) else None
+            for seen in answers.values()
+        ]
         return None not in outcomes and set(outcomes) != {Outcome.SUCCEEDED}
-
-    def _outcome(self, before: Submission, seen: Observation | CloudApiError) -> Outcome | None:
-        if isinstance(seen, CloudApiError):
-            return None
-        if before.earlier is not None and time.time() < before.believed_from and seen.record == before.earlier:
-            return None  # an earlier job's end
-        return self._spec.states.outcome(seen.status)
 
     def _earlier_record(self) -> Mapping[str, Any] | None:
         """How the poll answers before our submit; an end shown there is an earlier job's."""
