@@ -124,8 +124,9 @@ def identity_of(context: Mapping[str, Any]) -> Identity | None:
     ti: Any = context.get("ti")
     if not hasattr(ti, "max_tries"):
         return None
-    # It grows when a user clears the task and stays over its retries: just what an epoch is.
-    epoch = int(ti.max_tries)
+    # Both only grow: max_tries when a user clears the task, unless it runs just then; clear_number with every clear in
+    # its run. Over retries they stay the same: just what an epoch is.
+    epoch = int(ti.max_tries) + int(getattr(context.get("dag_run"), "clear_number", 0) or 0)
     return Identity(str(ti.dag_id), str(ti.run_id), str(ti.task_id), int(ti.map_index), epoch)
 
 
@@ -231,7 +232,9 @@ def is_given_up(context: Mapping[str, Any], patience: float = 3.0) -> bool:
     if not hasattr(ti, "get_task_states"):
         return True  # Airflow 2 stops a task for a user only
 
-    def ask() -> tuple[Any, bool]:
+    def given_up() -> bool:
+        if _is_cleared(context):
+            return True  # the scheduler may be so quick that the state does not tell any more
         mapped = ti.map_index >= 0
         states = ti.get_task_states(
             dag_id=ti.dag_id,
@@ -240,14 +243,12 @@ def is_given_up(context: Mapping[str, Any], patience: float = 3.0) -> bool:
             map_index=ti.map_index if mapped else None,
         )
         name = f"{ti.task_id}_{ti.map_index}" if mapped else ti.task_id
-        return states.get(ti.run_id, {}).get(name), _is_cleared(context)
+        state = states.get(ti.run_id, {}).get(name)
+        if state == "running":
+            return try_number_of(context) > int(ti.max_tries)  # of itself it goes on only if it is retried
+        return state in GIVEN_UP
 
-    state, cleared = apart(ask, patience)
-    if cleared:
-        return True  # the scheduler may be so quick that the state does not tell any more
-    if state == "running":
-        return try_number_of(context) > int(ti.max_tries)  # of itself it goes on only if it is retried
-    return state in GIVEN_UP
+    return apart(given_up, patience)
 
 
 def _is_cleared(context: Mapping[str, Any]) -> bool:

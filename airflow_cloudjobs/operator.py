@@ -22,6 +22,7 @@ from airflow_cloudjobs.compat import (
 from airflow_cloudjobs.exceptions import JobFailed, JobTimedOut, JobUntold
 from airflow_cloudjobs.jobs.arguments import InvalidArgument, listed
 from airflow_cloudjobs.jobs.errors import CloudApiError
+from airflow_cloudjobs.jobs.identity import Submission
 from airflow_cloudjobs.jobs.spec import Observation
 from airflow_cloudjobs.jobs.wait import Ending, JobEnd, WaitPlan
 from airflow_cloudjobs.submit import SubmitOnce, give_up
@@ -83,7 +84,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         self.cancel_on_kill = cancel_on_kill
         self.durable = durable
         self.end_from_trigger = end_from_trigger
-        self._submitted: list[str] = []
+        self._submission: Submission | None = None
         self._to_cancel: list[str] = []
         self._context: Mapping[str, Any] = {}
         self._submitting = False
@@ -121,7 +122,6 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             keys, plan = self._asked_keys(), self._plan(context, time.time())
         else:
             keys, plan = self._submit(context)
-            self._submitted = keys
         if self._may_cancel():
             self._to_cancel = keys
         if self._killed:
@@ -153,7 +153,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         )
         if once.abandoned and self._may_cancel():
             self._cancel([key for key in once.abandoned if not self._has_ended(key)])
-        submission = once.submission()
+        submission = self._submission = once.submission()
         self._submitting = False
         plan = replace(
             self._plan(context, submission.at),
@@ -194,9 +194,9 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         if self._submitting:
             self._killed = True  # the answer to the submit says what there is to cancel
             return
-        if not (self._to_cancel or self._submitted):
+        if not self._to_cancel:
             return
-        jobs = ", ".join(self._to_cancel or self._submitted)
+        jobs = ", ".join(self._to_cancel)
         if isinstance(sys.exc_info()[1], AirflowTaskTimeout):
             # What cannot be cancelled runs on, and the next attempt goes on with it.
             if self._cancel(self._to_cancel):
@@ -211,16 +211,16 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         if wanted:
             self.log.info("Not cancelling %s: the next attempt goes on with it", jobs)
         else:
-            self._give_up()
             self._cancel(self._to_cancel)
 
     def _give_up(self) -> None:
-        """Have the next attempt submit anew: Airflow does not tell it whether the task was cleared while it ran."""
-        if self._submitted and self.durable and (store := task_store(self._context)):
+        """Have the next attempt submit anew, although the job that was cancelled may still be shown as running."""
+        submission, store = self._submission, task_store(self._context)
+        if submission and self.durable and store:
             try:
-                compat.apart(lambda: give_up(store), patience=2.0)
+                compat.apart(lambda: give_up(store, submission), patience=2.0)
             except Exception as error:
-                self.log.warning("Could not remember that %s is given up: %r", ", ".join(self._submitted), error)
+                self.log.warning("Could not remember that %s is given up: %r", ", ".join(submission.keys), error)
 
     def _plan(self, context: Mapping[str, Any], started: float) -> WaitPlan:
         """The plan of a wait that began then, in this attempt or in one before."""

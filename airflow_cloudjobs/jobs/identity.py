@@ -19,7 +19,7 @@ class Identity:
 
     :param epoch: the same for all retries of a task, another one after a user has cleared it: a retry goes on
         with the job of the attempt before, a clear asks for a new one.
-    :param turn: how many jobs of this epoch were given up before; a task that is cleared while it runs keeps its epoch.
+    :param turn: how many jobs of this epoch were given up before: cancelled, since an attempt ran out of time.
     """
 
     dag_id: str

@@ -191,7 +191,8 @@ def test_users_end_deferred_tasks(case: Case) -> None:
     cleared = world.launch_all("cleared, deferred", "deferrable", [DMS_UPLOAD, DMS_EXPORT, ICE], submits=2, running=1)
     # Of the uploads to one DRS task only the last one counts.
     cleared += world.launch_all("cleared, deferred", "deferrable", [DRS], submits=2)
-    cleared += world.launch_all("cleared, deferred", "deferrable", [DLI], submits=2, cancels=1)
+    # The trigger cancels it, and the next attempt does if it finds it running still.
+    cleared += world.launch_all("cleared, deferred", "deferrable", [DLI], submits=2, cancels=1, cancels_at_most=2)
     rows = failed + passed + cleared
     world.wait_for(rows, "deferred")
     world.wait_polled(rows)
@@ -215,8 +216,8 @@ def test_users_end_blocking_tasks(case: Case) -> None:
     rest = [api for api in APIS if api != DLI]
     rows = world.launch_all("marked failed, blocking", "blocking", rest, state="failed", running=1)
     rows += world.launch_all("marked failed, blocking", "blocking", [DLI], state="failed", cancels=1)
-    cleared = world.launch_all("cleared, blocking", "blocking", [DLI], submits=2, cancels=1)
-    # Airflow does not tell the next attempt of a running task that it was cleared.
+    cleared = world.launch_all("cleared, blocking", "blocking", [DLI], submits=2, cancels=1, cancels_at_most=2)
+    # Its number of tries stays the same.
     cleared += world.launch_all("cleared, blocking", "blocking", [DMS_UPLOAD, DMS_EXPORT, ICE], submits=2, running=1)
     cleared += world.launch_all("cleared, blocking", "blocking", [DRS], submits=2)
     world.wait_polled(rows + cleared)

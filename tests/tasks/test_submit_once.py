@@ -13,6 +13,7 @@ from taskbench import Store, TaskInstance, rendered
 
 from airflow_cloudjobs.compat import identity_of
 from airflow_cloudjobs.exceptions import JobFailed, LookUpFailed, SubmitFailed, SubmitUntold
+from airflow_cloudjobs.jobs.identity import Submission
 from airflow_cloudjobs.localcloud import Control
 from airflow_cloudjobs.submit import STORED, give_up
 
@@ -123,12 +124,14 @@ def test_drs_whose_progress_is_an_error_before_there_was_an_import(control: Cont
 
 @pytest.mark.parametrize("api", [DMS_UPLOAD, ICE, DLI], ids=str)
 def test_what_was_given_up_is_submitted_anew(api: JobApi, control: Control) -> None:
-    """A task that is cleared while it runs keeps its epoch, so that its marker must change."""
+    """A retry after a time-out keeps its epoch, so that its marker must change."""
     attempts = Attempts(api)
     attempts.run()
     attempts.run()
     assert submits(control, api) == 1, "a retry returns what there is"
-    give_up(attempts.store)
+    submission = Submission.from_dict(attempts.store[STORED])
+    assert submission is not None
+    give_up(attempts.store, submission)
     attempts.run()
     attempts.run()
     assert submits(control, api) == 2
