@@ -17,6 +17,7 @@ import time
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
@@ -40,6 +41,16 @@ COMPONENTS = (
 
 #: Airflow 2 takes SQLite for too weak for more than one task at a time; for a few it will do.
 _MORE = {"_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1"}
+
+_CLEAR = """
+import sys
+from airflow.models.taskinstance import TaskInstance, clear_task_instances
+from airflow.utils.session import create_session
+dag_id, run_id, task_id = sys.argv[1:]
+with create_session() as session:
+    wanted = session.query(TaskInstance).filter_by(dag_id=dag_id, run_id=run_id, task_id=task_id)
+    clear_task_instances(wanted.all(), session)
+"""
 
 _LINK = """
 from airflow_cloudjobs.links import CloudConsoleLink
@@ -162,13 +173,13 @@ class AnyAirflow:
         """Mark a task, which comes to this for all that its processes can see."""
         with closing(sqlite3.connect(self._database, timeout=30)) as database, database:
             database.execute(
-                "UPDATE task_instance SET state=? WHERE dag_id=? AND run_id=? AND task_id=?",
-                (state, dag_id, run_id, task_id),
+                "UPDATE task_instance SET state=?, end_date=? WHERE dag_id=? AND run_id=? AND task_id=?",
+                (state, datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"), dag_id, run_id, task_id),
             )
 
-    def clear(self, dag_id: str, task_id: str) -> None:
-        """Clear a task."""
-        self._command("tasks", "clear", "--yes", "--task-regex", f"^{task_id}$", dag_id)
+    def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Clear a task, as the web page does; the command finds runs by a date that Airflow 3's need not have."""
+        self._python(_CLEAR, dag_id, run_id, task_id)
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
         """An XCom; None if there is none."""
@@ -192,9 +203,11 @@ class AnyAirflow:
         """A task's links: those that Airflow 3's workers store, those that Airflow 2 asks for when it shows them."""
         if IS_AIRFLOW_3:
             return {"Cloud console": self.xcom(dag_id, run_id, task_id, "_link_CloudConsoleLink")}
-        command = [sys.executable, "-P", "-c", _LINK, dag_id, task_id, run_id, "-1"]
-        answer = subprocess.run(command, env=self._env, check=True, capture_output=True, text=True)
-        return {"Cloud console": answer.stdout.strip().splitlines()[-1]}
+        return {"Cloud console": self._python(_LINK, dag_id, task_id, run_id, "-1").strip().splitlines()[-1]}
+
+    def _python(self, program: str, *arguments: str) -> str:
+        command = [sys.executable, "-P", "-c", program, *arguments]
+        return subprocess.run(command, env=self._env, check=True, stdout=subprocess.PIPE, text=True, timeout=120).stdout
 
     def _command(self, *arguments: str) -> None:
         command = [sys.executable, "-P", "-m", "airflow", *arguments]
