@@ -5,13 +5,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 UI ?=
+# Airflow older than the one of constraints.txt, each with the versions of tests/versions/airflow-*.txt.
+VERSIONS ?= 2.11.2 3.0.6 3.1.8
 
-.PHONY: help demo test wire web faults bench lint wheel clean
+.PHONY: help demo test wire web faults versions bench lint wheel clean
 
 help:
 	@echo "make demo        run the example DAGs on a real Airflow and local clouds (UI=1 keeps the web page open)"
 	@echo "make test        run the test suite"
 	@echo "make faults      break real Airflow processes on PostgreSQL (Debian's package) and see what becomes of the jobs"
+	@echo "make versions    the tasks once more on older Airflow, each in a venv of its own below build/ (VERSIONS=3.1.8)"
 	@echo "make wire        the same connection through proxies and private authorities, blocking and asyncio"
 	@echo "make web         set up connections in a real Chromium, look for secrets in all that Airflow stores and shows"
 	@echo "make bench       what a poll, a wait and ten thousand of them cost"
@@ -44,6 +47,18 @@ lint: .venv/test
 
 wheel: .venv/test
 	PYTHON=$(PYTHON) sh tests/wheel.sh
+
+versions: $(VERSIONS:%=build/versions/%/ready)
+	@for version in $(VERSIONS); do \
+		echo "Airflow $$version"; build/versions/$$version/bin/python -m pytest tests/versions || exit 1; \
+	done
+
+build/versions/%/ready: pyproject.toml tests/versions/airflow-%.txt
+	@echo "Installing Airflow $* into build/versions/$* ..."
+	@$(PYTHON) -m venv build/versions/$*
+	@build/versions/$*/bin/python -m pip --disable-pip-version-check install --quiet \
+		--constraint tests/versions/airflow-$*.txt apache-airflow==$* --editable '.[localcloud]' pytest
+	@touch $@
 
 .venv/run: pyproject.toml constraints.txt
 	@echo "Installing into .venv (about half a minute) ..."

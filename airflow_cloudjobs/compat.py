@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 from airflow.providers.common.compat.connection import get_async_connection
@@ -29,10 +30,12 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 from airflow.triggers.base import BaseTrigger, StartTriggerArgs
+from asgiref.sync import sync_to_async
 
 from airflow_cloudjobs.jobs.identity import Identity
 
 __all__ = [
+    "LATE_TASKS_RESUME",
     "TRIGGERS_END_TASKS",
     "TRIGGERS_HEAR_OF_KILLS",
     "AirflowException",
@@ -74,9 +77,12 @@ T = TypeVar("T")
 try:
     from airflow.sdk.exceptions import TaskDeferralTimeout
 except ImportError:
+    try:
+        from airflow.exceptions import TaskDeferralTimeout  # type: ignore[no-redef]
+    except ImportError:
 
-    class TaskDeferralTimeout(Exception):  # type: ignore[no-redef]
-        """Airflow 2 does not tell it from other trouble of a trigger."""
+        class TaskDeferralTimeout(Exception):  # type: ignore[no-redef]
+            """Airflow 2 does not tell it from other trouble of a trigger."""
 
 
 TRIGGERS_HEAR_OF_KILLS = hasattr(BaseTrigger, "on_kill")
@@ -85,6 +91,10 @@ TRIGGERS_HEAR_OF_KILLS = hasattr(BaseTrigger, "on_kill")
 
 TRIGGERS_END_TASKS = TRIGGERS_HEAR_OF_KILLS
 """True where a trigger can store a task's result and end it (XComs from triggers came to stay with 3.3)."""
+
+
+LATE_TASKS_RESUME = find_spec("airflow.sdk") is not None
+"""False where a task that comes back from its trigger after its ``execution_timeout`` is not run again (Airflow 2)."""
 
 
 def default_deferrable() -> bool:
@@ -104,9 +114,18 @@ async def ahide_in_logs(secret: str) -> None:
     try:
         from airflow.sdk.log import amask_secret
     except ImportError:
-        await asyncio.to_thread(hide_in_logs, secret)
+        await _in_thread(hide_in_logs, secret)
     else:
         await amask_secret(secret)
+
+
+async def _in_thread(work: Callable[..., T], *arguments: Any) -> T:
+    """What may speak to Airflow's supervisor, and would block the event loop.
+
+    A triggerer's line to its supervisor belongs to its event loop. Only from a thread that asgiref has made does
+    Airflow before 3.3 find back to it; from any other the answers get mixed up, which ends the triggerer.
+    """
+    return await sync_to_async(work, thread_sensitive=False)(*arguments)
 
 
 def is_built(operator: object) -> bool:
@@ -148,15 +167,19 @@ def first_reschedule(context: Mapping[str, Any]) -> float | None:
         return moment.timestamp() if moment else None
     if ti is None:
         return None
-    # Airflow 2 has the dates in its database only.
+    # Airflow 2 has the dates in its database only. It counts ``timeout`` from the first attempt, or the first after
+    # the task was cleared.
     from airflow.models.taskreschedule import TaskReschedule
-
-    first = TaskReschedule.stmt_for_task_instance(ti).limit(1)
     from airflow.utils.session import create_session
+    from sqlalchemy import select
 
+    attempt = int(ti.max_tries or 0) - int(context["task"].retries or 0) + 1
+    query = select(TaskReschedule.start_date).where(
+        *(getattr(TaskReschedule, name) == getattr(ti, name) for name in PLACE), TaskReschedule.try_number >= attempt
+    )
     with create_session() as session:
-        found = session.scalar(first)
-        return found.start_date.timestamp() if found else None
+        first = session.scalar(query.order_by(TaskReschedule.id).limit(1))
+        return first.timestamp() if first else None
 
 
 async def still_owns(trigger: Any, xcom_key: str, value: Any) -> bool:
@@ -199,19 +222,27 @@ async def _asked(message: Any) -> Any:
     comms: Any = task_runner.SUPERVISOR_COMMS
     if hasattr(comms, "asend"):
         return await comms.asend(message)
-    return await asyncio.to_thread(comms.send, message)
+    return await _in_thread(comms.send, message)
 
 
 def _still_owns_by_row(trigger: Any) -> bool:
     """The same from Airflow 2's database, where the task's row names its trigger."""
+    state, trigger_id = _row_of(trigger.task_instance)
+    return state == "deferred" and trigger_id == trigger.trigger_id
+
+
+PLACE = ("dag_id", "task_id", "run_id", "map_index")
+"""What names a task instance in Airflow 2's database."""
+
+
+def _row_of(ti: Any) -> tuple[str | None, int | None]:
+    """State and trigger of a task instance in Airflow 2's database; nothing if it is gone."""
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.session import create_session
 
-    ti = trigger.task_instance
-    place = {name: getattr(ti, name) for name in ("dag_id", "task_id", "run_id", "map_index")}
     with create_session() as session:
-        row = session.get(TaskInstance, place)
-        return bool(row and row.state == "deferred" and row.trigger_id == trigger.trigger_id)
+        row = session.get(TaskInstance, {name: getattr(ti, name) for name in PLACE})
+        return (row.state, row.trigger_id) if row else (None, None)
 
 
 GIVEN_UP = frozenset({"success", "failed", "skipped", "removed", "upstream_failed", "restarting"})
@@ -229,26 +260,32 @@ def is_given_up(context: Mapping[str, Any], patience: float = 3.0) -> bool:
     :raises TimeoutError: it cannot be found out.
     """
     ti: Any = context.get("ti")
-    if not hasattr(ti, "get_task_states"):
-        return True  # Airflow 2 stops a task for a user only
 
     def given_up() -> bool:
         if _is_cleared(context):
             return True  # the scheduler may be so quick that the state does not tell any more
-        mapped = ti.map_index >= 0
-        states = ti.get_task_states(
-            dag_id=ti.dag_id,
-            run_ids=[ti.run_id],
-            task_ids=[ti.task_id],
-            map_index=ti.map_index if mapped else None,
-        )
-        name = f"{ti.task_id}_{ti.map_index}" if mapped else ti.task_id
-        state = states.get(ti.run_id, {}).get(name)
+        state = _state_of(ti)
         if state == "running":
             return try_number_of(context) > int(ti.max_tries)  # of itself it goes on only if it is retried
         return state in GIVEN_UP
 
     return apart(given_up, patience)
+
+
+def _state_of(ti: Any) -> str | None:
+    """The state that Airflow has of a task instance now."""
+    if not hasattr(ti, "get_task_states"):
+        return _row_of(ti)[0]
+    mapped = ti.map_index >= 0
+    states: Any = ti.get_task_states(
+        dag_id=ti.dag_id,
+        run_ids=[ti.run_id],
+        task_ids=[ti.task_id],
+        map_index=ti.map_index if mapped else None,
+    )
+    name = f"{ti.task_id}_{ti.map_index}" if mapped else ti.task_id
+    state: str | None = states.get(ti.run_id, {}).get(name)
+    return state
 
 
 def _is_cleared(context: Mapping[str, Any]) -> bool:

@@ -125,6 +125,8 @@ class CloudJobTrigger(BaseTrigger):
             if not compat.TRIGGERS_HEAR_OF_KILLS:
                 await self.on_kill()
             raise
+        if self.cancel and not compat.LATE_TASKS_RESUME:
+            await self._cancel_late(wait.ends)
         if self.end_task and await self._pushed(wait.ends, self.end_task):
             yield compat.success_event()
             return
@@ -202,7 +204,17 @@ class CloudJobTrigger(BaseTrigger):
             # Whatever it is, guessing could cancel a job that its task still wants.
             self.log.error("Not known whether the task was killed: %r. %s", error, by_hand)
 
-    async def _cancel(self, key: str) -> None:
+    async def _cancel_late(self, ends: Sequence[JobEnd]) -> None:
+        """Cancel what is out of time, since the task may not get to do it."""
+        late = [end.key for end in ends if end.ending is Ending.TIMED_OUT]
+        try:
+            async with asyncio.timeout(KILL_LIMIT):
+                for key in late:
+                    await self._cancel(key, "time ran out")
+        except Exception as error:
+            self.log.error("%s could not be cancelled: %r. Cancel it in the console.", ", ".join(late), error)
+
+    async def _cancel(self, key: str, why: str = "its task was killed") -> None:
         spec, hook = spec_of(self.api), self.hook
         assert spec.cancel is not None  # noqa: S101 - on_kill has looked
         pause = 0.5
@@ -218,7 +230,7 @@ class CloudJobTrigger(BaseTrigger):
                 # A job that has ended cannot be cancelled, and need not be.
                 self.log.info("%s %s: not cancelled: %s", self.api, key, error)
             else:
-                self.log.info("%s %s: cancelled, since its task was killed", self.api, key)
+                self.log.info("%s %s: cancelled, since %s", self.api, key, why)
             return
 
     def _tell(self, note: Note) -> None:

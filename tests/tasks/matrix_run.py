@@ -103,10 +103,11 @@ class Matrix:
         return self.tasks["extras", task_id, map_index]
 
 
-def run_matrix(folder: Path) -> Matrix:
+def run_matrix(folder: Path, start: Any = LocalAirflow) -> Matrix:
     """Run everything once.
 
     :param folder: an empty folder for DAG files and Airflow's home.
+    :param start: makes the Airflow, given what ``LocalAirflow`` is given here.
     """
     began = time.monotonic()
     matrix = Matrix()
@@ -117,7 +118,7 @@ def run_matrix(folder: Path) -> Matrix:
         env = {f"AIRFLOW_VAR_{name.upper()}": value for name, value in VARIABLES.items()}
         # Few at a time, so that the scheduler has its share of two processors.
         env |= {"AIRFLOW__CORE__PARALLELISM": "8", "AIRFLOW__SCHEDULER__MAX_TIS_PER_QUERY": "8"}
-        airflow = LocalAirflow(folder / "dags", home=folder / "home", connections=connections, env=env)
+        airflow = start(folder / "dags", home=folder / "home", connections=connections, env=env)
         with airflow, _Director(cloud.control) as director:
             providers = _providers(folder / "cli")
             airflow.wait_for_dags(names, timeout=120)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from airflow.sdk import DAG, TriggerRule
+from airflow.providers.common.compat.sdk import DAG, TriggerRule
 
 from airflow_cloudjobs.alibaba.dms import DmsDataTrackExportOperator, DmsFileUploadOperator, DmsFileUploadSensor
 from airflow_cloudjobs.alibaba.ice import IceUrlUploadOperator, IceUrlUploadSensor

@@ -8,7 +8,7 @@ from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 
-from airflow.sdk import DAG
+from airflow.providers.common.compat.sdk import DAG
 
 here = Path(__file__)
 with DAG(here.stem, start_date=datetime(2026, 1, 1), schedule=None, max_active_tasks=64):

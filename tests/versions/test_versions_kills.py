@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tasks that are stopped, by a user and by a machine: whose job is cancelled, and who goes on with which."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from any_airflow import AnyAirflow
+
+from airflow_cloudjobs.localcloud import LocalCloud
+
+DEFERRED = ("deferred_failed", "deferred_cleared", "deferred_moved", "adopted")
+RUNNING = ("running_failed", "running_succeeded", "worker_replaced", "worker_gone")
+
+
+class World:
+    """One run of the DAG, with all its tasks waiting, and the cloud that they wait for."""
+
+    def __init__(self, airflow: AnyAirflow, cloud: LocalCloud) -> None:
+        self.airflow, self.control = airflow, cloud.control
+        airflow.wait_for_dags(["kills"])
+        self.run_id = airflow.trigger("kills")
+        for names, state in ((DEFERRED, "deferred"), (RUNNING, "running")):
+            for name in names:
+                airflow.wait_for_task("kills", self.run_id, name, {state}, timeout=120)
+                # The first look is the worker's; a trigger that does not run yet cannot hear of anything.
+                self.until(lambda name=name: (self.jobs(name) or [{"polls": 0}])[0]["polls"] > 2, f"polls of {name}")
+
+    def jobs(self, name: str) -> list[dict[str, Any]]:
+        """The jobs of a task, oldest first."""
+        return [job for job in self.control.jobs("dli.sql_job") if name in (job["key"], *str(job["fields"]).split("'"))]
+
+    def task(self, name: str, *states: str) -> dict[str, Any]:
+        """A task's row, once it is in one of some states."""
+        return self.airflow.wait_for_task("kills", self.run_id, name, states, timeout=90)
+
+    def mark(self, name: str, state: str) -> None:
+        """Mark a task as a user does."""
+        self.airflow.mark("kills", self.run_id, name, state)
+
+    def evict(self, name: str) -> None:
+        """End a task's process as a machine that shuts down does: ask, and do not wait for long."""
+        pid = self.task(name, "running")["pid"]
+        os.kill(pid, signal.SIGTERM)
+        time.sleep(4)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+    def until(self, probe: Any, what: str, timeout: float = 60) -> None:
+        """Wait for something."""
+        end = time.monotonic() + timeout
+        while not probe():
+            assert time.monotonic() < end, what
+            time.sleep(0.3)
+
+    def cancelled(self, name: str) -> None:
+        """Wait until a task's first job is cancelled."""
+        done = f"the job of {name} to be cancelled"
+        # Airflow 2 gives a task that was marked as a success 20 seconds to end by itself, from the second heartbeat on.
+        self.until(lambda: self.jobs(name)[0]["status"] == "CANCELLED", done, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("kills")
+    with LocalCloud(cancel_seconds=0.1) as cloud:
+        cloud.control.create_job("dli.sql_job", "adopted", "forever")
+        connections = {"huaweicloud_default": cloud.huawei_connection()}
+        dags = Path(__file__).parent / "dags"
+        with AnyAirflow(dags, home=folder / "home", connections=connections) as airflow:
+            yield World(airflow, cloud)
+
+
+def test_a_deferred_task_that_a_user_ends(world: World) -> None:
+    world.mark("deferred_failed", "failed")
+    world.mark("adopted", "failed")
+    world.cancelled("deferred_failed")
+    assert world.jobs("adopted")[0]["status"] == "RUNNING"
+
+
+def test_a_deferred_task_that_a_user_clears(world: World) -> None:
+    world.airflow.clear("kills", world.run_id, "deferred_cleared")
+    world.until(lambda: len(world.jobs("deferred_cleared")) == 2, "another job")
+    world.cancelled("deferred_cleared")
+    time.sleep(3)
+    assert [job["status"] for job in world.jobs("deferred_cleared")] == ["CANCELLED", "RUNNING"]
+
+
+@pytest.mark.parametrize(("name", "state"), [("running_failed", "failed"), ("running_succeeded", "success")])
+def test_a_running_task_that_a_user_ends(name: str, state: str, world: World) -> None:
+    world.mark(name, state)
+    world.cancelled(name)
+    assert world.task(name, state)["try_number"] == 1
+
+
+def test_a_worker_that_is_replaced(world: World) -> None:
+    world.evict("worker_replaced")
+    world.until(lambda: world.task("worker_replaced", "running", "up_for_retry")["try_number"] == 2, "a retry")
+    world.task("worker_replaced", "running")
+    time.sleep(5)
+    [job] = world.jobs("worker_replaced")
+    assert job["status"] == "RUNNING"
+    world.control.set_script("dli.sql_job", job["key"], "success", seconds=0)
+    world.task("worker_replaced", "success")
+
+
+def test_a_worker_that_is_gone_for_good(world: World) -> None:
+    """Nobody will go on with the job: the task is not retried."""
+    world.evict("worker_gone")
+    world.cancelled("worker_gone")
+    world.task("worker_gone", "failed")
+
+
+def test_a_triggerer_that_is_replaced(world: World) -> None:
+    world.airflow.restart("triggerer")
+    [job] = world.jobs("deferred_moved")
+    polls = job["polls"]
+    world.until(lambda: world.jobs("deferred_moved")[0]["polls"] > polls + 2, "more polls", timeout=90)
+    [job] = world.jobs("deferred_moved")
+    assert job["status"] == "RUNNING"
+    world.control.set_script("dli.sql_job", job["key"], "success", seconds=0)
+    assert world.task("deferred_moved", "success")["try_number"] == 1

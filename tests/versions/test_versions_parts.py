@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What works without a task: imports, connection forms, the commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import pkgutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from any_airflow import IS_AIRFLOW_3
+
+import airflow_cloudjobs
+from airflow_cloudjobs import compat
+from airflow_cloudjobs.alibaba.hook import AlibabaCloudHook
+from airflow_cloudjobs.huawei.dli import DliSqlJobOperator, DliSqlJobSensor
+from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
+from airflow_cloudjobs.localcloud import LocalCloud
+
+MODULES = [module.name for module in pkgutil.walk_packages(airflow_cloudjobs.__path__, "airflow_cloudjobs.")]
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if not name.endswith("__main__")])
+def test_a_module_is_imported(name: str) -> None:
+    import_module(name)
+
+
+@pytest.mark.parametrize("hook", [AlibabaCloudHook, HuaweiCloudHook])
+def test_a_form_of_airflow_2(hook: Any) -> None:
+    if not IS_AIRFLOW_3:
+        assert {"auth", "region", "proxy", "verify"} <= set(hook.get_connection_form_widgets())
+    assert hook.get_ui_field_behaviour()["relabeling"]["host"] == "Host for all services"
+
+
+def test_airflow_shows_the_connection_types(tmp_path: Path) -> None:
+    env = {**os.environ, "AIRFLOW_HOME": str(tmp_path), "COLUMNS": "300"}
+    command = [sys.executable, "-P", "-m", "airflow", "providers", "hooks", "--output", "plain"]
+    answer = subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout
+    for hook in (AlibabaCloudHook, HuaweiCloudHook):
+        [line] = [line for line in answer.splitlines() if line.startswith(hook.conn_type)]
+        assert hook.hook_name in line
+
+
+@pytest.mark.skipif(compat.TRIGGERS_END_TASKS, reason="this Airflow can do it")
+def test_what_this_airflow_cannot_do_is_refused() -> None:
+    arguments = {"task_id": "t", "deferrable": True}
+    with pytest.raises(ValueError, match=r"end_from_trigger.*needs Airflow 3\.3"):
+        DliSqlJobOperator(sql="SELECT 1", end_from_trigger=True, **arguments)
+    with pytest.raises(ValueError, match=r"start_from_trigger.*needs Airflow 3\.3"):
+        DliSqlJobSensor(job_id="1", start_from_trigger=True, **arguments)
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[LocalCloud]:
+    with LocalCloud() as cloud:
+        cloud.control.create_job("dli.sql_job", "good", steps=[("FINISHED", 0)])
+        cloud.control.create_job("dli.sql_job", "bad", steps=[("FAILED", 0)])
+        yield cloud
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["apis"], 0),
+        (["check", "huaweicloud_default"], 0),
+        (["wait", "dli.sql_job", "--conn-id", "huaweicloud_default", "good"], 0),
+        (["wait", "dli.sql_job", "--conn-id", "huaweicloud_default", "bad"], 1),
+    ],
+)
+def test_a_command(arguments: list[str], code: int, cloud: LocalCloud, tmp_path: Path) -> None:
+    env = {
+        **os.environ,
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW_CONN_HUAWEICLOUD_DEFAULT": json.dumps(cloud.huawei_connection()),
+    }
+    command = [sys.executable, "-P", "-m", "airflow_cloudjobs.cli", *arguments]
+    ran = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert ran.returncode == code, ran.stdout + ran.stderr
