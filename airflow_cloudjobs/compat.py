@@ -297,7 +297,9 @@ def _is_cleared(context: Mapping[str, Any]) -> bool:
     from airflow.sdk.execution_time import task_runner
 
     run: Any = context.get("dag_run")
-    comms: Any = task_runner.SUPERVISOR_COMMS
+    comms: Any = getattr(task_runner, "SUPERVISOR_COMMS", None)
+    if run is None or comms is None:
+        return False  # run by hand, not by a worker
     now = comms.send(GetDagRun(dag_id=run.dag_id, run_id=run.run_id))
     return bool(now.clear_number > run.clear_number)
 
