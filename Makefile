@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 UI ?=
 # Airflow older than the one of constraints.txt, each with the versions of tests/versions/airflow-*.txt.
-VERSIONS ?= 2.11.2 3.0.6 3.1.8
+VERSIONS ?= 2.11.2 3.1.8
 
 .PHONY: help demo test wire web faults versions bench lint wheel clean
 
