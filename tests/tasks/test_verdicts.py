@@ -111,7 +111,7 @@ def test_an_undocumented_status_is_never_success(api: JobApi, mode: str, start: 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("api", APIS, ids=str)
 def test_time_runs_out(api: JobApi, mode: str, start: Start, control: Control) -> None:
-    ran = start(api, mode, "forever", timeout=0.3)
+    ran = start(api, mode, "forever", timeout=0.8)
 
     assert type(ran.error) is JobTimedOut
     assert isinstance(ran.error, AirflowSensorTimeout)
@@ -120,7 +120,7 @@ def test_time_runs_out(api: JobApi, mode: str, start: Start, control: Control) -
     assert _missing([api.api, job["key"], "time ran out", api.console], ran) == []
     assert job["status"] is None or f"still {job['status']}" in str(ran.error) or api is DLI
     asked = [request["time"] for request in control.stats(1000)["requests"] if request["operation"] == api.poll]
-    assert asked[-1] - asked[0] >= 0.25, "the last look is made when time is up"
+    assert asked[-1] - asked[0] >= 0.4, "the last look is made when time is up, which began before the first"
 
 
 @pytest.mark.parametrize("mode", MODES)
