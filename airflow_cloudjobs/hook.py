@@ -3,56 +3,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_cloudjobs.compat import (
-    AirflowNotFoundException,
-    BaseHook,
-    Connection,
-    Stats,
-    ahide_in_logs,
-    get_async_connection,
-    hide_in_logs,
-)
-from airflow_cloudjobs.http.gate import Gate
-from airflow_cloudjobs.http.lane import Lane
-from airflow_cloudjobs.http.pace import Pace
-from airflow_cloudjobs.http.shared import Shared
-from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs import metrics
+from airflow_cloudjobs.compat import BaseHook, hide_in_logs
+from airflow_cloudjobs.http.lane import Tell
+from airflow_cloudjobs.hub import live_connection
+from airflow_cloudjobs.jobs.answers import Answers, first_error, polled
+from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Scope
-from airflow_cloudjobs.jobs.wait import Note, Wait
-from airflow_cloudjobs.settings import CloudSettings, ConnectionFields, Extra, InvalidConnection
+from airflow_cloudjobs.jobs.wait import Wait
+from airflow_cloudjobs.settings import CloudSettings, ConnectionFields, Extra
 
 if TYPE_CHECKING:
-    from airflow_cloudjobs.http.aio import AsyncCaller
     from airflow_cloudjobs.http.exchange import CloudClient
     from airflow_cloudjobs.http.sync import SyncCaller
 
-CONNECTION_LIFE = 60.0
-"""Seconds for which a triggerer believes a connection it has read."""
-
-CONNECTION_READ_LIMIT = 60.0
-"""Seconds that a triggerer waits for Airflow to hand out a connection."""
-
-IN_FLIGHT = 50
-"""Polls that all waits for one API on one connection have on the way at most."""
-
 CALL_PATIENCE = 60.0
 """Seconds for which a single call is repeated where that is safe."""
-
-Answers = dict[str, Observation | CloudApiError]
-"""What was seen of each key, or why nothing was."""
-
-Tell = Callable[[Note], None]
-"""Takes a line for the log."""
 
 _unverified: set[str] = set()
 """The connections without a check of certificates that this process has warned of."""
@@ -98,7 +72,7 @@ class CloudHook(BaseHook):
         """The connection, read once and checked."""
         if self._settings is None:
             connection = self.get_connection(self.conn_id)
-            fields = _fields(self.conn_id, connection)
+            fields = ConnectionFields.of(self.conn_id, connection)
             for secret in Extra(fields).secrets():
                 hide_in_logs(secret)
             self._settings = self.settings_of(fields)
@@ -157,13 +131,13 @@ class CloudHook(BaseHook):
         :return: the answer's JSON object.
         :raises CloudApiError: if the call did not give one.
         """
-        async with self._shared_connection() as connection:
+        async with live_connection(self) as connection:
             caller = await connection.caller()
             return await caller.call(request)
 
     async def aregion(self) -> str:
         """The region that calls from the running event loop go to; empty if none is known."""
-        async with self._shared_connection() as connection:
+        async with live_connection(self) as connection:
             await connection.caller()
             return connection.region
 
@@ -176,14 +150,17 @@ class CloudHook(BaseHook):
         :param patience: seconds for which to ask again in passing trouble.
         :return: for each key an observation or the error that came instead.
         """
-        answers: Answers = {}
+        answers: dict[str, Observation | CloudApiError] = {}
         for batch in _batches(keys, spec.batch):
             try:
                 request = spec.poll(batch, scope)
-                seen = _observed(spec, batch, request, self.call(request, patience=patience))
+                seen = polled(spec, batch, request, self.call(request, patience=patience))
             except CloudApiError as error:
                 seen = dict.fromkeys(batch, error)
-            answers.update(_count(spec, seen))
+            metrics.called(spec.api, 1, len(batch))
+            if problem := first_error(seen):
+                metrics.failed(spec.api, problem)
+            answers.update(seen)
         return answers
 
     def watch(self, wait: Wait, scope: Scope, tell: Tell) -> None:
@@ -203,14 +180,8 @@ class CloudHook(BaseHook):
 
         All waits on the same connection, API and scope are asked for together.
         """
-        async with self._shared_connection() as connection:
+        async with live_connection(self) as connection:
             await connection.watch(wait, scope, tell)
-
-    @asynccontextmanager
-    async def _shared_connection(self) -> AsyncIterator[_LiveConnection]:
-        key = (type(self), self.conn_id, self.region, self.own_endpoint)
-        async with _connections.use(key, lambda: _opened(_LiveConnection(self))) as connection:
-            yield connection
 
     def test_connection(self) -> tuple[bool, str]:
         """Try one cheap read-only call per service.
@@ -245,190 +216,6 @@ class CloudHook(BaseHook):
         return good, "; ".join(told)
 
 
-class _LiveConnection:
-    """A connection as a triggerer uses it: read again now and then, shared by all waits on it.
-
-    :param hook: says which connection and makes clients from it.
-    """
-
-    def __init__(self, hook: CloudHook) -> None:
-        self.region = ""
-        self._hook = hook
-        self._open = AsyncExitStack()
-        self._reading = asyncio.Lock()
-        self._read_at = float("-inf")
-        self._fields: ConnectionFields | None = None
-        self._caller: AsyncCaller | None = None
-        self._gates: dict[str, Gate] = {}
-        self._lanes: dict[tuple[str, str], Lane] = {}
-
-    async def watch(self, wait: Wait, scope: Scope, tell: Tell) -> None:
-        """Wait for jobs in the lane of their API and scope; different scopes never mix in a call."""
-        spec, key = wait.spec, (wait.spec.api, repr(sorted(scope.items())))
-        lane = self._lanes.get(key)
-        if lane is None:
-            lane = self._lanes[key] = Lane(
-                lambda keys: self._ask(spec, keys, scope),
-                batch=spec.batch,
-                list_page=(lambda page: self._list(spec, page, scope)) if spec.listing else None,
-                gate=self._gates.setdefault(spec.api, Gate(Pace(), IN_FLIGHT)),
-            )
-        try:
-            await lane.watch(wait, tell)
-        finally:
-            if lane.idle:
-                self._lanes.pop(key, None)
-
-    async def caller(self) -> AsyncCaller:
-        """The caller for the connection as it is now, within :data:`CONNECTION_LIFE`."""
-        if self._caller is not None and time.monotonic() - self._read_at < CONNECTION_LIFE:
-            return self._caller
-        async with self._reading:
-            if self._caller is not None and time.monotonic() - self._read_at < CONNECTION_LIFE:
-                return self._caller
-            try:
-                fields = await asyncio.wait_for(self._read(), CONNECTION_READ_LIMIT)
-                if self._caller is None or fields != self._fields:
-                    self._caller = await self._make(fields)
-                    self._fields = fields
-            except Exception as error:
-                if self._caller is None:
-                    raise _unread(self._hook.conn_id, error) from error
-                self._hook.log.warning(
-                    "Connection %r could not be read again, going on with what was read before: %s",
-                    self._hook.conn_id,
-                    error,
-                )
-            self._read_at = time.monotonic()
-            return self._caller
-
-    async def _ask(self, spec: JobSpec, batch: Sequence[str], scope: Scope) -> Answers:
-        """One poll call, its failure as an answer for each of its keys."""
-        try:
-            caller = await self.caller()
-            request = spec.poll(batch, scope)
-            return _count(spec, _observed(spec, batch, request, await caller.call(request)))
-        except CloudApiError as error:
-            return _count(spec, dict.fromkeys(batch, error))
-
-    async def _list(self, spec: JobSpec, page: int, scope: Scope) -> tuple[Mapping[str, Observation], bool]:
-        """One page of the jobs in progress, and whether there may be another."""
-        assert spec.listing is not None  # noqa: S101 - the lane is told of one only then
-        caller = await self.caller()
-        request = spec.listing.ask(page, scope)
-        try:
-            answer = await caller.call(request)
-        except CloudApiError as error:
-            _count(spec, {"": error})
-            raise
-        with _documented(request):
-            seen, more = spec.observe_listed(answer)
-        Stats.incr("cloudjobs.calls", tags={"api": spec.api})
-        return seen, more
-
-    async def close(self) -> None:
-        """Let go of the sessions."""
-        await self._open.aclose()
-
-    async def _read(self) -> ConnectionFields:
-        connection = await get_async_connection(self._hook.conn_id, self._hook)
-        fields = _fields(self._hook.conn_id, connection)
-        for secret in Extra(fields).secrets():
-            await ahide_in_logs(secret)
-        return fields
-
-    async def _make(self, fields: ConnectionFields) -> AsyncCaller:
-        # Importing the vendor's signer and aiohttp takes long enough to be felt by other triggers.
-        settings = await asyncio.to_thread(self._hook.settings_of, fields)
-        client = await asyncio.to_thread(self._hook.make_client, settings)
-        self.region = settings.region
-        aio = await asyncio.to_thread(_aio)
-        session = await self._open.enter_async_context(aio.session_for(client.wire))
-        caller: AsyncCaller = aio.AsyncCaller(client, session)
-        return caller
-
-
-def _aio() -> Any:
-    from airflow_cloudjobs.http import aio
-
-    return aio
-
-
-async def _opened(connection: _LiveConnection) -> _LiveConnection:
-    return connection
-
-
-_connections: Shared[tuple[type[CloudHook], str, str | None, str | None], _LiveConnection] = Shared(
-    _LiveConnection.close
-)
-
-
-def _count(spec: JobSpec, answers: Answers) -> Answers:
-    """One poll call and its answers, for whoever watches Airflow's metrics."""
-    tags = {"api": spec.api}
-    Stats.incr("cloudjobs.calls", tags=tags)
-    Stats.incr("cloudjobs.polls", len(answers), tags=tags)
-    error = next((answer for answer in answers.values() if isinstance(answer, CloudApiError)), None)
-    if error:
-        Stats.incr("cloudjobs.errors", tags={**tags, "kind": error.kind.value})
-    return answers
-
-
-def _unread(conn_id: str, error: Exception) -> CloudApiError:
-    """Why there is no connection; that Airflow cannot hand it out just now is no reason to end a wait."""
-    if isinstance(error, InvalidConnection):
-        return CloudApiError(str(error), kind=ErrorKind.INVALID, code="<connection>")
-    # A secrets backend that is away may look as if it did not hold the connection.
-    kind = ErrorKind.UNKNOWN if isinstance(error, AirflowNotFoundException) else ErrorKind.TRANSIENT
-    return CloudApiError(
-        f"the connection {conn_id!r} could not be read: {error or type(error).__name__}", kind=kind, code="<connection>"
-    )
-
-
-def _fields(conn_id: str, connection: Connection) -> ConnectionFields:
-    return ConnectionFields(
-        conn_id=conn_id,
-        conn_type=connection.conn_type or "",
-        login=connection.login or "",
-        password=connection.password or "",
-        host=connection.host or "",
-        port=connection.port,
-        schema=connection.schema or "",
-        extra=connection.extra or "",
-    )
-
-
 def _batches(keys: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     for start in range(0, len(keys), size):
         yield keys[start : start + size]
-
-
-@contextmanager
-def _documented(request: ApiRequest) -> Iterator[None]:
-    """Reading an answer; one that cannot be read as the API's pages say is an error of the call."""
-    try:
-        yield
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise CloudApiError(
-            f"the answer does not have the documented form: {error!r}",
-            kind=ErrorKind.UNKNOWN,
-            operation=request.operation,
-            code="<form>",
-        ) from error
-
-
-def _observed(spec: JobSpec, keys: Sequence[str], request: ApiRequest, answer: Mapping[str, Any]) -> Answers:
-    """An answer to a poll, key by key; a key it does not tell of does not exist."""
-    with _documented(request):
-        seen = spec.observe(answer, keys)
-    request_id = str(answer.get("RequestId") or answer.get("request_id") or "")
-    missing = CloudApiError(
-        "the cloud does not know this job",
-        kind=ErrorKind.NOT_FOUND,
-        operation=request.operation,
-        code="<not found>",
-        request_id=request_id,
-        http_status=200,
-        hint="Check the key, the region and the account of the connection",
-    )
-    return {key: seen.get(key, missing) for key in keys}

@@ -14,11 +14,14 @@ import re
 import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 from airflow_cloudjobs.http.environment import trusted, trusting
 from airflow_cloudjobs.http.message import Wire
+
+if TYPE_CHECKING:
+    from airflow_cloudjobs.compat import Connection
 
 
 class InvalidConnection(ValueError):
@@ -50,6 +53,20 @@ class ConnectionFields:
     port: int | None = None
     schema: str = ""
     extra: str = field(default="", repr=False)
+
+    @classmethod
+    def of(cls, conn_id: str, connection: Connection) -> Self:
+        """The fields of Airflow's object; what it lacks is empty."""
+        return cls(
+            conn_id=conn_id,
+            conn_type=connection.conn_type or "",
+            login=connection.login or "",
+            password=connection.password or "",
+            host=connection.host or "",
+            port=connection.port,
+            schema=connection.schema or "",
+            extra=connection.extra or "",
+        )
 
     def invalid(self, name: str, problem: str) -> InvalidConnection:
         """The error to raise for a field."""

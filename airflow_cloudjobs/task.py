@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_cloudjobs import compat
+from airflow_cloudjobs import compat, metrics
 from airflow_cloudjobs.apis import hook_class_of
 from airflow_cloudjobs.exceptions import JobUntold, SubmitRefused
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
@@ -224,9 +224,7 @@ class CloudJobTask(_Base):
 
     def _results(self, context: Mapping[str, Any], ends: Sequence[JobEnd]) -> Any:
         """The task's result; raises, with the result in XCom all the same, if a job did not succeed."""
-        for end in ends:
-            tags = {"api": self.spec.api, "ending": end.ending.value}
-            compat.Stats.timing("cloudjobs.job_seconds", timedelta(seconds=end.seconds), tags=tags)
+        metrics.ended(self.spec.api, ends)
         results = self._shaped([self._result(end) for end in ends])
         bad = [end for end in ends if end.ending is not Ending.SUCCEEDED]
         if not bad:

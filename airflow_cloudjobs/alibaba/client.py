@@ -6,10 +6,9 @@ Source: https://help.aliyun.com/document_detail/159972.htm (request structure an
 
 from __future__ import annotations
 
-import uuid
+import secrets
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 from alibabacloud_tea_openapi.utils import Utils
 
@@ -18,7 +17,7 @@ from airflow_cloudjobs.alibaba.chain import DefaultChain
 from airflow_cloudjobs.alibaba.credentials import obtain
 from airflow_cloudjobs.alibaba.settings import AlibabaSettings
 from airflow_cloudjobs.alibaba.signature import ALGORITHM, authorization
-from airflow_cloudjobs.http.exchange import CloudClient, Credential, Exchange, first, json_object, utc
+from airflow_cloudjobs.http.exchange import CloudClient, Credential, Exchange, encoded, first, json_object, utc
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind, leaves_open
 from airflow_cloudjobs.jobs.request import ApiRequest
@@ -58,18 +57,18 @@ class AlibabaClient(CloudClient):
         if request.service == "dms-enterprise" and self.settings.tid:
             query.setdefault("Tid", self.settings.tid)
         headers = {
-            "host": urlsplit(base).netloc,
+            "host": base.partition("://")[2],
             "accept": "application/json",
             "x-acs-action": request.operation,
             "x-acs-version": VERSIONS[request.service],
             "x-acs-date": utc(int(self.now()), "%Y-%m-%dT%H:%M:%SZ"),
-            "x-acs-signature-nonce": uuid.uuid4().hex,
+            "x-acs-signature-nonce": secrets.token_hex(16),
             "x-acs-content-sha256": EMPTY_BODY,
         }
         if credential.security_token:
             headers["x-acs-accesskey-id"] = credential.key
             headers["x-acs-security-token"] = credential.security_token
-        pairs = "&".join([f"{name}={quote(query[name], safe='~')}" for name in sorted(query)])
+        pairs = "&".join([f"{name}={encoded(query[name])}" for name in sorted(query)])
         key, secret = credential.key, credential.secret
         if request.read_only:
             signed = authorization(request.method, request.path, pairs, headers, EMPTY_BODY, key, secret)

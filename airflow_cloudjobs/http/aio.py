@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ from aiohttp.tracing import Trace
 from yarl import URL
 
 from airflow_cloudjobs.http.environment import proxy_for, trusted, trusting
-from airflow_cloudjobs.http.exchange import Blocking, CloudClient, Credential, DirectRequest, Exchange, Renew
+from airflow_cloudjobs.http.exchange import CloudClient, Credential, DirectRequest, Exchange, Renew
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire, network_error, proxy_error, tls_error
 from airflow_cloudjobs.http.shared import Shared
 from airflow_cloudjobs.jobs.errors import CloudApiError
@@ -41,14 +41,13 @@ class AsyncCaller:
         self._session = session
         self._renewing = asyncio.Lock()
 
-    async def call(self, request: ApiRequest) -> dict[str, Any]:
+    def call(self, request: ApiRequest) -> Coroutine[Any, Any, dict[str, Any]]:
         """Make one call, once.
 
-        :return: the answer's JSON object.
+        :return: the answer's JSON object, when awaited.
         :raises CloudApiError: if the call did not give one.
         """
-        answer: dict[str, Any] = await self._run(self.client.call(request))
-        return answer
+        return self._run(self.client.call(request))
 
     async def _run(self, exchange: Exchange) -> Any:
         outcome: Any = None
@@ -60,14 +59,14 @@ class AsyncCaller:
                 return stop.value
             outcome = error = None
             try:
-                outcome = await self._done(wish)
+                if isinstance(wish, HttpRequest):
+                    outcome = await self._send(wish)
+                elif isinstance(wish, Renew):
+                    outcome = await self._renew(wish.old)
+                else:
+                    outcome = await asyncio.to_thread(wish.work)
             except CloudApiError as raised:
                 error = raised
-
-    async def _done(self, wish: HttpRequest | Renew | Blocking) -> Any:
-        if isinstance(wish, HttpRequest):
-            return await self._send(wish)
-        return await (self._renew(wish.old) if isinstance(wish, Renew) else asyncio.to_thread(wish.work))
 
     async def _renew(self, old: Credential | None) -> Credential | None:
         async with self._renewing:
@@ -141,7 +140,10 @@ async def _open_session(wire: Wire) -> aiohttp.ClientSession:
     context = await asyncio.to_thread(tls_context, wire)
     return aiohttp.ClientSession(
         connector=_Connector(limit=POOL, ssl=context, ttl_dns_cache=DNS_LIFE),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=wire.connect_timeout, sock_read=wire.read_timeout),
+        # One timer a call; bounding each read of its own would cost a tenth of a poll.
+        timeout=aiohttp.ClientTimeout(
+            total=wire.connect_timeout + wire.read_timeout, sock_connect=wire.connect_timeout
+        ),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": "airflow-provider-cloudjobs"},
         # aiohttp would add a Content-Type to a POST without a body; the signature does not cover it.

@@ -19,15 +19,18 @@ from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
 from airflow_cloudjobs.http.gate import Gate
+from airflow_cloudjobs.jobs.answers import Answers, first_error
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.spec import Observation
 from airflow_cloudjobs.jobs.wait import Note, Wait
 
 log = logging.getLogger(__name__)
 
-Answers = Mapping[str, Observation | CloudApiError]
 Ask = Callable[[Sequence[str]], Awaitable[Answers]]
 ListPage = Callable[[int], Awaitable[tuple[Mapping[str, Observation], bool]]]
+
+Tell = Callable[[Note], None]
+"""Takes a line for the log."""
 
 EARLY = 0.5
 """A call with room takes jobs along whose pause is over by this part: they cost nothing."""
@@ -50,7 +53,7 @@ class _Watcher:
 
     __slots__ = ("_context", "_tell", "over", "wait")
 
-    def __init__(self, wait: Wait, tell: Callable[[Note], None]) -> None:
+    def __init__(self, wait: Wait, tell: Tell) -> None:
         self.wait = wait
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tell = tell
@@ -110,8 +113,8 @@ class Lane:
         self._gate = gate
         self._keys: dict[str, _Key] = {}
         self._heap: list[tuple[float, str]] = []
-        self._looked_up: tuple[list[str], int, int] | None = None
-        """Jobs to look up in a page of the list, and the last page that is worth it."""
+        self._looked_up: tuple[ListPage, list[str], int, int] | None = None
+        """Jobs to look up in a page of the list, its number, and that of the last page that is worth it."""
         self._singly: deque[str] = deque()
         """Jobs that the list did not tell of."""
         self._timer: asyncio.TimerHandle | None = None
@@ -124,7 +127,7 @@ class Lane:
         """True while nobody waits here."""
         return not self._keys
 
-    async def watch(self, wait: Wait, tell: Callable[[Note], None]) -> None:
+    async def watch(self, wait: Wait, tell: Tell) -> None:
         """Wait until each of a wait's jobs has come to its end.
 
         :param wait: judges the answers.
@@ -232,7 +235,7 @@ class Lane:
         if self._list_page and now >= self._lists_from:
             names = self._due(now, LISTED)
             if len(names) >= WORTH:
-                return self._look_up(names, 1, len(names) // WORTH)
+                return self._look_up(self._list_page, names, 1, len(names) // WORTH)
             for name in names:
                 key = self._keys[name]
                 key.flying = False
@@ -264,16 +267,15 @@ class Lane:
             problem = CloudApiError(f"asking failed: {error!r}", kind=ErrorKind.UNKNOWN, code="<bug>")
             answers = dict.fromkeys(names, problem)
         now = time.time()
-        self._heed(next((a for a in answers.values() if _throttled(a)), None), now)
+        self._heed(first_error(answers), now)
         self._hand_out(names, answers, now)
         self._rest()
 
-    async def _look_up(self, names: Sequence[str], page: int, last: int) -> None:
+    async def _look_up(self, list_page: ListPage, names: Sequence[str], page: int, last: int) -> None:
         """See in the list which of these jobs are in progress; the others are then asked for one by one."""
-        assert self._list_page is not None  # noqa: S101 - there is a page to look at only then
         problem: Exception | None = None
         try:
-            seen, more = await self._list_page(page)
+            seen, more = await list_page(page)
         except Exception as error:
             seen, more, problem = {}, False, error
             log.info("Jobs in progress could not be listed, so they are asked for one by one: %s", error)
@@ -285,7 +287,7 @@ class Lane:
         if page == 1 and ours < WORTH:
             self._lists_from = now + LIST_REST
         if more and ours >= WORTH and len(left) >= WORTH and page < last:
-            self._looked_up = left, page + 1, last
+            self._looked_up = list_page, left, page + 1, last
         else:
             self._singly.extend(left)
         self._hand_out(told, seen, now)

@@ -9,7 +9,7 @@ https://support.huaweicloud.com/intl/en-us/api-iam/iam_06_0001.html (projects).
 from __future__ import annotations
 
 import json
-import uuid
+import secrets
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -53,7 +53,7 @@ class HuaweiClient(CloudClient):
     def sign(self, request: ApiRequest, credential: Credential) -> HttpRequest:
         """By key: a signature over a minimal set of headers. By token: none."""
         base = self.settings.endpoint(request.service)
-        boundary = uuid.uuid4().hex if request.file else ""
+        boundary = secrets.token_hex(16) if request.file else ""
         headers = {
             "Host": base.partition("://")[2],
             "Content-Type": f"multipart/form-data; boundary={boundary}" if boundary else "application/json",

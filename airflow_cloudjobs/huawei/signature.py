@@ -12,7 +12,9 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 from hashlib import sha256
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
+
+from airflow_cloudjobs.http.exchange import encoded
 
 ALGORITHM = "SDK-HMAC-SHA256"
 EMPTY_BODY = sha256(b"").hexdigest()
@@ -20,7 +22,7 @@ EMPTY_BODY = sha256(b"").hexdigest()
 
 def canonical_query(query: Mapping[str, str]) -> str:
     """A query as it is signed and sent: sorted by name, percent-encoded but for ``~``."""
-    return "&".join([f"{quote(name, safe='~')}={quote(query[name], safe='~')}" for name in sorted(query)])
+    return "&".join([f"{encoded(name)}={encoded(query[name])}" for name in sorted(query)])
 
 
 def authorization(
@@ -41,7 +43,7 @@ def authorization(
     lines = "".join([f"{name}:{plain[name]}\n" for name in names])
     covered = ";".join(names)
     # The signature is over a path with a slash at its end, which is not sent.
-    resource = "/".join([quote(part, safe="~") for part in unquote(path).split("/")])
+    resource = "/".join([encoded(part) for part in unquote(path).split("/")])
     if not resource.endswith("/"):
         resource += "/"
     canonical = sha256(f"{method}\n{resource}\n{query}\n{lines}\n{covered}\n{EMPTY_BODY}".encode()).hexdigest()

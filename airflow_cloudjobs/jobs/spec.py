@@ -179,17 +179,10 @@ class JobSpec:
 
     def observe(self, answer: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Observation]:
         """What an answer to a poll says of each key it was asked for; unknown keys are absent."""
-        return self._seen(answer, self.records(answer, keys))
+        return self.seen(answer, self.records(answer, keys))
 
-    def observe_listed(self, answer: Mapping[str, Any]) -> tuple[dict[str, Observation], bool]:
-        """What a page of a list says of the jobs in progress, and whether there may be another page."""
-        assert self.listing is not None  # noqa: S101 - who has asked for a page has looked
-        records = self.listing.records(answer)
-        seen = self._seen(answer, records).items()
-        going = {key: one for key, one in seen if self.states.knows(one.status) and not self.states.outcome(one.status)}
-        return going, len(records) >= self.listing.size
-
-    def _seen(self, answer: Mapping[str, Any], records: Mapping[str, Record]) -> dict[str, Observation]:
+    def seen(self, answer: Mapping[str, Any], records: Mapping[str, Record]) -> dict[str, Observation]:
+        """Records of an answer as observations."""
         request_id = str(answer.get("RequestId") or answer.get("request_id") or "")
         return {key: Observation(_word(record.get(self.status)), record, request_id) for key, record in records.items()}
 

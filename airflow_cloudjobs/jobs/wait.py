@@ -266,15 +266,15 @@ class Wait:
     def _take_observation(self, key: str, job: _Job, seen: Observation, now: float, pause: float) -> list[Note]:
         notes: list[Note] = []
         name = f"{self.spec.api} {key}"
-        waited = _span(now - self.plan.started)
         if job.blind_since is not None:
             notes.append(Note(logging.INFO, f"{name}: readable again after {_span(now - job.blind_since)}"))
         job.errors, job.error, job.blind_since = 0, None, None
         before, job.seen = job.seen, seen
         job.due = now + pause
 
-        known = self.spec.states.knows(seen.status)
-        outcome = self.spec.states.outcome(seen.status)
+        states = self.spec.states
+        known = states.knows(seen.status)
+        outcome = states.outcome(seen.status)
         shown = _shown(seen.status) if known else repr(seen.status)
         if self.plan.earlier is not None:
             if not self._is_earlier(seen, now):
@@ -284,11 +284,13 @@ class Wait:
                 outcome, shown = None, f"{shown} (of an earlier job, not believed yet)"
         if before is None or before.status != seen.status:
             change = shown if before is None else f"{_shown(before.status)} -> {shown}"
-            notes.append(Note(logging.INFO, f"{name}: {change} after {waited}"))
+            notes.append(Note(logging.INFO, f"{name}: {change} after {self._waited(now)}"))
             job.heard = now
         elif now - job.heard >= HEARTBEAT:
             progress = self.spec.progress(seen.record)
-            notes.append(Note(logging.INFO, f"{name}: still {shown} after {waited}{progress and f', {progress}'}"))
+            notes.append(
+                Note(logging.INFO, f"{name}: still {shown} after {self._waited(now)}{progress and f', {progress}'}")
+            )
             job.heard = now
 
         if outcome is not None:
@@ -362,12 +364,15 @@ class Wait:
         job.end = JobEnd(key, ending, seen.status, reason, seen.record, seen.request_id, job.error, seconds)
 
     def _last_words(self, job: _Job, now: float) -> str:
-        waited = f"time ran out after {_span(now - self.plan.started)}"
+        waited = f"time ran out after {self._waited(now)}"
         if job.error is not None:
             return f"{waited}; the last look failed: {job.error}"
         if job.seen is not None:
             return f"{waited}; the job is still {_shown(job.seen.status)}"
         return f"{waited}; the job was never seen"
+
+    def _waited(self, now: float) -> str:
+        return _span(now - self.plan.started)
 
     def _steady_pause(self, now: float) -> float:
         grown = max(FIRST_PAUSE, GROWTH * (now - self.plan.started))

@@ -18,7 +18,8 @@ from hub_driving import cancelled, ending, new_wait, run, silent
 from hub_limited import LimitedCloud
 
 from airflow_cloudjobs.apis import hook_class_of, spec_of
-from airflow_cloudjobs.hook import IN_FLIGHT, CloudHook
+from airflow_cloudjobs.hook import CloudHook
+from airflow_cloudjobs.hub import IN_FLIGHT
 from airflow_cloudjobs.jobs.wait import Ending, Wait
 from airflow_cloudjobs.localcloud import Control, LocalCloud
 

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The poll hub of an event loop: what all triggers that use the same connection share.
+
+One session, one credential, and one lane for each API and scope, in which their jobs are asked for together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from airflow_cloudjobs.compat import AirflowNotFoundException, ahide_in_logs, get_async_connection
+from airflow_cloudjobs.http.gate import Gate
+from airflow_cloudjobs.http.lane import Lane, Tell
+from airflow_cloudjobs.http.pace import Pace
+from airflow_cloudjobs.http.shared import Shared
+from airflow_cloudjobs.jobs.answers import Answers, first_error, listed, polled
+from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.jobs.spec import JobSpec, Listing, Observation, Scope
+from airflow_cloudjobs.jobs.wait import Wait
+from airflow_cloudjobs.metrics import Meter
+from airflow_cloudjobs.settings import ConnectionFields, Extra, InvalidConnection
+
+if TYPE_CHECKING:
+    from airflow_cloudjobs.hook import CloudHook
+    from airflow_cloudjobs.http.aio import AsyncCaller
+
+CONNECTION_LIFE = 60.0
+"""Seconds for which a triggerer believes a connection it has read."""
+
+CONNECTION_READ_LIMIT = 60.0
+"""Seconds that a triggerer waits for Airflow to hand out a connection."""
+
+IN_FLIGHT = 50
+"""Polls that all waits for one API on one connection have on the way at most."""
+
+
+class LiveConnection:
+    """A connection as a triggerer uses it: read again now and then, shared by all waits on it.
+
+    :param hook: says which connection and makes clients from it.
+    """
+
+    def __init__(self, hook: CloudHook) -> None:
+        self.region = ""
+        self._hook = hook
+        self._open = AsyncExitStack()
+        self._reading = asyncio.Lock()
+        self._read_at = float("-inf")
+        self._fields: ConnectionFields | None = None
+        self._caller: AsyncCaller | None = None
+        self._gates: dict[str, Gate] = {}
+        self._meters: dict[str, Meter] = {}
+        self._lanes: dict[tuple[str, str], Lane] = {}
+
+    async def watch(self, wait: Wait, scope: Scope, tell: Tell) -> None:
+        """Wait for jobs in the lane of their API and scope; different scopes never mix in a call."""
+        key = (wait.spec.api, repr(sorted(scope.items())))
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = self._lane(wait.spec, scope)
+        meter = self._meters[wait.spec.api]
+        meter.waits(+1)
+        try:
+            await lane.watch(wait, tell)
+        finally:
+            meter.waits(-1)
+            if lane.idle:
+                self._lanes.pop(key, None)
+
+    def _lane(self, spec: JobSpec, scope: Scope) -> Lane:
+        self._meters.setdefault(spec.api, Meter(spec.api))
+        listing = spec.listing
+        return Lane(
+            lambda keys: self._ask(spec, keys, scope),
+            batch=spec.batch,
+            list_page=(lambda page: self._list(spec, listing, page, scope)) if listing else None,
+            gate=self._gates.setdefault(spec.api, Gate(Pace(), IN_FLIGHT)),
+        )
+
+    async def caller(self) -> AsyncCaller:
+        """The caller for the connection as it is now, within :data:`CONNECTION_LIFE`."""
+        if self._caller is not None and time.monotonic() - self._read_at < CONNECTION_LIFE:
+            return self._caller
+        async with self._reading:
+            if self._caller is not None and time.monotonic() - self._read_at < CONNECTION_LIFE:
+                return self._caller
+            try:
+                fields = await asyncio.wait_for(self._read(), CONNECTION_READ_LIMIT)
+                if self._caller is None or fields != self._fields:
+                    self._caller = await self._make(fields)
+                    self._fields = fields
+            except Exception as error:
+                if self._caller is None:
+                    raise _unread(self._hook.conn_id, error) from error
+                self._hook.log.warning(
+                    "Connection %r could not be read again, going on with what was read before: %s",
+                    self._hook.conn_id,
+                    error,
+                )
+            self._read_at = time.monotonic()
+            return self._caller
+
+    async def _ask(self, spec: JobSpec, batch: Sequence[str], scope: Scope) -> Answers:
+        """One poll call, its failure as an answer for each of its keys."""
+        try:
+            caller = await self.caller()
+            request = spec.poll(batch, scope)
+            answers = polled(spec, batch, request, await caller.call(request))
+        except CloudApiError as error:
+            answers = dict.fromkeys(batch, error)
+        self._meters[spec.api].called(len(batch), first_error(answers))
+        return answers
+
+    async def _list(
+        self, spec: JobSpec, listing: Listing, page: int, scope: Scope
+    ) -> tuple[Mapping[str, Observation], bool]:
+        """One page of the jobs in progress, and whether there may be another."""
+        caller = await self.caller()
+        request = listing.ask(page, scope)
+        try:
+            page_of_jobs = listed(spec, listing, request, await caller.call(request))
+        except CloudApiError as error:
+            self._meters[spec.api].called(error=error)
+            raise
+        self._meters[spec.api].called()
+        return page_of_jobs
+
+    async def close(self) -> None:
+        """Let go of the sessions."""
+        for meter in self._meters.values():
+            meter.send()
+        await self._open.aclose()
+
+    async def _read(self) -> ConnectionFields:
+        connection = await get_async_connection(self._hook.conn_id, self._hook)
+        fields = ConnectionFields.of(self._hook.conn_id, connection)
+        for secret in Extra(fields).secrets():
+            await ahide_in_logs(secret)
+        return fields
+
+    async def _make(self, fields: ConnectionFields) -> AsyncCaller:
+        # Importing the vendor's signer and aiohttp takes long enough to be felt by other triggers.
+        settings = await asyncio.to_thread(self._hook.settings_of, fields)
+        client = await asyncio.to_thread(self._hook.make_client, settings)
+        self.region = settings.region
+        aio = await asyncio.to_thread(_aio)
+        session = await self._open.enter_async_context(aio.session_for(client.wire))
+        caller: AsyncCaller = aio.AsyncCaller(client, session)
+        return caller
+
+
+def _aio() -> Any:
+    from airflow_cloudjobs.http import aio
+
+    return aio
+
+
+async def _opened(connection: LiveConnection) -> LiveConnection:
+    return connection
+
+
+_connections: Shared[tuple[type[CloudHook], str, str | None, str | None], LiveConnection] = Shared(LiveConnection.close)
+
+
+def live_connection(hook: CloudHook) -> AbstractAsyncContextManager[LiveConnection]:
+    """What all hooks like this one share on the running event loop; closed when the last user leaves."""
+    key = (type(hook), hook.conn_id, hook.region, hook.own_endpoint)
+    return _connections.use(key, lambda: _opened(LiveConnection(hook)))
+
+
+def _unread(conn_id: str, error: Exception) -> CloudApiError:
+    """Why there is no connection; that Airflow cannot hand it out just now is no reason to end a wait."""
+    if isinstance(error, InvalidConnection):
+        return CloudApiError(str(error), kind=ErrorKind.INVALID, code="<connection>")
+    # A secrets backend that is away may look as if it did not hold the connection.
+    kind = ErrorKind.UNKNOWN if isinstance(error, AirflowNotFoundException) else ErrorKind.TRANSIENT
+    return CloudApiError(
+        f"the connection {conn_id!r} could not be read: {error or type(error).__name__}", kind=kind, code="<connection>"
+    )
