@@ -17,10 +17,10 @@ from airflow_cloudjobs.alibaba.chain import DefaultChain
 from airflow_cloudjobs.alibaba.credentials import obtain
 from airflow_cloudjobs.alibaba.settings import AlibabaSettings
 from airflow_cloudjobs.alibaba.signature import ALGORITHM, authorization
-from airflow_cloudjobs.http.exchange import CloudClient, Credential, Exchange, encoded, first, json_object, utc
+from airflow_cloudjobs.http.exchange import CloudClient, Credential, Exchange, first, json_object, utc
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind, leaves_open
-from airflow_cloudjobs.jobs.request import ApiRequest
+from airflow_cloudjobs.jobs.request import ApiRequest, encoded
 from airflow_cloudjobs.login import LOGIN_DID_NOT_HELP, silence
 
 silence("darabonba", "darabonba-core")

@@ -8,11 +8,11 @@ import ssl
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.tracing import Trace
+from multidict import istr
 from yarl import URL
 
 from airflow_cloudjobs.http.environment import proxy_for, trusted, trusting
@@ -24,6 +24,9 @@ from airflow_cloudjobs.jobs.request import ApiRequest
 
 POOL = 200
 """Connections that all waits on one wire use at most; each API's lanes use a quarter of them at most."""
+
+_NO_TYPE = (istr("Content-Type"),)
+"""What aiohttp would add to a POST without a body; the signature does not cover it."""
 
 DNS_LIFE = 60
 """Seconds for which a resolved host is believed."""
@@ -78,21 +81,20 @@ class AsyncCaller:
         if request.file is not None:
             raise ValueError("files are sent by the blocking driver only: reading them would block the loop")
         wire = self.client.wire
-        host = urlsplit(request.url).netloc
-        proxy = None if isinstance(request, DirectRequest) else proxy_for(request.url, wire)
+        url = URL(request.url, encoded=True)
+        host = url.raw_authority
+        proxy = None if isinstance(request, DirectRequest) else proxy_for(url.scheme, host, wire)
         try:
-            async with self._session.request(
+            answer = await self._session.request(
                 request.method,
-                URL(request.url, encoded=True),
+                url,
                 headers=request.headers,
                 data=request.body,
                 proxy=proxy,
+                skip_auto_headers=_NO_TYPE if request.body is None and request.method == "POST" else None,
                 allow_redirects=False,
-            ) as answer:
-                if proxy and answer.status == 407:
-                    raise proxy_error(request.operation, 407, host, proxy)
-                # Its names are found in any case, so they are not copied.
-                return HttpAnswer(answer.status, answer.headers, await answer.read(), host)
+            )
+            body = await answer.read()  # which lets go of the connection, however it ends
         except aiohttp.ClientProxyConnectionError:
             raise proxy_error(request.operation, 0, host, proxy or "") from None
         except aiohttp.ClientHttpProxyError as error:
@@ -114,6 +116,10 @@ class AsyncCaller:
         except (aiohttp.ClientError, ConnectionError):
             text = "the connection broke before the answer was whole"
             raise network_error(request.operation, text, host, code="connection lost", sent=True) from None
+        if proxy and answer.status == 407:
+            raise proxy_error(request.operation, 407, host, proxy)
+        # Its names are found in any case, so they are not copied.
+        return HttpAnswer(answer.status, answer.headers, body, host)
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -146,8 +152,6 @@ async def _open_session(wire: Wire) -> aiohttp.ClientSession:
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": "airflow-provider-cloudjobs"},
-        # aiohttp would add a Content-Type to a POST without a body; the signature does not cover it.
-        skip_auto_headers=("Content-Type",),
         trust_env=False,
     )
 

@@ -6,29 +6,28 @@ from __future__ import annotations
 import os
 import ssl
 from functools import lru_cache
-from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
 from airflow_cloudjobs.http.message import Wire
 
 
-def proxy_for(url: str, wire: Wire) -> str | None:
+def proxy_for(scheme: str, host: str, wire: Wire) -> str | None:
     """The proxy's address, or None for a direct connection.
 
-    :param url: where a request goes.
+    :param scheme: ``http`` or ``https``.
+    :param host: where a request goes, with its port if it names one.
     :param wire: its ``proxy`` wins over ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``.
     """
     if wire.proxy:
         return wire.proxy
-    parts = urlsplit(url)
-    return _from_environment(parts.scheme, parts.netloc)
+    return _from_environment(scheme, host)
 
 
 @lru_cache(maxsize=256)
-def _from_environment(scheme: str, netloc: str) -> str | None:
+def _from_environment(scheme: str, host: str) -> str | None:
     # The environment is read once per host: a process does not change its proxies while it runs.
     proxies = getproxies_environment()
-    if proxy_bypass(netloc.rpartition("@")[2]):
+    if proxy_bypass(host.rpartition("@")[2]):
         return None
     proxy = proxies.get(scheme) or proxies.get("all")
     # Half of all documents write it without its scheme.

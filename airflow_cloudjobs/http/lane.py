@@ -167,8 +167,9 @@ class Lane:
             if self._lined_up:
                 self._lined_up = False
                 self._gate.leave(self._go)
+            # Not at once: one that is cancelled before its first step never runs a line of it, and so never lands.
             for call in self._calls:
-                call.cancel()
+                asyncio.get_running_loop().call_soon(call.cancel)
 
     def _plan(self, name: str, due: float, now: float) -> None:
         """A job is to be asked for then, or earlier if another wait wants it."""
@@ -212,17 +213,11 @@ class Lane:
             # In a context of its own, or it would log as the trigger that happened to start it.
             call = asyncio.get_running_loop().create_task(work, context=contextvars.Context())
             self._calls.add(call)
-            call.add_done_callback(self._landed)
         if self._heap and self._heap[0][0] <= now:
             self._line_up()
         else:
             self._rest()
         return work is not None
-
-    def _landed(self, call: asyncio.Task[None]) -> None:
-        # Not in the call itself: one that is cancelled before its first step never runs a line of it.
-        self._calls.discard(call)
-        self._gate.landed()
 
     def _next(self, now: float) -> Coroutine[Any, Any, None] | None:
         """The next call, not yet begun; None if there is none to make."""
@@ -266,8 +261,11 @@ class Lane:
             # Nobody may be left waiting for an answer that never comes.
             problem = CloudApiError(f"asking failed: {error!r}", kind=ErrorKind.UNKNOWN, code="<bug>")
             answers = dict.fromkeys(names, problem)
+        except asyncio.CancelledError:
+            self._landed(None, time.time())
+            raise
         now = time.time()
-        self._heed(first_error(answers), now)
+        self._landed(first_error(answers), now)
         self._hand_out(names, answers, now)
         self._rest()
 
@@ -279,8 +277,11 @@ class Lane:
         except Exception as error:
             seen, more, problem = {}, False, error
             log.info("Jobs in progress could not be listed, so they are asked for one by one: %s", error)
+        except asyncio.CancelledError:
+            self._landed(None, time.time())
+            raise
         now = time.time()
-        self._heed(problem, now)
+        self._landed(problem, now)
         told = [name for name in names if name in seen]
         left = [name for name in names if name not in seen]
         ours = sum(name in self._keys for name in seen)
@@ -293,12 +294,15 @@ class Lane:
         self._hand_out(told, seen, now)
         self._rest()
 
-    def _heed(self, problem: object, now: float) -> None:
-        """Learn from a call how fast they may be made."""
+    def _landed(self, problem: Exception | None, now: float) -> None:
+        """The running call is over: learn from it how fast they may be made, and let the next one go."""
+        if call := asyncio.current_task():
+            self._calls.discard(call)
         if _throttled(problem):
             self._gate.pace.refused(now, problem.retry_after)
         else:
             self._gate.pace.taken(now)
+        self._gate.landed()
 
     def _hand_out(self, names: Sequence[str], answers: Answers, now: float) -> None:
         """Each wait judges what was seen of its jobs, all of it at once, and says when to look again."""

@@ -82,12 +82,13 @@ class SyncCaller:
 
     def _send(self, request: HttpRequest) -> HttpAnswer:
         wire = self.client.wire
-        proxy = None if isinstance(request, DirectRequest) else proxy_for(request.url, wire)
+        where = urlsplit(request.url)
+        host = where.netloc
+        proxy = None if isinstance(request, DirectRequest) else proxy_for(where.scheme, host, wire)
         headers: dict[str, str | bytes] = dict(request.headers)
         data: bytes | _Form | None = request.body
         if request.file:
             data = _Form(request.file, request.boundary)
-        host = urlsplit(request.url).netloc
         try:
             answer = self._session.request(
                 request.method,

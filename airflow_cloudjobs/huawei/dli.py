@@ -6,12 +6,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from airflow_cloudjobs.huawei.base import TEMPLATED, HuaweiJobOperator, HuaweiJobSensor
 from airflow_cloudjobs.jobs.arguments import Arguments
 from airflow_cloudjobs.jobs.identity import MARKER, Finder, Identity
-from airflow_cloudjobs.jobs.request import ApiRequest, as_text
+from airflow_cloudjobs.jobs.request import ApiRequest, as_text, encoded
 from airflow_cloudjobs.jobs.spec import JobSpec, Listing, Record, Scope, StateMap, whole
 
 SERVICE = "dli"
@@ -65,7 +64,7 @@ def _tags(tags: Mapping[str, str] | Sequence[Mapping[str, str]] | None) -> list[
 
 
 def _job(key: str) -> str:
-    return f"{JOBS}/{quote(key, safe='')}"
+    return f"{JOBS}/{encoded(key)}"
 
 
 def _poll(keys: Sequence[str], scope: Scope) -> ApiRequest:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from urllib.parse import unquote
 
-from airflow_cloudjobs.http.exchange import encoded
+from airflow_cloudjobs.jobs.request import encoded, encoded_path
 
 ALGORITHM = "SDK-HMAC-SHA256"
 EMPTY_BODY = sha256(b"").hexdigest()
@@ -43,7 +43,7 @@ def authorization(
     lines = "".join([f"{name}:{plain[name]}\n" for name in names])
     covered = ";".join(names)
     # The signature is over a path with a slash at its end, which is not sent.
-    resource = "/".join([encoded(part) for part in unquote(path).split("/")])
+    resource = encoded_path(unquote(path))
     if not resource.endswith("/"):
         resource += "/"
     canonical = sha256(f"{method}\n{resource}\n{query}\n{lines}\n{covered}\n{EMPTY_BODY}".encode()).hexdigest()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow_cloudjobs.jobs.identity import Finder
 from airflow_cloudjobs.jobs.redact import without_signatures
@@ -78,8 +78,7 @@ class StateMap:
         return self._verdicts.get(self._folded(status))
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(NamedTuple):
     """One job, as one answer showed it.
 
     :param status: the raw status; empty if the answer had none.
