@@ -146,10 +146,8 @@ async def _open_session(wire: Wire) -> aiohttp.ClientSession:
     context = await asyncio.to_thread(tls_context, wire)
     return aiohttp.ClientSession(
         connector=_Connector(limit=POOL, ssl=context, ttl_dns_cache=DNS_LIFE),
-        # One timer a call; bounding each read of its own would cost a tenth of a poll.
-        timeout=aiohttp.ClientTimeout(
-            total=wire.connect_timeout + wire.read_timeout, sock_connect=wire.connect_timeout
-        ),
+        # One timer for all of a call; one for each of its reads would cost a tenth of a poll.
+        timeout=aiohttp.ClientTimeout(total=wire.read_timeout, sock_connect=wire.connect_timeout),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": "airflow-provider-cloudjobs"},
         trust_env=False,

@@ -86,7 +86,7 @@ class Wire:
     """How to reach the hosts of one connection. Equal wires may share sockets.
 
     :param connect_timeout: seconds to wait for a TCP and TLS connection.
-    :param read_timeout: seconds to wait for bytes of an answer.
+    :param read_timeout: seconds to wait for an answer; on an event loop for all of it, connecting included.
     :param proxy: address of a proxy for all requests; None takes the environment's.
     :param ca_bundle: path of a PEM file to trust instead of the system's certificates.
     :param verify: False turns the check of certificates off.

@@ -5,7 +5,7 @@ was written from the vendors' descriptions alone."""
 from __future__ import annotations
 
 import json
-import uuid
+import secrets
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -105,7 +105,7 @@ class TestPublishedExamples:
     def test_a_poll_of_dms_with_a_temporary_key(self, monkeypatch: pytest.MonkeyPatch) -> None:
         client = alibaba_client()
         nonce = "0123456789abcdef0123456789abcdef"
-        monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(nonce))
+        monkeypatch.setattr(secrets, "token_hex", lambda size: nonce[: 2 * size])
         request = ApiRequest("dms-enterprise", "GetUserUploadFileJob", query={"JobKey": "65254a49100e", "Tid": "-1"})
         signed = client.sign(request, Credential("EXAMPLEAK", "EXAMPLESK", "EXAMPLETOKEN"))
         assert signed.headers["x-acs-date"] == "2024-01-01T00:00:00Z"
