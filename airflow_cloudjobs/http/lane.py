@@ -37,8 +37,8 @@ EARLY = 0.5
 """A call with room takes jobs along whose pause is over by this part: they cost nothing."""
 
 SLACK = 0.025
-"""Seconds: lanes wake at whole multiples of this, so that what is due at about the same time goes out together. For an
-event loop that wakes for each poll alone, with its caches cold, a poll costs half as much again."""
+"""Seconds: jobs are due at whole multiples of this, so that those of about the same time go out together. For an event
+loop that wakes for each poll alone, with its caches cold, a poll costs half as much again."""
 
 LISTED = 1000
 """Jobs that are looked up in a list at a time, at most."""
@@ -178,6 +178,8 @@ class Lane:
 
     def _plan(self, name: str, due: float, now: float) -> None:
         """A job is to be asked for then, or earlier if another wait wants it."""
+        if due - now > 4 * SLACK:
+            due = math.ceil(due / SLACK) * SLACK
         key = self._keys[name]
         if key.due is None or due < key.due:
             key.due, key.since = due, now
@@ -193,8 +195,6 @@ class Lane:
             self._set_timer(self._heap[0][0] if self._heap else None)
 
     def _set_timer(self, at: float | None) -> None:
-        if at is not None:
-            at = math.ceil(at / SLACK) * SLACK
         if self._timer:
             if at == self._timer_at:
                 return
