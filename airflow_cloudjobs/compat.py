@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from importlib.util import find_spec
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import (
@@ -332,15 +333,23 @@ async def push_xcom(trigger: Any, key: str, value: Any) -> None:
     from airflow.sdk.execution_time.xcom import XCom as TaskXCom
 
     ti = trigger.task_instance
-    await TaskXCom.aset(
-        key=key,
-        value=value,
-        dag_id=ti.dag_id,
-        task_id=ti.task_id,
-        run_id=ti.run_id,
-        map_index=ti.map_index,
-        _mapped_length=len(value) if isinstance(value, list) and ti.map_index < 0 else None,
-    )
+    async with _pushing.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(PUSHES)):
+        await TaskXCom.aset(
+            key=key,
+            value=value,
+            dag_id=ti.dag_id,
+            task_id=ti.task_id,
+            run_id=ti.run_id,
+            map_index=ti.map_index,
+            _mapped_length=len(value) if isinstance(value, list) and ti.map_index < 0 else None,
+        )
+
+
+PUSHES = 4
+"""XComs that an event loop has Airflow store at a time: its supervisor takes what triggers ask of it one by one, and
+whoever asks for a connection must not stand behind thousands of them."""
+
+_pushing: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 def success_event() -> Any:

@@ -27,6 +27,9 @@ OWNER = "cloudjobs_owner"
 KILL_LIMIT = 20.0
 """Seconds for finding out about a kill and cancelling; Airflow itself gives 30."""
 
+STORE_PATIENCE = 60.0
+"""Seconds; with the pause after which this is passed, XComs that cannot be stored end a trigger."""
+
 _at_work: set[asyncio.Future[None]] = set()
 """What is done about kills just now; a task that nobody refers to may vanish."""
 
@@ -114,17 +117,22 @@ class CloudJobTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait; the one event is ``{"api": …, "try_number": …, "ends": [JobEnd.as_dict(), …]}``."""
         spec = spec_of(self.api)
-        if self.asked:
-            await self._begin(self.asked)
+        # Airflow takes minutes for the XComs of a thousand tasks that begin together; their polls need not wait for it.
+        stored = asyncio.create_task(self._store_facts(self._take_over(self.asked))) if self.asked else None
         now = time.time()
         plan = WaitPlan.from_dict({"started": now, "interval": spec.interval, **self.plan})
         wait = Wait(spec, self.keys, plan, random=random.random, resumed=now, doubts=self.doubts)
         try:
             await self.hook.awatch(wait, self.scope, self._tell)
+            if stored:
+                await stored
         except asyncio.CancelledError:
             if not compat.TRIGGERS_HEAR_OF_KILLS:
                 await self.on_kill()
             raise
+        finally:
+            if stored:
+                stored.cancel()
         if self.cancel and not compat.LATE_TASKS_RESUME:
             await self._cancel_late(wait.ends)
         if self.end_task and await self._pushed(wait.ends, self.end_task):
@@ -135,16 +143,35 @@ class CloudJobTrigger(BaseTrigger):
         event = {"api": self.api, "try_number": self.try_number, "ends": [end.as_dict() for end in shown]}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's is untyped
 
-    async def _begin(self, asked: Mapping[str, Any]) -> None:
-        """Take over what a worker would have done before the wait."""
-        several = is_several(asked["keys"])
+    def _take_over(self, asked: Mapping[str, Any]) -> str | list[str]:
+        """Take over what a worker would have done before the wait.
+
+        :return: the key, or all of them where several were asked for.
+        """
         self.keys = [str(key) for key in listed(asked["keys"])]
         self.scope, self.conn_id = asked["scope"], asked["conn_id"]
         self.region, self.endpoint = asked["region"], asked["endpoint"]
-        url = await self._console_url()
-        await compat.push_xcom(self, "job_key", self.keys if several else self.keys[0])
-        await compat.push_xcom(self, CONSOLE_URL, url)
-        await compat.push_xcom(self, CloudConsoleLink().xcom_key, url)
+        return self.keys if is_several(asked["keys"]) else self.keys[0]
+
+    async def _store_facts(self, job_key: str | list[str]) -> None:
+        """Store what a worker would have stored before the wait."""
+        pause = 1.0
+        while True:
+            try:
+                url = await self._console_url()
+                await compat.push_xcom(self, "job_key", job_key)
+                await compat.push_xcom(self, CONSOLE_URL, url)
+                await compat.push_xcom(self, CloudConsoleLink().xcom_key, url)
+            except Exception as error:
+                if isinstance(error, CloudApiError) and not error.retryable:
+                    return  # the connection is wrong, which the wait says too
+                if pause > STORE_PATIENCE:
+                    raise
+                self.log.warning("The key and the console's address could not be stored, trying again: %r", error)
+                await asyncio.sleep(pause)
+                pause *= 2
+            else:
+                return
 
     async def _console_url(self) -> str:
         return spec_of(self.api).console.format(region=await self.hook.aregion())

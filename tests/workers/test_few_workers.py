@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many workers a wait takes: two as a rule, one where it begins or ends on the triggerer, none where both.
 
-Also that nothing is lost by it: the result, the key and the console's address read the same.
+Also that nothing is lost by it: the result, the key and the console's address read the same; and which metrics the
+workers and the triggerer send, to a StatsD that listens here.
 """
 
 from __future__ import annotations
 
 import re
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -52,7 +56,29 @@ WORKERS = {"finished": 1, "as_a_rule": 2, "begun": 1, "ended": 1, "both": 0, "fa
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[str, Any]]]:
+def metrics() -> Iterator[tuple[int, list[str]]]:
+    """A StatsD: its port, and what it is told."""
+    told: list[str] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+
+        def listen() -> None:
+            while (packet := server.recv(65536)) != b"end":
+                told.extend(packet.decode().splitlines())
+
+        listener = threading.Thread(target=listen)
+        listener.start()
+        port = server.getsockname()[1]
+        yield port, told
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.sendto(b"end", ("127.0.0.1", port))
+        listener.join()
+
+
+@pytest.fixture(scope="module")
+def ran(
+    tmp_path_factory: pytest.TempPathFactory, metrics: tuple[int, list[str]]
+) -> Iterator[dict[str, dict[str, Any]]]:
     dags: Path = tmp_path_factory.mktemp("dags")
     with LocalCloud(job_seconds=8) as cloud:
         make = cloud.control.create_job
@@ -63,11 +89,20 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[str
         }
         (dags / "workers.py").write_text(DAG_FILE.format(**keys).replace("{{{{", "{{").replace("}}}}", "}}"))
         connections = {"huaweicloud_default": cloud.huawei_connection()}
-        with LocalAirflow(dags, connections=connections) as airflow:
+        env = {
+            "AIRFLOW__METRICS__STATSD_ON": "True",
+            "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
+            "AIRFLOW__METRICS__STATSD_PORT": str(metrics[0]),
+            "AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED": "True",  # or there would be no tags
+        }
+        with LocalAirflow(dags, connections=connections, env=env) as airflow:
             airflow.wait_for_dags(["workers"], 120)
             run = airflow.trigger("workers")
             for task in ("as_a_rule", "begun", "ended", "both", "failed"):
                 airflow.wait_for_task("workers", run, task, {"deferred"}, 120)
+            until = time.monotonic() + 30
+            while _most_waits(metrics[1]) < 5 and time.monotonic() < until:
+                time.sleep(0.2)  # the triggerer sends its counts now and then
             cloud.control.set_status("dli.sql_job", keys["good"], "FINISHED")
             cloud.control.set_status("dli.sql_job", keys["bad"], "FAILED", reason="no such table")
             airflow.wait_for_run("workers", run, 180)
@@ -81,6 +116,11 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[str
                     **{k: airflow.xcom("workers", run, name, k) for k in ("return_value", "job_key", "console_url")},
                 }
             yield tasks
+
+
+def _most_waits(told: list[str]) -> int:
+    """The most waits that the triggerer has told of."""
+    return max((int(found) for found in re.findall(r"cloudjobs\.waits,\S+:(\d+)\|g", "\n".join(told))), default=0)
 
 
 def _workers(log: str) -> int:
@@ -110,6 +150,24 @@ def test_nothing_is_lost(ran: dict[str, dict[str, Any]]) -> None:
         assert task["console_url"] == rule["console_url"]
         assert task["links"] == rule["links"]
         assert task["links"]["Cloud console"].startswith("https://console.huaweicloud.com/dli/")
+
+
+def test_metrics(ran: dict[str, dict[str, Any]], metrics: tuple[int, list[str]]) -> None:
+    ours = [line.removeprefix("airflow.") for line in metrics[1] if "cloudjobs." in line]
+    host = socket.gethostname()
+    api = "api=dli.sql_job"
+    for name, tags, kind in (
+        ("calls", api, "c"),
+        ("polls", api, "c"),
+        ("job_seconds", f"{api},ending=succeeded", "ms"),
+        ("job_seconds", f"{api},ending=failed", "ms"),
+        ("waits", f"{api},hostname={host}", "g"),
+    ):
+        found = [line for line in ours if re.fullmatch(rf"cloudjobs\.{name},{tags}:[0-9.]+\|{kind}", line)]
+        assert found, f"no cloudjobs.{name} with {tags} among {sorted(set(ours))}"
+    # Five sensors are deferred at once; after the last one the triggerer waits for nothing.
+    assert _most_waits(ours) >= 5, ours
+    assert [line for line in ours if line.startswith("cloudjobs.waits")][-1].endswith(":0|g"), ours
 
 
 class TestRefusedWhenTheDagIsParsed:
