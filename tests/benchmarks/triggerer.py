@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """2,000 deferred tasks in Airflow's own triggerer process: CPU, polls made, event loop; against idle triggers.
 
-Two Airflows one after the other, each with DAGs whose tasks begin on the triggerer: sensors of ours, or Airflow's
-own sensors for a moment that is far away. The triggerer's processes are watched from outside.
+Two Airflows one after the other, each with DAGs whose tasks begin on the triggerer: sensors of ours, or ones whose
+triggers only sleep, and wake as often as ours do. The triggerer's processes are watched from outside.
 """
 
 from __future__ import annotations
@@ -31,18 +31,19 @@ EACH = 100
 
 DAGS = {
     "idle": """
-from datetime import datetime, timezone
-from airflow.sdk import DAG
-from airflow.providers.standard.sensors.date_time import DateTimeSensorAsync
+from airflow.sdk import DAG, BaseOperator
+from airflow.triggers.base import StartTriggerArgs
+
+class Sleeper(BaseOperator):
+    start_from_trigger = True
+    start_trigger_args = StartTriggerArgs(
+        trigger_cls="sleeping.Sleep", trigger_kwargs={{"interval": {interval}}}, next_method="execute"
+    )
 
 for dag in range({dags}):
     with DAG(f"waits_{{dag}}", schedule=None, max_active_tasks={each}):
         for number in range({each}):
-            DateTimeSensorAsync(
-                task_id=f"wait_{{number}}",
-                target_time=datetime(2999, 1, 1, tzinfo=timezone.utc),
-                start_from_trigger=True,
-            )
+            Sleeper(task_id=f"wait_{{number}}")
 """,
     "ours": """
 from airflow.sdk import DAG
@@ -62,6 +63,24 @@ for dag in range({dags}):
 """,
 }
 
+SLEEPING = """
+import asyncio
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+class Sleep(BaseTrigger):
+    def __init__(self, interval):
+        super().__init__()
+        self.interval = interval
+
+    def serialize(self):
+        return "sleeping.Sleep", {"interval": self.interval}
+
+    async def run(self):
+        while self.interval:
+            await asyncio.sleep(self.interval)
+        yield TriggerEvent(None)
+"""
+
 BLOCKED = re.compile(r"async thread was blocked for ([0-9.]+) seconds")
 
 
@@ -73,10 +92,14 @@ def watched(kind: str, tasks: int, interval: float, seconds: float, cloud: Cloud
         "AIRFLOW__CORE__PARALLELISM": "2",
         "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
-        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
     }
     dags = tasks // EACH
-    with tempfile.TemporaryDirectory(prefix="cloudjobs-bench-dags-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="cloudjobs-bench-dags-") as folder,
+        tempfile.TemporaryDirectory(prefix="cloudjobs-bench-path-") as path,
+    ):
+        Path(path, "sleeping.py").write_text(SLEEPING)
+        env["PYTHONPATH"] = os.pathsep.join([path, *filter(None, sys.path)])
         Path(folder, "waits.py").write_text(DAGS[kind].format(dags=dags, each=EACH, interval=interval))
         connections = {"alibabacloud_default": cloud.connection("alibaba")}
         with LocalAirflow(folder, connections=connections, env=env) as airflow:
