@@ -184,9 +184,9 @@ class World:
         self.until(announced, 90.0, lambda: f"no job is named by {[row.dag_id for row in silent]}")
 
     def log(self, row: Row) -> str:
-        """The log of all tries of a task, of its triggers too."""
+        """The log of all tries of a task, of its triggers too; of many mapped ones those that did not succeed first."""
         texts = []
-        for task in self.tasks(row)[:MOST_LOGS]:
+        for task in sorted(self.tasks(row), key=lambda task: bool(task["state"] == "success"))[:MOST_LOGS]:
             for number in range(1, task["try_number"] + 1):
                 with suppress(AirflowProblem):
                     texts.append(self.airflow.log(row.dag_id, row.run_id, "job", number, task["map_index"]))
