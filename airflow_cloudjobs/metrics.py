@@ -61,17 +61,16 @@ class Meter:
         self._polls += polls
         if error:
             failed(self._api, error)
-        if self._timer is None:
-            self._send_later()
+        self._send_later()
 
     def waits(self, change: int) -> None:
         """Waits have begun, or ended."""
         _waits[self._api] += change
-        if self._timer is None:
-            self._send_later()
+        self._send_later()
 
     def _send_later(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(GATHERED, self.send)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(GATHERED, self.send)
 
     def send(self) -> None:
         """Send what was gathered, and ``cloudjobs.waits`` (tags ``api``, ``hostname``) as it is now."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest
-from airflow_cloudjobs.jobs.spec import JobSpec, Listing, Observation
+from airflow_cloudjobs.jobs.spec import JobSpec, Listing, Observation, request_id_of
 
 Answers = Mapping[str, Observation | CloudApiError]
 """What was seen of each key, or why nothing was."""
@@ -59,7 +59,7 @@ def _missing(request: ApiRequest, answer: Mapping[str, Any]) -> CloudApiError:
         kind=ErrorKind.NOT_FOUND,
         operation=request.operation,
         code="<not found>",
-        request_id=str(answer.get("RequestId") or answer.get("request_id") or ""),
+        request_id=request_id_of(answer),
         http_status=200,
         hint="Check the key, the region and the account of the connection",
     )

@@ -182,7 +182,7 @@ class JobSpec:
 
     def seen(self, answer: Mapping[str, Any], records: Mapping[str, Record]) -> dict[str, Observation]:
         """Records of an answer as observations."""
-        request_id = str(answer.get("RequestId") or answer.get("request_id") or "")
+        request_id = request_id_of(answer)
         return {key: Observation(_word(record.get(self.status)), record, request_id) for key, record in records.items()}
 
     def reason_of(self, record: Record) -> str:
@@ -208,6 +208,11 @@ class JobSpec:
 def whole(answer: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Record]:
     """``records`` of an API whose answer is the one job's record itself."""
     return {keys[0]: {name: value for name, value in answer.items() if name != "request_id"}}
+
+
+def request_id_of(answer: Mapping[str, Any]) -> str:
+    """The vendor's id of the request that an answer is to; empty if it names none."""
+    return str(answer.get("RequestId") or answer.get("request_id") or "")
 
 
 def _word(status: Any) -> str:
