@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import json
-import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -264,21 +265,40 @@ def test_a_token_that_ends_in_the_middle(
 ) -> None:
     control = cloud.control
     monkeypatch.setenv("AIRFLOW_CONN_HUAWEICLOUD_DEFAULT", json.dumps(cloud.huawei_connection(auth="token")))
-    control.settings(job_seconds=0.5)
+    control.settings(job_seconds=60.0)
     kind, arguments = MODES[mode]
-    control.create_job(DLI.api, "k")
-    expiry = threading.Timer(0.2, control.expire_tokens)
-    expiry.start()
-    if kind == "operator":
-        ran = _submit(DLI, control, template, **arguments)
-    else:
-        ran = run(lambda: DLI.sensor(task_id="t", job_id="k", poke_interval=FAST, **arguments))
+    if kind == "sensor":
+        control.create_job(DLI.api, "k")
+
+    def polled_again() -> None:
+        wanted, end = _polls(control) + 2, time.monotonic() + 60
+        while _polls(control) < wanted:
+            assert time.monotonic() < end, "it is not polled any more"
+            time.sleep(0.01)
+
+    def expire() -> None:
+        polled_again()
+        assert control.expire_tokens() > 0
+        polled_again()
+        (job,) = control.jobs(DLI.api)
+        control.set_script(DLI.api, job["key"], "success", seconds=0.0)
+
+    with ThreadPoolExecutor(1) as beside:
+        expired = beside.submit(expire)
+        if kind == "operator":
+            ran = _submit(DLI, control, template, **arguments)
+        else:
+            ran = run(lambda: DLI.sensor(task_id="t", job_id="k", poke_interval=FAST, **arguments))
+    expired.result()
     assert (ran.state, ran.error) == (SUCCESS, None)
     shown = f"{ran.log} {ran.triggers} {ran.events} {ran.ti.xcoms} {ran.store}"
     assert "MIILOCAL" not in shown
-    expiry.join()
     if mode != "reschedule":  # where each look logs in anew
         assert control.stats()["operations"][DLI.poll]["refused"], "it was refused once, and renewed"
+
+
+def _polls(control: Control) -> int:
+    return sum(control.stats(0)["polls"].get(DLI.api, {}).values())
 
 
 def test_an_expired_security_token_is_named(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
