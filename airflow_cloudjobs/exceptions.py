@@ -7,6 +7,7 @@ exception                     Airflow's kind           raised when
 :class:`JobFailed`            AirflowException         an operator's job failed or was cancelled
 :class:`JobFailedForGood`     AirflowFailException     a sensor's job did: a retry reads the same end
 :class:`JobTimedOut`          AirflowSensorTimeout     time ran out with the job still running
+:class:`ExecutionTimedOut`    AirflowException         an operator's ``execution_timeout`` did
 :class:`JobUntold`            AirflowFailException     the cloud would not tell how the job ended
 :class:`SubmitFailed`         AirflowException         the cloud took no job; a later attempt may work
 :class:`SubmitRefused`        AirflowFailException     the cloud took no job and will not take it
@@ -45,6 +46,10 @@ class JobFailedForGood(_WithEnds, AirflowFailException):
 
 class JobTimedOut(_WithEnds, AirflowSensorTimeout):
     """Time ran out; the job may go on."""
+
+
+class ExecutionTimedOut(_WithEnds, AirflowException):
+    """The time of one attempt ran out; the next goes on with the job, or submits anew if it was cancelled."""
 
 
 class JobUntold(_WithEnds, AirflowFailException):

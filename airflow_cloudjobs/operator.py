@@ -19,10 +19,9 @@ from airflow_cloudjobs.compat import (
     default_deferrable,
     task_store,
 )
-from airflow_cloudjobs.exceptions import JobFailed, JobTimedOut, JobUntold
+from airflow_cloudjobs.exceptions import ExecutionTimedOut, JobFailed, JobTimedOut, JobUntold
 from airflow_cloudjobs.jobs.arguments import InvalidArgument, listed
 from airflow_cloudjobs.jobs.errors import CloudApiError
-from airflow_cloudjobs.jobs.identity import Submission
 from airflow_cloudjobs.jobs.spec import Observation
 from airflow_cloudjobs.jobs.wait import Ending, JobEnd, WaitPlan
 from airflow_cloudjobs.submit import SubmitOnce, give_up
@@ -52,7 +51,8 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
     :param end_from_trigger: a success ends the task on the triggerer, without another worker (Airflow >= 3.3;
         not for tasks with outlets). ``on_success_callback`` then runs in the dag processor.
     :raises JobFailed: the job failed or was cancelled (retried, if the task has retries).
-    :raises JobTimedOut: time ran out.
+    :raises JobTimedOut: ``wait_timeout`` ran out.
+    :raises ExecutionTimedOut: ``execution_timeout`` ran out (retried, as Airflow retries what runs out of it).
     :raises JobUntold: the cloud would not tell how the job ended.
     :raises SubmitFailed: no job was taken because of passing trouble (retried).
     :raises SubmitRefused: the cloud, or a check, refused the job.
@@ -84,7 +84,6 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         self.cancel_on_kill = cancel_on_kill
         self.durable = durable
         self.end_from_trigger = end_from_trigger
-        self._submission: Submission | None = None
         self._to_cancel: list[str] = []
         self._context: Mapping[str, Any] = {}
         self._submitting = False
@@ -153,7 +152,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         )
         if once.abandoned and self._may_cancel():
             self._cancel([key for key in once.abandoned if not self._has_ended(key)])
-        submission = self._submission = once.submission()
+        submission = once.submission()
         self._submitting = False
         plan = replace(
             self._plan(context, submission.at),
@@ -198,9 +197,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             return
         jobs = ", ".join(self._to_cancel)
         if isinstance(sys.exc_info()[1], AirflowTaskTimeout):
-            # What cannot be cancelled runs on, and the next attempt goes on with it.
-            if self._cancel(self._to_cancel):
-                self._give_up()
+            self._end_attempt(self._to_cancel)
             return
         try:
             wanted = self.durable and not compat.is_given_up(self._context)
@@ -213,14 +210,17 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         else:
             self._cancel(self._to_cancel)
 
-    def _give_up(self) -> None:
-        """Have the next attempt submit anew, although the job that was cancelled may still be shown as running."""
-        submission, store = self._submission, task_store(self._context)
-        if submission and self.durable and store:
+    def _end_attempt(self, late: Sequence[str]) -> None:
+        """This attempt is out of time: cancel what may be, and have the next one submit anew.
+
+        What cannot be cancelled runs on, and the next attempt goes on with it. What is cancelled may still be shown as
+        running for a while, so that has to be remembered.
+        """
+        if self._cancel(late) and self.durable and (store := task_store(self._context)):
             try:
-                compat.apart(lambda: give_up(store, submission), patience=2.0)
+                compat.apart(lambda: give_up(store), patience=2.0)
             except Exception as error:
-                self.log.warning("Could not remember that %s is given up: %r", ", ".join(submission.keys), error)
+                self.log.warning("Could not remember that %s is given up: %r", ", ".join(late), error)
 
     def _plan(self, context: Mapping[str, Any], started: float) -> WaitPlan:
         """The plan of a wait that began then, in this attempt or in one before."""
@@ -233,8 +233,12 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
     def _failure(self, bad: Sequence[JobEnd], message: str) -> Exception:
         endings = {end.ending for end in bad}
         if Ending.TIMED_OUT in endings:
-            late = [end.key for end in bad if end.ending is Ending.TIMED_OUT]
-            self._cancel([key for key in late if key in self._to_cancel])
+            late = [end.key for end in bad if end.ending is Ending.TIMED_OUT and end.key in self._to_cancel]
+            attempt_ends = self._execution_deadline(self._context)
+            if attempt_ends is not None and (self.wait_timeout is None or time.time() >= attempt_ends):
+                self._end_attempt(late)
+                return ExecutionTimedOut(message, bad)
+            self._cancel(late)
             return JobTimedOut(message, bad)
         if endings <= {Ending.FAILED, Ending.CANCELLED}:
             return JobFailed(message, bad)

@@ -38,13 +38,13 @@ SUBMITS = 3
 """How often a submit without an answer is made at most, where each is looked up before the next."""
 
 
-def give_up(store: Any, submission: Submission) -> None:
+def give_up(store: Any) -> None:
     """Have the next attempt submit anew instead of going on with what was submitted.
 
     :param store: the task's store.
-    :param submission: what is remembered there.
     """
-    store.set(STORED, replace(submission, given_up=True).as_dict(), retention=RETENTION)
+    if submission := Submission.from_dict(store.get(STORED)):
+        store.set(STORED, replace(submission, given_up=True).as_dict(), retention=RETENTION)
 
 
 class SubmitOnce:

@@ -5,15 +5,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from jobapis import DLI, DMS_UPLOAD, DRS, ICE, JobApi
-from taskbench import Store, TaskInstance, rendered
+from jobapis import DLI, DMS_UPLOAD, DRS, ICE, MODES, JobApi
+from taskbench import RETRY, SUCCESS, Ran, Store, TaskInstance, rendered, run
 
 from airflow_cloudjobs.compat import identity_of
-from airflow_cloudjobs.exceptions import JobFailed, LookUpFailed, SubmitFailed, SubmitUntold
-from airflow_cloudjobs.jobs.identity import Submission
+from airflow_cloudjobs.exceptions import ExecutionTimedOut, JobFailed, LookUpFailed, SubmitFailed, SubmitUntold
 from airflow_cloudjobs.localcloud import Control
 from airflow_cloudjobs.submit import STORED, give_up
 
@@ -129,12 +129,33 @@ def test_what_was_given_up_is_submitted_anew(api: JobApi, control: Control) -> N
     attempts.run()
     attempts.run()
     assert submits(control, api) == 1, "a retry returns what there is"
-    submission = Submission.from_dict(attempts.store[STORED])
-    assert submission is not None
-    give_up(attempts.store, submission)
+    give_up(attempts.store)
     attempts.run()
     attempts.run()
     assert submits(control, api) == 2
+
+
+@pytest.mark.parametrize("mode", ["blocking", "deferrable"])
+@pytest.mark.parametrize(("api", "submitted"), [(DLI, 2), (DMS_UPLOAD, 1)], ids=str)
+def test_the_attempt_after_one_that_ran_out_of_time(api: JobApi, submitted: int, mode: str, control: Control) -> None:
+    """It submits anew what could be cancelled, though the cloud still shows it, and goes on with the rest."""
+    control.settings(cancel_seconds=60.0)
+    control.plan(api.api, "forever")
+    ti, store = TaskInstance(), Store()
+
+    def attempt(seconds: float) -> Ran:
+        limits = {"execution_timeout": timedelta(seconds=seconds), "wait_timeout": 90.0}
+        options = {**api.new, **limits, **MODES[mode][1], "poll_interval": FAST}
+        return run(lambda: api.operator(task_id="t", **options), ti=ti, task_state_store=store)
+
+    late = attempt(0.3)
+    assert (type(late.error), late.state) == (ExecutionTimedOut, RETRY)
+    if submitted == 1:
+        (job,) = control.jobs(api.api)
+        control.set_script(api.api, job["key"], "success", seconds=0.0)
+    ti.try_number += 1
+    assert attempt(60.0).state == SUCCESS
+    assert submits(control, api) == submitted
 
 
 def test_turns_have_markers_of_their_own() -> None:
@@ -152,7 +173,7 @@ def test_a_clear_cancels_the_job_that_nobody_went_on_with(control: Control) -> N
 
 
 def test_a_submit_that_no_cloud_takes_is_no_submit(control: Control) -> None:
-    control.fault("throttle", "submit", retry_after=FOR_TOO_LONG)
+    control.fault("http", "submit", status=429, code="Throttling.User", retry_after=FOR_TOO_LONG)
     attempts = Attempts(DMS_UPLOAD)
     with pytest.raises(SubmitFailed):
         attempts.run()
