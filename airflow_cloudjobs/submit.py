@@ -18,6 +18,7 @@ from typing import Any
 from airflow_cloudjobs import compat
 from airflow_cloudjobs.exceptions import LookUpFailed, SubmitFailed, SubmitRefused, SubmitUntold
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
+from airflow_cloudjobs.jobs.arguments import listed
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.identity import Identity, Step, Submission, Unclear, first_step
 from airflow_cloudjobs.jobs.request import ApiRequest
@@ -81,6 +82,7 @@ class SubmitOnce:
         self._store = compat.task_store(context) if durable else None
         self._before = Submission.from_dict(self._store.get(STORED)) if self._store else None
         self._identity = self._current(compat.identity_of(context)) if durable else None
+        self._epoch = self._identity.epoch if self._identity else 0
         self._finder = spec.finder if self._identity else None
         if self._finder and self._identity:
             arguments = self._finder.mark(arguments, self._identity)
@@ -97,8 +99,8 @@ class SubmitOnce:
     def abandoned(self) -> tuple[str, ...]:
         """Jobs of this task that no attempt will go on with: a user has cleared it since."""
         before = self._before
-        if before and self._identity and (before.epoch != self._identity.epoch or before.given_up):
-            return before.keys
+        if before and self._identity and (before.epoch != self._epoch or before.given_up):
+            return tuple(key for key in before.keys if key)
         return ()
 
     def submission(self) -> Submission:
@@ -110,47 +112,61 @@ class SubmitOnce:
         :raises LookUpFailed: the cloud may have taken the job, and a later attempt can look for it.
         :raises SubmitUntold: the cloud may have taken the job.
         """
-        epoch = self._identity.epoch if self._identity else 0
         before = self._before
-        step = first_step(before, epoch=epoch, retried=self._retried, findable=self._finder is not None)
-        past = before.past if before and before.epoch == epoch else ()
+        step = first_step(before, epoch=self._epoch, retried=self._retried, findable=self._finder is not None)
         if step is Step.STOP:
             raise SubmitUntold(
                 f"{self._spec.api}: an attempt before this one was stopped while it submitted, so the job may "
                 f"or may not run, and the API has no way to look it up. {self._advice}"
             )
-        if step is Step.LOOK_UP and (keys := self._look_up(past, LOOKS[:2], certain=before is None)):
-            log.info("%s: found the job of an attempt before: %s", self._spec.api, ", ".join(keys))
-            before, step = self._remember(self._new(epoch, tuple(keys), past)), Step.REATTACH
-        if step is Step.REATTACH and before:
-            if not self._has_failed(before):
-                log.info("%s: going on with %s, submitted before", self._spec.api, ", ".join(before.keys))
-                return before
-            past = (*past, *before.keys)
-        return self._submit(epoch, past)
+        draft = before if before and step is not Step.SUBMIT else self._nothing()
+        if draft.open_places and not self._fits(draft):
+            draft = replace(draft, keys=())
+        if step is Step.LOOK_UP and (found := self._look_up(draft, LOOKS[:2], certain=before is None)):
+            log.info("%s: found the job of an attempt before: %s", self._spec.api, ", ".join(found))
+            draft = self._before = self._remember(replace(draft, at=time.time(), keys=draft.filled(found)))
+        if draft.named:
+            failed = self._failed(draft)
+            if not failed:
+                log.info("%s: going on with %s, submitted before", self._spec.api, ", ".join(draft.keys))
+                return draft
+            draft = draft.without(failed)
+        return self._submit(draft)
 
-    def _submit(self, epoch: int, past: tuple[str, ...]) -> Submission:
+    def _nothing(self) -> Submission:
+        return Submission(self._epoch, time.time(), turn=self._identity.turn if self._identity else 0)
+
+    def _submit(self, draft: Submission) -> Submission:
+        """Submit the jobs that the draft does not name yet."""
         earlier = self._earlier_record() if self._spec.outlived else None
-        request = self._spec.submit(**self._arguments)
-        intent = self._remember(self._new(epoch, (), past, earlier))
+        request = self._spec.submit(**self._wanted(draft))
+        draft = self._remember(replace(draft, at=time.time(), earlier=earlier))
         try:
-            keys = self._sent(request, past)
+            keys = self._sent(request, draft)
         except (SubmitRefused, SubmitFailed):
-            self._quietly("forget that nothing was submitted", lambda store: store.delete(STORED))
+            self._quietly("forget that nothing was submitted", self._put_back)
             raise
-        done = replace(intent, keys=tuple(keys), at=time.time())
+        done = replace(draft, at=time.time(), keys=draft.filled(keys))
         # The job runs, so the task goes on with it even if it cannot be remembered.
         self._quietly(
             f"remember {', '.join(keys)}", lambda store: store.set(STORED, done.as_dict(), retention=RETENTION)
         )
         return done
 
-    def _new(
-        self, epoch: int, keys: tuple[str, ...], past: tuple[str, ...], earlier: Mapping[str, Any] | None = None
-    ) -> Submission:
-        return Submission(epoch, time.time(), keys, past, earlier, turn=self._identity.turn if self._identity else 0)
+    def _put_back(self, store: Any) -> None:
+        if self._before:
+            store.set(STORED, self._before.as_dict(), retention=RETENTION)
+        else:
+            store.delete(STORED)
 
-    def _sent(self, request: ApiRequest, past: Sequence[str]) -> list[str]:
+    def _wanted(self, draft: Submission) -> Mapping[str, Any]:
+        """The arguments of a submit of what the draft does not name yet."""
+        if not draft.open_places:
+            return self._arguments
+        items = listed(self._arguments[self._spec.several])
+        return {**self._arguments, self._spec.several: [items[place] for place in draft.open_places]}
+
+    def _sent(self, request: ApiRequest, draft: Submission) -> list[str]:
         """The keys of the job; a request without an answer is looked up before it is made again."""
         for _ in range(SUBMITS):
             try:
@@ -165,7 +181,7 @@ class SubmitOnce:
                         f"{error}. {self._advice}"
                     ) from error
                 log.warning("%s: the submit got no clear answer, looking for the job: %s", self._spec.api, error)
-                keys = self._look_up(past, LOOKS, certain=False)
+                keys = self._look_up(draft, LOOKS, certain=False)
                 if keys:
                     return keys
                 continue
@@ -176,19 +192,20 @@ class SubmitOnce:
             f"{self._spec.api}: {SUBMITS} submits got no clear answer and the job cannot be found. {self._advice}"
         )
 
-    def _look_up(self, past: Sequence[str], looks: Sequence[float], *, certain: bool) -> list[str]:
-        """The keys of our own job in the cloud; none if it is not there.
+    def _look_up(self, draft: Submission, looks: Sequence[float], *, certain: bool) -> list[str]:
+        """The keys, in the cloud, of the jobs that the draft does not name yet; none if they are not there.
 
         :param looks: seconds before each look.
         :param certain: True if it would do to submit where looking is refused.
         """
         if not (self._finder and self._identity):
             return []
+        arguments = self._wanted(draft)
         unclear: Unclear | None = None
         for pause in looks:
             time.sleep(pause)
             try:
-                requests = self._finder.ask(self._arguments, self._identity)
+                requests = self._finder.ask(arguments, self._identity)
                 answers = [self._hook.call(request) for request in requests]
             except CloudApiError as error:
                 if certain and not error.retryable:
@@ -200,7 +217,7 @@ class SubmitOnce:
                     f"{self._advice}"
                 ) from error
             try:
-                keys = self._finder.found(answers, self._arguments, self._identity, past)
+                keys = self._finder.found(answers, arguments, self._identity, {*draft.keys, *draft.past})
             except Unclear as error:
                 unclear = error
                 continue
@@ -211,19 +228,27 @@ class SubmitOnce:
             raise LookUpFailed(f"{self._spec.api}: a job may have been submitted: {unclear}. {self._advice}")
         return []
 
-    def _has_failed(self, before: Submission) -> bool:
-        """True if all jobs have ended and not all of them succeeded."""
+    def _failed(self, before: Submission) -> list[str]:
+        """The jobs to submit anew: none as long as one goes on."""
         answers = self._hook.ask(self._spec, before.keys, self._scope, patience=CALL_PATIENCE)
         records = [seen.record for seen in answers.values() if isinstance(seen, Observation)]
         rest = before.believed_from - time.time()
         if before.earlier in records and rest > 0:
             time.sleep(rest)  # it may be an earlier job's end that is still shown
             answers = self._hook.ask(self._spec, before.keys, self._scope, patience=CALL_PATIENCE)
-        outcomes = [
-            self._spec.states.outcome(seen.status) if isinstance(seen, Observation) else None
-            for seen in answers.values()
-        ]
-        return None not in outcomes and set(outcomes) != {Outcome.SUCCEEDED}
+        outcomes = {
+            key: self._spec.states.outcome(seen.status) if isinstance(seen, Observation) else None
+            for key, seen in answers.items()
+        }
+        if None in outcomes.values():
+            return []
+        failed = [key for key, outcome in outcomes.items() if outcome is not Outcome.SUCCEEDED]
+        return failed if self._fits(before) or not failed else list(before.keys)
+
+    def _fits(self, draft: Submission) -> bool:
+        """Whether its jobs stand in the places of what is to be submitted; tasks are changed between two attempts."""
+        several = self._spec.several
+        return bool(several) and len(listed(self._arguments[several])) == len(draft.keys)
 
     def _earlier_record(self) -> Mapping[str, Any] | None:
         """How the poll answers before our submit; an end shown there is an earlier job's."""

@@ -152,6 +152,7 @@ URL_UPLOAD = JobSpec(
     page="https://www.alibabacloud.com/help/en/ims/developer-reference/api-ice-2020-11-09-geturluploadinfos",
     submit=_submit,
     submitted=_submitted,
+    several="upload_urls",
     poll=_poll,
     records=_records,
     batch=MOST_KEYS_A_POLL,

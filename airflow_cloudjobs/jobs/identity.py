@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import Enum, auto
 from typing import Any
 
@@ -82,7 +82,7 @@ class Submission:
 
     :param epoch: the identity's epoch when it was made.
     :param at: when it began, seconds since the epoch of Unix.
-    :param keys: the jobs; empty as long as the cloud has not named them.
+    :param keys: the jobs; empty, or with an empty text in the place of a job, as long as the cloud has not named them.
     :param past: jobs of earlier submits of the same epoch, that have failed.
     :param earlier: the record that the cloud showed before the submit, see ``WaitPlan.earlier``.
     :param given_up: True once nobody wants the jobs any more: the next attempt is to submit anew.
@@ -96,6 +96,32 @@ class Submission:
     earlier: Mapping[str, Any] | None = field(default=None)
     given_up: bool = False
     turn: int = 0
+
+    @property
+    def named(self) -> bool:
+        """Whether the cloud has named all jobs."""
+        return bool(self.keys) and all(self.keys)
+
+    @property
+    def open_places(self) -> list[int]:
+        """The places of the jobs that the cloud has not named yet, among those that it has."""
+        return [place for place, key in enumerate(self.keys) if not key]
+
+    def filled(self, keys: Sequence[str]) -> tuple[str, ...]:
+        """All keys, once the cloud has named those that were open.
+
+        :param keys: their keys.
+        """
+        rest = iter(keys)
+        return tuple(key or next(rest) for key in self.keys) if self.keys else tuple(keys)
+
+    def without(self, failed: Collection[str]) -> Submission:
+        """What is left of it to go on with.
+
+        :param failed: the keys of jobs to submit anew.
+        """
+        left = tuple("" if key in failed else key for key in self.keys)
+        return replace(self, keys=left if any(left) else (), past=(*self.past, *failed))
 
     @property
     def believed_from(self) -> float:
@@ -147,6 +173,6 @@ def first_step(before: Submission | None, *, epoch: int, retried: bool, findable
         # Without a store a retry cannot know what the attempt before did; where the job carries a marker of
         # this epoch, the cloud knows.
         return Step.LOOK_UP if before is None and retried and findable else Step.SUBMIT
-    if before.keys:
+    if before.named:
         return Step.REATTACH
     return Step.LOOK_UP if findable else Step.STOP

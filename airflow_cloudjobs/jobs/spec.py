@@ -120,6 +120,8 @@ class JobSpec:
     :param submit: builds the request that starts a job from the operator's submit arguments.
     :param submitted: the keys of the jobs that an answer to ``submit`` names, given the request too; raises
         ``CloudApiError`` where the answer says that a job was not taken.
+    :param several: the argument of ``submit`` that holds an item for each job, in the order of the keys, so that only
+        those that failed are submitted again; empty where a submit starts one job.
     :param poll: builds the request that asks for some jobs, given their keys and scope.
     :param records: picks the jobs out of an answer to ``poll``, by key; a key left out does not exist.
     :param status: the field of a record that holds the status.
@@ -152,6 +154,7 @@ class JobSpec:
     status: str
     states: StateMap
     reason: tuple[str, ...]
+    several: str = ""
     progress: Callable[[Record], str] = field(default=lambda record: "")
     omit: frozenset[str] = frozenset()
     signed_urls: frozenset[str] = frozenset()

@@ -15,7 +15,7 @@ from taskbench import RETRY, SUCCESS, Ran, Store, TaskInstance, rendered, run
 from airflow_cloudjobs.compat import identity_of
 from airflow_cloudjobs.exceptions import ExecutionTimedOut, JobFailed, LookUpFailed, SubmitFailed, SubmitUntold
 from airflow_cloudjobs.localcloud import Control
-from airflow_cloudjobs.submit import STORED, give_up
+from airflow_cloudjobs.submit import STORED, SubmitOnce, give_up
 
 FAST = 0.03
 FOR_TOO_LONG = 90
@@ -98,6 +98,89 @@ def test_some_of_a_batch_in_the_list_are_not_none(control: Control) -> None:
     control.create_job(ICE.api, fields={"UploadURL": urls[2], "UserData": marked})
     assert [result["outcome"] for result in attempts.run()] == ["succeeded"] * 3
     assert submits(control, ICE) == 3
+
+
+FILMS = [f"https://files.test/{name}.mp4" for name in "abc"]
+
+
+@pytest.fixture
+def of_three(control: Control) -> Attempts:
+    """A task of three uploads after an attempt in which the second one failed."""
+    control.plan(ICE.api, "fail", match="/b.mp4")
+    titles = [{"SourceURL": url, "Title": url[-5:]} for url in FILMS]
+    attempts = Attempts(ICE, upload_urls=FILMS, media_metadata=titles)
+    with pytest.raises(JobFailed):
+        attempts.run()
+    return attempts
+
+
+def uploads(control: Control) -> str:
+    """The films that the cloud was asked for, in that order."""
+    return "".join(job["fields"]["UploadURL"][-5] for job in control.jobs(ICE.api))
+
+
+def test_only_the_failed_ones_of_a_batch_are_submitted_anew(of_three: Attempts, control: Control) -> None:
+    results = of_three.run()
+    assert uploads(control) == "abcb"
+    assert [result["result"]["UploadURL"] for result in results] == FILMS
+    assert {result["outcome"] for result in results} == {"succeeded"}
+    assert [result["job_key"] for result in of_three.run()] == [result["job_key"] for result in results]
+    assert uploads(control) == "abcb"
+
+
+def test_they_are_looked_up_where_their_submit_got_no_answer(of_three: Attempts, control: Control) -> None:
+    control.fault("reset", "submit", after_commit=True, count=1)
+    assert [result["result"]["UploadURL"] for result in of_three.run()] == FILMS
+    assert uploads(control) == "abcb"
+
+
+def test_they_are_looked_up_after_a_crash(
+    of_three: Attempts, control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*sent: Any) -> Any:
+        taken(*sent)
+        raise KeyboardInterrupt
+
+    taken = SubmitOnce._sent
+    with monkeypatch.context() as patch:
+        patch.setattr(SubmitOnce, "_sent", crash)
+        with pytest.raises(KeyboardInterrupt):
+            of_three.run()
+    assert of_three.store[STORED]["keys"][1] == "", "the crash was before the key was stored"
+    assert [result["result"]["UploadURL"] for result in of_three.run()] == FILMS
+    assert uploads(control) == "abcb"
+
+
+def test_a_batch_of_which_a_part_was_refused_keeps_the_rest(of_three: Attempts, control: Control) -> None:
+    control.fault("http", "submit", status=429, code="Throttling.User", retry_after=FOR_TOO_LONG, count=1)
+    with pytest.raises(SubmitFailed):
+        of_three.run()
+    of_three.run()
+    assert uploads(control) == "abcb"
+
+
+@pytest.mark.parametrize(("crashed", "uploaded"), [(False, "abc" + "bc"), (True, "abc" + "b")])
+def test_a_batch_that_was_changed_meanwhile(crashed: bool, uploaded: str, of_three: Attempts, control: Control) -> None:
+    """Its jobs stand in other places now, so they are not told apart, unless they are looked up by their addresses."""
+    if crashed:
+        of_three.store[STORED]["keys"][1] = ""
+    changed = Attempts(ICE, upload_urls=FILMS[1:])
+    changed.ti, changed.store = of_three.ti, of_three.store
+    assert [result["result"]["UploadURL"] for result in changed.run()] == FILMS[1:]
+    assert uploads(control) == uploaded
+
+
+def test_a_batch_goes_on_while_one_of_it_does(control: Control) -> None:
+    attempts = Attempts(ICE, upload_urls=FILMS)
+    attempts.run()
+    keys = attempts.store[STORED]["keys"]
+    control.set_status(ICE.api, keys[0], "DOWNLOAD_FAIL")
+    control.set_script(ICE.api, keys[1], "success", seconds=0.2)
+    with pytest.raises(JobFailed):
+        attempts.run()
+    assert uploads(control) == "abc"
+    attempts.run()
+    assert uploads(control) == "abca"
 
 
 def test_a_look_at_the_job_of_before_has_patience(control: Control) -> None:

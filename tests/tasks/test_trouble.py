@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,31 @@ def _sense(api: JobApi, **options: Any) -> Ran:
     return run(lambda: api.sensor(task_id="t", **api.waiting("k"), poke_interval=FAST, **options))
 
 
+@contextmanager
+def _beside(act: Callable[[], None]) -> Iterator[None]:
+    """Do something while a task runs; what it asserts holds for the test."""
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(act)
+        yield
+    done.result()
+
+
+def _until(reached: Callable[[], bool], complaint: str) -> None:
+    end = time.monotonic() + 60
+    while not reached():
+        assert time.monotonic() < end, complaint
+        time.sleep(0.01)
+
+
+def _end(control: Control, api: JobApi, end: str) -> None:
+    (job,) = control.jobs(api.api)
+    control.set_script(api.api, job["key"], end, seconds=0.0)
+
+
+def _polls(control: Control) -> int:
+    return sum(control.stats(0)["polls"].get(DLI.api, {}).values())
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("trouble", TROUBLE)
 @pytest.mark.usefixtures("lucky")
@@ -63,12 +90,18 @@ def test_polls_ride_it_out(trouble: str, mode: str, control: Control, template: 
     for api, end in apis[1:2] if trouble == "429" else apis:
         control.reset()
         control.fault(target=api.poll, count=2, after=0 if end == "fail" else 1, **TROUBLE[trouble])
-        if kind == "operator":
-            control.plan(api.api, end)
-            ran = _submit(api, control, template, **arguments)
-        else:
-            control.create_job(api.api, "k", end)
-            ran = _sense(api, **arguments)
+
+        def end_it(api: JobApi = api, end: str = end) -> None:
+            _until(lambda: sum(control.stats(0)["faults_struck"].values()) == 2, "the trouble was not met")
+            _end(control, api, end)
+
+        with _beside(end_it):
+            if kind == "operator":
+                control.plan(api.api, "forever")
+                ran = _submit(api, control, template, **arguments)
+            else:
+                control.create_job(api.api, "k", "forever")
+                ran = _sense(api, **arguments)
         assert ran.result["outcome"] == ("succeeded" if end == "success" else "failed"), ran.log
         assert sum(control.stats()["faults_struck"].values()) == 2
         assert control.stats()["cancels"] == {}
@@ -265,40 +298,30 @@ def test_a_token_that_ends_in_the_middle(
 ) -> None:
     control = cloud.control
     monkeypatch.setenv("AIRFLOW_CONN_HUAWEICLOUD_DEFAULT", json.dumps(cloud.huawei_connection(auth="token")))
-    control.settings(job_seconds=60.0)
     kind, arguments = MODES[mode]
-    if kind == "sensor":
-        control.create_job(DLI.api, "k")
 
     def polled_again() -> None:
-        wanted, end = _polls(control) + 2, time.monotonic() + 60
-        while _polls(control) < wanted:
-            assert time.monotonic() < end, "it is not polled any more"
-            time.sleep(0.01)
+        wanted = _polls(control) + 2
+        _until(lambda: _polls(control) >= wanted, "it is not polled any more")
 
     def expire() -> None:
         polled_again()
         assert control.expire_tokens() > 0
         polled_again()
-        (job,) = control.jobs(DLI.api)
-        control.set_script(DLI.api, job["key"], "success", seconds=0.0)
+        _end(control, DLI, "success")
 
-    with ThreadPoolExecutor(1) as beside:
-        expired = beside.submit(expire)
+    with _beside(expire):
         if kind == "operator":
+            control.plan(DLI.api, "forever")
             ran = _submit(DLI, control, template, **arguments)
         else:
-            ran = run(lambda: DLI.sensor(task_id="t", job_id="k", poke_interval=FAST, **arguments))
-    expired.result()
+            control.create_job(DLI.api, "k", "forever")
+            ran = _sense(DLI, **arguments)
     assert (ran.state, ran.error) == (SUCCESS, None)
     shown = f"{ran.log} {ran.triggers} {ran.events} {ran.ti.xcoms} {ran.store}"
     assert "MIILOCAL" not in shown
     if mode != "reschedule":  # where each look logs in anew
         assert control.stats()["operations"][DLI.poll]["refused"], "it was refused once, and renewed"
-
-
-def _polls(control: Control) -> int:
-    return sum(control.stats(0)["polls"].get(DLI.api, {}).values())
 
 
 def test_an_expired_security_token_is_named(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
