@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_cloudjobs import metrics
 from airflow_cloudjobs.compat import BaseHook, hide_in_logs
 from airflow_cloudjobs.http.lane import Tell
-from airflow_cloudjobs.hub import live_connection
+from airflow_cloudjobs.hub import KEY_REFUSED, NOT_READ_AGAIN, live_connection
 from airflow_cloudjobs.jobs.answers import Answers, first_error, polled
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import ApiRequest
@@ -52,6 +52,7 @@ class CloudHook(BaseHook):
         self.conn_id = conn_id
         self.region = region
         self.own_endpoint = endpoint
+        self._fields: ConnectionFields | None = None
         self._settings: CloudSettings | None = None
         self._caller: SyncCaller | None = None
 
@@ -69,14 +70,32 @@ class CloudHook(BaseHook):
 
     @property
     def settings(self) -> CloudSettings:
-        """The connection, read once and checked."""
+        """The connection, checked; read once, and again only when its key is refused."""
         if self._settings is None:
-            connection = self.get_connection(self.conn_id)
-            fields = ConnectionFields.of(self.conn_id, connection)
-            for secret in Extra(fields).secrets():
-                hide_in_logs(secret)
-            self._settings = self.settings_of(fields)
+            self._fields = self._read()
+            self._settings = self.settings_of(self._fields)
         return self._settings
+
+    def _read(self) -> ConnectionFields:
+        fields = ConnectionFields.of(self.conn_id, self.get_connection(self.conn_id))
+        for secret in Extra(fields).secrets():
+            hide_in_logs(secret)
+        return fields
+
+    def _has_another_key(self) -> bool:
+        """Read the connection again: whether it has changed, since keys are rotated while jobs run."""
+        try:
+            fields = self._read()
+            if fields == self._fields:
+                return False
+            self._fields, self._settings = fields, self.settings_of(fields)
+        except Exception as error:
+            self.log.warning(NOT_READ_AGAIN, self.conn_id, error)
+            return False
+        if self._caller:
+            self._caller.close()
+            self._caller = None
+        return True
 
     def settings_of(self, fields: ConnectionFields) -> CloudSettings:
         """A connection as this hook uses it."""
@@ -109,13 +128,14 @@ class CloudHook(BaseHook):
         :return: the answer's JSON object.
         :raises CloudApiError: with ``ambiguous`` set where the cloud may have acted on the request.
         """
-        caller = self.get_conn()
         give_up = time.monotonic() + patience
         pause = 1.0
         while True:
             try:
-                return caller.call(request)
+                return self.get_conn().call(request)
             except CloudApiError as error:
+                if error.kind in KEY_REFUSED and self._has_another_key():
+                    continue
                 harmless = request.read_only or not error.ambiguous
                 wait = max(pause * random.random(), error.retry_after or 0.0)
                 if not (error.retryable and harmless) or time.monotonic() + wait > give_up:
@@ -132,8 +152,7 @@ class CloudHook(BaseHook):
         :raises CloudApiError: if the call did not give one.
         """
         async with live_connection(self) as connection:
-            caller = await connection.caller()
-            return await caller.call(request)
+            return await connection.call(request)
 
     async def aregion(self) -> str:
         """The region that calls from the running event loop go to; empty if none is known."""

@@ -19,6 +19,7 @@ from airflow_cloudjobs.http.pace import Pace
 from airflow_cloudjobs.http.shared import Shared
 from airflow_cloudjobs.jobs.answers import Answers, first_error, listed, polled
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.jobs.spec import JobSpec, Listing, Observation, Scope
 from airflow_cloudjobs.jobs.wait import Wait
 from airflow_cloudjobs.metrics import Meter
@@ -31,11 +32,19 @@ if TYPE_CHECKING:
 CONNECTION_LIFE = 60.0
 """Seconds for which a triggerer believes a connection it has read."""
 
+DOUBT_LIFE = 1.0
+"""Seconds for which a connection is believed that was read again since its key was refused."""
+
 CONNECTION_READ_LIMIT = 60.0
 """Seconds that a triggerer waits for Airflow to hand out a connection."""
 
 IN_FLIGHT = 50
 """Polls that all waits for one API on one connection have on the way at most."""
+
+NOT_READ_AGAIN = "Connection %r could not be read again, going on with what was read before: %s"
+
+KEY_REFUSED = frozenset({ErrorKind.EXPIRED, ErrorKind.DENIED})
+"""After these the same call works if the connection has got another key meanwhile."""
 
 
 class LiveConnection:
@@ -49,7 +58,7 @@ class LiveConnection:
         self._hook = hook
         self._open = AsyncExitStack()
         self._reading = asyncio.Lock()
-        self._read_at = float("-inf")
+        self._read_at = self._doubted_at = float("-inf")
         self._fields: ConnectionFields | None = None
         self._caller: AsyncCaller | None = None
         self._gates: dict[str, Gate] = {}
@@ -81,13 +90,34 @@ class LiveConnection:
             gate=self._gates.setdefault(spec.api, Gate(Pace(), IN_FLIGHT)),
         )
 
-    async def caller(self) -> AsyncCaller:
-        """The caller for the connection as it is now, within :data:`CONNECTION_LIFE`."""
-        if self._caller is not None and time.monotonic() - self._read_at < CONNECTION_LIFE:
-            return self._caller
+    async def call(self, request: ApiRequest) -> dict[str, Any]:
+        """Make one call, with another key once more if the connection has got one."""
+        caller = await self.caller()
+        try:
+            return await caller.call(request)
+        except CloudApiError as error:
+            another = await self.caller(caller) if error.kind in KEY_REFUSED else caller
+            if another is caller:
+                raise
+        return await another.call(request)
+
+    async def caller(self, refused: AsyncCaller | None = None) -> AsyncCaller:
+        """The caller for the connection as it is now, within :data:`CONNECTION_LIFE`.
+
+        :param refused: one whose key the cloud has refused: the connection is read again, within
+            :data:`DOUBT_LIFE` once for all who come with it.
+        """
+
+        def current() -> AsyncCaller | None:
+            doubted = self._caller is refused
+            age = time.monotonic() - (self._doubted_at if doubted else self._read_at)
+            return self._caller if age < (DOUBT_LIFE if doubted else CONNECTION_LIFE) else None
+
+        if caller := current():
+            return caller
         async with self._reading:
-            if self._caller is not None and time.monotonic() - self._read_at < CONNECTION_LIFE:
-                return self._caller
+            if caller := current():
+                return caller
             try:
                 fields = await asyncio.wait_for(self._read(), CONNECTION_READ_LIMIT)
                 if self._caller is None or fields != self._fields:
@@ -96,20 +126,17 @@ class LiveConnection:
             except Exception as error:
                 if self._caller is None:
                     raise _unread(self._hook.conn_id, error) from error
-                self._hook.log.warning(
-                    "Connection %r could not be read again, going on with what was read before: %s",
-                    self._hook.conn_id,
-                    error,
-                )
+                self._hook.log.warning(NOT_READ_AGAIN, self._hook.conn_id, error)
             self._read_at = time.monotonic()
+            if refused:
+                self._doubted_at = self._read_at
             return self._caller
 
     async def _ask(self, spec: JobSpec, batch: Sequence[str], scope: Scope) -> Answers:
         """One poll call, its failure as an answer for each of its keys."""
         try:
-            caller = await self.caller()
             request = spec.poll(batch, scope)
-            answers = polled(spec, batch, request, await caller.call(request))
+            answers = polled(spec, batch, request, await self.call(request))
         except CloudApiError as error:
             answers = dict.fromkeys(batch, error)
         self._meters[spec.api].called(len(batch), first_error(answers))
@@ -119,10 +146,9 @@ class LiveConnection:
         self, spec: JobSpec, listing: Listing, page: int, scope: Scope
     ) -> tuple[Mapping[str, Observation], bool]:
         """One page of the jobs in progress, and whether there may be another."""
-        caller = await self.caller()
         request = listing.ask(page, scope)
         try:
-            page_of_jobs = listed(spec, listing, request, await caller.call(request))
+            page_of_jobs = listed(spec, listing, request, await self.call(request))
         except CloudApiError as error:
             self._meters[spec.api].called(error=error)
             raise

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -453,13 +452,12 @@ def running(folder: Path) -> Iterator[World]:
             "alibabacloud_token": cloud.alibaba_connection(auth="ram_role_arn", role_arn=ALIBABA_ROLE_ARN),
             "huaweicloud_token": cloud.huawei_connection(auth="token"),
         }
-        path = (str(HERE / "settings"), os.environ.get("PYTHONPATH"))
         settings = {f"AIRFLOW__{name}": value for name, value in QUICK.items()}
         airflow = LocalAirflow(
             HERE / "dags",
             connections=connections,
             sql_alchemy_conn=postgres.url,
-            env={**settings, "PYTHONPATH": os.pathsep.join(filter(None, path))},
+            env=settings,
         )
         with airflow:
             airflow.wait_for_dags(timeout=120)

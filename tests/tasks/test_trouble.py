@@ -64,7 +64,7 @@ def _beside(act: Callable[[], None]) -> Iterator[None]:
 
 
 def _until(reached: Callable[[], bool], complaint: str) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 20
     while not reached():
         assert time.monotonic() < end, complaint
         time.sleep(0.01)
@@ -75,8 +75,8 @@ def _end(control: Control, api: JobApi, end: str) -> None:
     control.set_script(api.api, job["key"], end, seconds=0.0)
 
 
-def _polls(control: Control) -> int:
-    return sum(control.stats(0)["polls"].get(DLI.api, {}).values())
+def _polls(control: Control, api: JobApi = DLI) -> int:
+    return sum(control.stats(0)["polls"].get(api.api, {}).values())
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -322,6 +322,47 @@ def test_a_token_that_ends_in_the_middle(
     assert "MIILOCAL" not in shown
     if mode != "reschedule":  # where each look logs in anew
         assert control.stats()["operations"][DLI.poll]["refused"], "it was refused once, and renewed"
+
+
+@pytest.mark.parametrize("mode", [mode for mode in MODES if mode != "reschedule"])
+@pytest.mark.parametrize("cloud_name", ["alibaba", "huawei"])
+@pytest.mark.parametrize("revoked", [False, True])
+def test_keys_are_rotated_while_jobs_run(
+    revoked: bool, cloud_name: str, mode: str, cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection is read again once its key is refused, however long that was after it was read."""
+    control = cloud.control
+    api = DLI if cloud_name == "huawei" else DMS_UPLOAD
+    kind, arguments = MODES[mode]
+
+    def keep(key: dict[str, Any]) -> None:
+        whole = cloud.huawei_connection() if api is DLI else cloud.alibaba_connection(auth="sts")
+        whole["extra"]["security_token"] = key["security_token"]
+        whole |= {"login": key["access_key"], "password": key["secret"]}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{cloud_name.upper()}CLOUD_DEFAULT", json.dumps(whole))
+
+    old, new = control.issue_credentials(cloud_name), control.issue_credentials(cloud_name)
+    keep(old)
+
+    def rotate() -> None:
+        _until(lambda: _polls(control, api) >= 2, "it is not polled")
+        keep(new)
+        (control.disable_key if revoked else control.expire_credentials)(old["access_key"])
+        wanted = _polls(control, api) + 2
+        _until(lambda: _polls(control, api) >= wanted, "it is not polled any more")
+        _end(control, api, "success")
+
+    with _beside(rotate):
+        if kind == "operator":
+            control.plan(api.api, "forever")
+            ran = run(lambda: api.operator(task_id="t", **api.submitting(), poll_interval=FAST, **arguments))
+        else:
+            control.create_job(api.api, "k", "forever")
+            ran = _sense(api, **arguments)
+    assert (ran.state, ran.error) == (SUCCESS, None)
+    operations = control.stats()["operations"].values()
+    assert sum(sum(each["refused"].values()) for each in operations) == 1, "once refused, then the new one"
+    assert new["secret"] not in f"{ran.log} {ran.triggers} {ran.events} {ran.ti.xcoms} {ran.store}"
 
 
 def test_an_expired_security_token_is_named(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:

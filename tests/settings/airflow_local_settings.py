@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read by Airflow at the start of every process: has the scheduler import what all tasks need.
 
-Its workers are forked from it, so each of the many tasks of this suite starts in half the time.
+Its workers are forked from it, so each of the many tasks that are run here starts in half the time.
 """
 
 from __future__ import annotations
 
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 
 MODULES = (
     "airflow.sdk.execution_time.task_runner",
@@ -22,6 +23,7 @@ MODULES = (
     "airflow_cloudjobs.huawei.hook",
 )
 
-if "scheduler" in sys.argv:
+# Airflow 2 reads this while it is half imported itself, and has no task runner.
+if "scheduler" in sys.argv and find_spec("airflow.sdk"):
     for name in MODULES:
         import_module(name)
