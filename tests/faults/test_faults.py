@@ -79,6 +79,7 @@ def test_the_triggerer_is_killed_three_times(case: Case) -> None:
 def test_triggers_move_to_another_triggerer(case: Case) -> None:
     world = case.world
     rows = world.launch_all("trigger moved", "deferrable", [DLI, *[api for api in APIS if api != DLI]])
+    world.wait_for(rows, "deferred")
     world.wait_polled(rows)
     before = world.triggerers(rows)
     with world.second_triggerer():
