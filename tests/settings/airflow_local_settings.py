@@ -11,6 +11,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 MODULES = (
+    "airflow.sdk.definitions.decorators",
     "airflow.sdk.execution_time.task_runner",
     "airflow_cloudjobs.alibaba.client",
     "airflow_cloudjobs.alibaba.dms",

@@ -54,10 +54,11 @@ with DAG("extras", start_date=datetime(2026, 1, 1), schedule=None, max_active_ta
     # Airflow 3 does not watch execution_timeout while a task is deferred; we do.
     DliSqlJobOperator(
         task_id="execution_timeout",
-        sql="SELECT 3 -- localcloud=forever",
+        sql="SELECT 3 -- localcloud={{ 'forever' if ti.try_number == 1 else 'success' }}",
         deferrable=True,
         poll_interval=1,
         execution_timeout=timedelta(seconds=20),
+        **again,
     )
 
     # Links
