@@ -38,6 +38,9 @@ CANCEL = "CancelSqlJob"
 #: A job that lasts until the case ends it.
 FOR_LONG = 3600.0
 
+#: Seconds without a heartbeat after which a supervised scheduler is ended, far more than a busy one needs.
+LONG_SILENT = 30.0
+
 #: Logs of a mapped task that are read.
 MOST_LOGS = 5
 
@@ -84,13 +87,14 @@ class World:
         self.launched: list[Row] = []
         """The tasks of the case."""
         self._supervised = False
+        self._scheduler_seen = time.monotonic()
 
     def reset(self) -> None:
         """Make the clouds as new, and Airflow well whatever the case before has left."""
         self.control.reset()
         self.launched.clear()
-        self.revive()
-        self.until_healthy()
+        with self.supervised():
+            self.until(self._all_are_well, 120.0, lambda: f"Airflow is not well: {self.airflow.health()}")
 
     # Tasks
 
@@ -342,27 +346,43 @@ class World:
     def restart(self, name: str) -> None:
         """Start one of Airflow's processes anew and wait until it is well."""
         self.airflow.restart(name)
-        self.until_healthy()
+        with suppress(AirflowProblem):
+            self.airflow.wait_until_healthy(90)
 
     @contextmanager
     def supervised(self) -> Iterator[None]:
-        """Start Airflow's processes anew when they end, as systemd would: some do when they lose the database."""
+        """Start Airflow's processes anew when they end, and the scheduler when it is silent, as Kubernetes would.
+
+        Some end when they lose the database. The scheduler then waits for its workers first, at times for good.
+        """
         self._supervised = True
+        self._scheduler_seen = time.monotonic()
         try:
             yield
         finally:
             self._supervised = False
 
-    def revive(self) -> None:
-        """Start those of Airflow's processes anew that have ended."""
+    def _revive(self) -> None:
+        with suppress(AirflowProblem):
+            if self._is_well("scheduler"):
+                self._scheduler_seen = time.monotonic()
+        if time.monotonic() - self._scheduler_seen > LONG_SILENT:
+            scheduler = self.airflow.processes["scheduler"]
+            with suppress(psutil.NoSuchProcess):
+                process = psutil.Process(scheduler.pid)
+                self.kill([*process.children(recursive=True), process])
+            scheduler.process.wait()
+            self._scheduler_seen = time.monotonic()
         for name, component in list(self.airflow.processes.items()):
             if name != "db-migrate" and not component.alive:
                 self.airflow.restart(name)
 
-    def until_healthy(self) -> None:
-        """Wait until Airflow's processes report themselves well."""
-        with suppress(AirflowProblem):
-            self.airflow.wait_until_healthy(90)
+    def _is_well(self, *names: str) -> bool:
+        health = self.airflow.health()
+        return all(health[name]["status"] == "healthy" for name in names)
+
+    def _all_are_well(self) -> bool:
+        return self._is_well("scheduler", "triggerer", "dag_processor")
 
     @contextmanager
     def second_triggerer(self) -> Iterator[None]:
@@ -407,7 +427,7 @@ class World:
         end = time.monotonic() + timeout
         while True:
             if self._supervised:
-                self.revive()
+                self._revive()
             with suppress(AirflowProblem):
                 if found := probe():
                     return found

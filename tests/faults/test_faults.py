@@ -129,6 +129,9 @@ def test_the_api_server_is_down(case: Case) -> None:
 def test_the_database_is_restarted(case: Case) -> None:
     world = case.world
     rows = world.launch_all("database crashed", "deferrable")
+    # A scheduler that has lost its database waits for the tasks on its workers before it ends and is started anew.
+    # What has not been deferred by then would be tried again only after them.
+    world.wait_for(rows, "deferred")
     rows += world.launch_all("database crashed", "blocking")
     world.wait_polled(rows)
     world.postgres.stop(signal.SIGQUIT)
