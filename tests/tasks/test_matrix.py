@@ -75,14 +75,16 @@ def test_the_result_is_the_same_in_every_mode(api: JobApi, end: str, matrix: Mat
 def test_each_operator_submitted_once(matrix: Matrix) -> None:
     for api in APIS:
         expected = sum(1 for case in CASES if case.api is api and case.submits and case.end != "unknown key")
-        extras = {"dms.file_upload": 1 + 3 + 1, "dms.data_track_export": 1, "ice.url_upload": 2, "dli.sql_job": 7}
+        extras = {"dms.file_upload": 1 + 3 + 1, "dms.data_track_export": 1, "ice.url_upload": 2, "dli.sql_job": 9}
         assert matrix.stats["submits"][api.api] == expected + extras.get(api.api, 0), api
 
 
 def test_only_own_jobs_out_of_time_were_cancelled(matrix: Matrix) -> None:
     own = [case for case in CASES if case.api is DLI and case.end == "timeout" and case.submits]
     cancelled = {key for r in matrix.stats["requests"] if r["operation"] == "CancelSqlJob" for key in r["keys"]}
-    assert cancelled == {matrix.of(case).job_key for case in own} | {_jobs_out_of_time(matrix)[0]["key"]}
+    assert cancelled == {matrix.of(case).job_key for case in own} | {
+        _jobs_out_of_time(task_id, matrix)[0]["key"] for task_id in OUT_OF_TIME
+    }
 
 
 def test_one_task_after_the_other(matrix: Matrix) -> None:
@@ -148,17 +150,24 @@ def test_a_sensor_is_not_retried(matrix: Matrix) -> None:
     assert "the table is gone" in task.log
 
 
-def test_execution_timeout_ends_an_attempt_of_a_deferred_task(matrix: Matrix) -> None:
-    task = matrix.task("execution_timeout")
-    assert (task.state, task.tries, task.deferrals) == ("success", 2, 2)
-    assert any("time ran out" in log for log in (task.log, *task.trigger_logs))  # Airflow 2: in the latter
-    jobs = _jobs_out_of_time(matrix)
+#: The tasks that have too little time in their first attempt, and their SQL.
+OUT_OF_TIME = {"execution_timeout_deferrable": "SELECT 30 ", "execution_timeout_blocking": "SELECT 31 "}
+
+
+@pytest.mark.parametrize("task_id", OUT_OF_TIME)
+def test_execution_timeout_ends_an_attempt(task_id: str, matrix: Matrix) -> None:
+    task = matrix.task(task_id)
+    assert (task.state, task.tries) == ("success", 2)
+    jobs = _jobs_out_of_time(task_id, matrix)
     assert [job["status"] for job in jobs] == ["CANCELLED", "FINISHED"], "nobody waited for the first one any more"
     assert task.job_key == jobs[1]["key"]
+    if task_id.endswith("deferrable"):
+        assert task.deferrals == 2
+        assert any("time ran out" in log for log in (task.log, *task.trigger_logs))  # Airflow 2: in the latter
 
 
-def _jobs_out_of_time(matrix: Matrix) -> list[dict[str, Any]]:
-    return [job for job in matrix.jobs if "SELECT 3 " in str(job["fields"])]
+def _jobs_out_of_time(task_id: str, matrix: Matrix) -> list[dict[str, Any]]:
+    return [job for job in matrix.jobs if OUT_OF_TIME[task_id] in str(job["fields"])]
 
 
 def test_the_link_to_the_console(matrix: Matrix) -> None:

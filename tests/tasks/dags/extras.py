@@ -51,15 +51,16 @@ with DAG("extras", start_date=datetime(2026, 1, 1), schedule=None, max_active_ta
     DliSqlJobOperator(task_id="retried", sql="SELECT 2 -- localcloud=fail retried", poll_interval=1, **again)
     DliSqlJobSensor(task_id="not_retried", job_id="ended-badly", **again)
 
-    # Airflow 3 does not watch execution_timeout while a task is deferred; we do.
-    DliSqlJobOperator(
-        task_id="execution_timeout",
-        sql="SELECT 3 -- localcloud={{ 'forever' if ti.try_number == 1 else 'success' }}",
-        deferrable=True,
-        poll_interval=1,
-        execution_timeout=timedelta(seconds=20),
-        **again,
-    )
+    # Airflow 3 does not watch execution_timeout while a task is deferred; we do. On a worker both do.
+    for mode, number in (("deferrable", 30), ("blocking", 31)):
+        DliSqlJobOperator(
+            task_id=f"execution_timeout_{mode}",
+            sql=f"SELECT {number} -- localcloud={{{{ 'forever' if ti.try_number == 1 else 'success' }}}}",
+            deferrable=mode == "deferrable",
+            poll_interval=1,
+            execution_timeout=timedelta(seconds=20),
+            **again,
+        )
 
     # Links
     DliSqlJobSensor(task_id="linked", job_id="linked", deferrable=True, poke_interval=1, timeout=250)
