@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -69,8 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     wait.add_argument("--order-id", help="ticket id, for dms.data_track_export")
     wait.add_argument("--tid", help="DMS tenant id (default: the connection's)")
     wait.add_argument("--file-import-db-level", help="'column' for a template of column processing (DRS)")
-    wait.add_argument("--interval", type=float, help="longest pause between two polls, seconds (default: the API's)")
-    wait.add_argument("--timeout", type=float, help="seconds to wait at most (default: no limit)")
+    wait.add_argument("--interval", type=_seconds, help="longest pause between two polls, seconds (default: the API's)")
+    wait.add_argument("--timeout", type=_seconds, help="seconds to wait at most (default: no limit)")
     wait.set_defaults(run=wait_for_jobs)
 
     args = parser.parse_args(argv)
@@ -80,7 +82,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 141
+    except Exception:
+        # Python itself would exit with 1, by which a script knows a failed job.
+        traceback.print_exc()
+        return UNTOLD
     return code
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds, more than 0")
+    return seconds
 
 
 def show_apis() -> int:
@@ -145,6 +158,7 @@ def wait_for_jobs(args: argparse.Namespace) -> int:
         hook_class = hook_class_of(spec.cloud)
         hook = hook_class(args.conn_id or hook_class.default_conn_name, region=args.region, endpoint=args.endpoint)
         hook.settings.endpoint(spec.service)
+        hook.get_conn()
     except (ValueError, compat.AirflowException) as error:
         print(f"cloudjobs wait: {error}", file=sys.stderr)
         return UNTOLD

@@ -14,7 +14,7 @@ from airflow_cloudjobs import metrics
 from airflow_cloudjobs.compat import BaseHook, hide_in_logs
 from airflow_cloudjobs.http.lane import Tell
 from airflow_cloudjobs.hub import KEY_REFUSED, NOT_READ_AGAIN, live_connection
-from airflow_cloudjobs.jobs.answers import Answers, first_error, polled
+from airflow_cloudjobs.jobs.answers import Answers, first_error, polled, refused_together
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Scope
@@ -179,7 +179,11 @@ class CloudHook(BaseHook):
             metrics.called(spec.api, 1, len(batch))
             if problem := first_error(seen):
                 metrics.failed(spec.api, problem)
-            answers.update(seen)
+            if refused_together(seen):
+                for key in batch:
+                    answers.update(self.ask(spec, [key], scope, patience=patience))
+            else:
+                answers.update(seen)
         return answers
 
     def watch(self, wait: Wait, scope: Scope, tell: Tell) -> None:

@@ -20,8 +20,8 @@ from airflow_cloudjobs.compat import (
     task_store,
 )
 from airflow_cloudjobs.exceptions import ExecutionTimedOut, JobFailed, JobTimedOut, JobUntold
-from airflow_cloudjobs.jobs.arguments import InvalidArgument, listed
 from airflow_cloudjobs.jobs.errors import CloudApiError
+from airflow_cloudjobs.jobs.several import listed
 from airflow_cloudjobs.jobs.spec import Observation
 from airflow_cloudjobs.jobs.wait import Ending, JobEnd, WaitPlan
 from airflow_cloudjobs.submit import SubmitOnce, give_up
@@ -79,8 +79,9 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         self.endpoint = endpoint
         self.deferrable = deferrable
         self.wait_for_completion = wait_for_completion
-        self.poll_interval = self._seconds("poll_interval", poll_interval, self.spec.interval)
-        self.wait_timeout = self._seconds("wait_timeout", wait_timeout, None)
+        spans = self._arguments({"poll_interval": poll_interval, "wait_timeout": wait_timeout}, rendered=True)
+        self.poll_interval = spans.seconds("poll_interval", self.spec.interval)
+        self.wait_timeout = spans.seconds("wait_timeout", None)
         self.cancel_on_kill = cancel_on_kill
         self.durable = durable
         self.end_from_trigger = end_from_trigger
@@ -88,18 +89,6 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         self._context: Mapping[str, Any] = {}
         self._submitting = False
         self._killed = False
-
-    def _seconds(self, name: str, value: Any, default: float | None) -> Any:
-        if value is None:
-            return default
-        seconds = value.total_seconds() if isinstance(value, timedelta) else value
-        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds <= 0:
-            raise InvalidArgument(
-                f"{type(self).__name__} {self.task_id!r}",
-                name,
-                f"is {value!r}; it must be a number of seconds, more than 0",
-            )
-        return float(seconds)
 
     @abstractmethod
     def submit_arguments(self) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from airflow_cloudjobs.compat import (
     try_number_of,
 )
 from airflow_cloudjobs.exceptions import JobFailedForGood, JobTimedOut, JobUntold
-from airflow_cloudjobs.jobs.arguments import InvalidArgument
+from airflow_cloudjobs.jobs.arguments import needs_a_worker
 from airflow_cloudjobs.jobs.wait import Ending, JobEnd, Wait, WaitPlan
 from airflow_cloudjobs.task import CloudJobTask
 from airflow_cloudjobs.trigger import CloudJobTrigger
@@ -39,9 +39,8 @@ LEAST_RESCHEDULE = 5.0
 class CloudJobSensor(CloudJobTask, BaseSensorOperator):
     """Waits until a job has ended, and fails if it did not succeed.
 
-    Airflow's own ``poke_interval`` (the longest pause between two polls; in reschedule mode every pause),
-    ``timeout``, ``mode``, ``soft_fail`` and ``never_fail`` mean the same in poke, reschedule and deferrable
-    mode. The task's result is that of the operator of the same API. A sensor never cancels a job.
+    Airflow's own ``timeout``, ``mode``, ``soft_fail`` and ``never_fail`` mean the same in poke, reschedule and
+    deferrable mode. The task's result is that of the operator of the same API. A sensor never cancels a job.
 
     :param region: the vendor's region id; None takes the connection's.
     :param endpoint: address of the service, e.g. of a VPC; None takes the connection's, or the vendor's.
@@ -49,9 +48,12 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         ``[operators] default_deferrable``. Goes before ``mode``.
     :param end_from_trigger: a success ends the task on the triggerer, without another worker (Airflow >= 3.3;
         not for tasks with outlets). ``on_success_callback`` then runs in the dag processor.
-    :param start_from_trigger: begin on the triggerer, without a worker (Airflow >= 3.3). Only for a key that is
-        written in the DAG or templated without XComs, and not for mapped tasks. Arguments are then checked when
-        the DAG is parsed only, and ``timeout`` is watched by Airflow.
+    :param start_from_trigger: begin on the triggerer, without a worker (Airflow >= 3.3). Only for arguments that are
+        written in the DAG or templated without XComs; a mapped task begins on a worker all the same. Arguments are
+        then checked when the DAG is parsed only, and ``timeout`` is watched by Airflow.
+    :param poke_interval: the longest pause between two polls, seconds or a timedelta (in reschedule mode every pause);
+        None takes the API's own default.
+    :raises SubmitRefused: an argument or the connection cannot work.
     :raises JobFailedForGood: the job failed or was cancelled.
     :raises JobTimedOut: time ran out.
     :raises JobUntold: the cloud would not tell how the job ended.
@@ -65,10 +67,11 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         deferrable: bool = default_deferrable(),
         end_from_trigger: bool = False,
         start_from_trigger: bool = False,
+        poke_interval: float | timedelta | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("poke_interval", self.spec.interval)
-        super().__init__(**kwargs)
+        super().__init__(poke_interval=self.spec.interval if poke_interval is None else poke_interval, **kwargs)
+        self._arguments(vars(self), rendered=True).seconds("poke_interval", None)
         self.region = region
         self.endpoint = endpoint
         self.deferrable = deferrable
@@ -84,18 +87,19 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
 
     def _plan_start_from_trigger(self) -> None:
         """Have Airflow begin this task with the trigger, which renders what it is asked for itself."""
+        names = (self.key_argument, *self.spec.scope, self._hook_class().conn_name_attr, "region", "endpoint")
         key = getattr(self, self.key_argument)
         why = ""
         if not compat.TRIGGERS_END_TASKS:
             why = "needs Airflow 3.3 or newer"
         elif not self.deferrable:
             why = "needs deferrable=True"
-        elif key is None or hasattr(key, "resolve"):
-            why = f"needs {self.key_argument!r} written in the DAG: an XCom is not there before a worker asks for it"
-        elif "xcom_pull" in str(key):
-            why = f"is not for {self.key_argument!r} with xcom_pull: a trigger cannot pull XComs"
+        elif key is None:
+            why = f"needs {self.key_argument!r}"
+        elif late := [name for name in names if needs_a_worker(getattr(self, name))]:
+            why = f"needs {late[0]!r} written in the DAG: a trigger cannot ask for XComs"
         if why:
-            raise InvalidArgument(f"{type(self).__name__} {self.task_id!r}", "start_from_trigger", why)
+            raise self._arguments({}, rendered=False).refuse("start_from_trigger", why)
         self.asked = {
             "keys": key,
             "scope": self._scope,

@@ -72,6 +72,17 @@ class ConnectionFields:
         """The error to raise for a field."""
         return InvalidConnection(self.conn_id, name, problem)
 
+    def in_header(self, name: str, value: str) -> str:
+        """A value of a field that travels in a header: as it is, if it can.
+
+        :raises InvalidConnection: if something else was pasted with it; it may be a secret, so only the place is named.
+        """
+        for place, sign in enumerate(value, 1):
+            if not ("!" <= sign <= "~"):
+                kind = "a blank or line break" if sign.isspace() else "a sign that is in no key"
+                raise self.invalid(name, f"has {kind} at place {place} of {len(value)}: paste it again")
+        return value
+
 
 SECRETS = ("access_key_secret", "security_token", "proxy")
 """The fields of an extra that are secrets."""
@@ -310,6 +321,10 @@ def common_settings(
     :param services: the services that ``endpoints`` may name.
     :raises InvalidConnection: naming the field.
     """
+    region = region or extra.text("region")
+    if not re.fullmatch(r"[a-z0-9-]*", region):
+        # A part of the host that credentials are sent to, which a task's template may have made.
+        raise fields.invalid("region", f"(or the task's 'region') is {region!r}; region ids look like 'cn-north-4'")
     endpoints = extra.mapping("endpoints")
     for service in endpoints:
         if service not in services:
@@ -323,7 +338,7 @@ def common_settings(
             ca_bundle=extra.text("ca_bundle") or None,
             verify=extra.flag("verify", True),
         ),
-        "region": region or extra.text("region"),
+        "region": region,
         "base": _base(fields),
         "endpoints": {
             service: _address(fields, f"endpoints.{service}", value, "http" if service == METADATA else "https")

@@ -18,10 +18,11 @@ from typing import Any
 from airflow_cloudjobs import compat
 from airflow_cloudjobs.exceptions import LookUpFailed, SubmitFailed, SubmitRefused, SubmitUntold
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
-from airflow_cloudjobs.jobs.arguments import listed
+from airflow_cloudjobs.jobs.arguments import InvalidArgument
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.identity import Identity, Step, Submission, Unclear, first_step
 from airflow_cloudjobs.jobs.request import ApiRequest
+from airflow_cloudjobs.jobs.several import listed
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Outcome, Scope
 
 log = logging.getLogger(__name__)
@@ -138,8 +139,11 @@ class SubmitOnce:
 
     def _submit(self, draft: Submission) -> Submission:
         """Submit the jobs that the draft does not name yet."""
+        try:
+            request = self._spec.submit(**self._wanted(draft))
+        except InvalidArgument as error:
+            raise SubmitRefused(str(error)) from error
         earlier = self._earlier_record() if self._spec.outlived else None
-        request = self._spec.submit(**self._wanted(draft))
         draft = self._remember(replace(draft, at=time.time(), earlier=earlier))
         try:
             keys = self._sent(request, draft)

@@ -15,9 +15,10 @@ from airflow_cloudjobs import compat, metrics
 from airflow_cloudjobs.apis import hook_class_of
 from airflow_cloudjobs.exceptions import JobUntold, SubmitRefused
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
-from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, is_several, listed
-from airflow_cloudjobs.jobs.redact import signed_queries
+from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument
+from airflow_cloudjobs.jobs.redact import signatures
 from airflow_cloudjobs.jobs.result import result_of
+from airflow_cloudjobs.jobs.several import is_several, listed
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation
 from airflow_cloudjobs.jobs.wait import Ending, JobEnd, Note, Wait, WaitPlan
 from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
@@ -61,9 +62,14 @@ class CloudJobTask(_Base):
     def check(self, arguments: Arguments) -> None:
         """Raise ``InvalidArgument`` for what cannot work; called with and without rendered templates."""
 
+    def _arguments(self, values: Mapping[str, Any], *, rendered: bool) -> Arguments:
+        return Arguments(f"{type(self).__name__} {self.task_id!r}", values, rendered=rendered)
+
     def _check_arguments(self, *, rendered: bool) -> None:
-        arguments = Arguments(f"{type(self).__name__} {self.task_id!r}", vars(self), rendered=rendered)
-        arguments.not_empty("region", "endpoint", self._hook_class().conn_name_attr)
+        arguments = self._arguments(vars(self), rendered=rendered)
+        arguments.required(self._hook_class().conn_name_attr)
+        arguments.is_text("region", "endpoint", self._hook_class().conn_name_attr)
+        arguments.not_empty("region", "endpoint")
         if self.end_from_trigger:
             self._check_end_from_trigger(arguments)
         self.check(arguments)
@@ -87,6 +93,7 @@ class CloudJobTask(_Base):
         try:
             self._check_arguments(rendered=True)
             endpoint = self.hook.settings.endpoint(self.spec.service)
+            self.hook.get_conn()
         except (InvalidArgument, InvalidConnection, compat.AirflowNotFoundException) as error:
             raise SubmitRefused(str(error)) from error
         self.log.info("Calling %s, with connection %r", endpoint, self._conn_id)
@@ -100,8 +107,8 @@ class CloudJobTask(_Base):
         if name in self.template_fields and compat.is_built(self):
             if name in self.hidden_arguments and isinstance(value, str) and value:
                 compat.hide_in_logs(value)
-            for query in signed_queries(value):
-                compat.hide_in_logs(query)
+            for secret in signatures(value):
+                compat.hide_in_logs(secret)
 
     @classmethod
     def _hook_class(cls) -> type[CloudHook]:
@@ -214,10 +221,15 @@ class CloudJobTask(_Base):
     def _with_download_urls(self, ends: Sequence[JobEnd]) -> list[JobEnd]:
         """Signed addresses are not in events, since those are stored: ask for them again where wanted."""
         answers = self.hook.ask(self.spec, [end.key for end in ends], self._scope, patience=CALL_PATIENCE)
-        return [
-            replace(end, record=answer.record) if isinstance(answer, Observation) else end
-            for end, answer in ((end, answers[end.key]) for end in ends)
-        ]
+        with_urls = []
+        for end in ends:
+            answer = answers[end.key]
+            if isinstance(answer, Observation):
+                with_urls.append(replace(end, record=answer.record))
+            else:
+                with_urls.append(end)
+                self.log.warning("%s %s: its result is without the signed address: %s", self.spec.api, end.key, answer)
+        return with_urls
 
     def _result(self, end: JobEnd) -> dict[str, Any]:
         return result_of(self.spec, end, console_url=self._console_url, signed_urls=self.include_download_url)
@@ -229,7 +241,7 @@ class CloudJobTask(_Base):
         bad = [end for end in ends if end.ending is not Ending.SUCCEEDED]
         if not bad:
             return results
-        if ti := context.get("ti"):
+        if self.do_xcom_push and (ti := context.get("ti")):
             # A task that handles the failure downstream wants to know which job it was, and why.
             ti.xcom_push(key="return_value", value=results)
         raise self._failure(bad, "\n".join(self._sentence(end) for end in bad))

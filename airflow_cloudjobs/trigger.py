@@ -15,9 +15,9 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_cloudjobs import compat
 from airflow_cloudjobs.apis import hook_class_of, spec_of
 from airflow_cloudjobs.hook import CloudHook
-from airflow_cloudjobs.jobs.arguments import is_several, listed
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.result import result_of
+from airflow_cloudjobs.jobs.several import is_several, listed
 from airflow_cloudjobs.jobs.wait import Ending, JobEnd, Note, Wait, WaitPlan
 from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
 

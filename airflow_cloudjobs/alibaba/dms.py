@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from airflow_cloudjobs.alibaba.base import TEMPLATED, AlibabaJobOperator, AlibabaJobSensor
@@ -137,6 +137,7 @@ class DmsFileUploadOperator(AlibabaJobOperator):
         arguments.is_number("tid")
         if arguments.adopts("job_key", ("file_name", "file_source"), ("upload_url", "upload_target")):
             return
+        arguments.is_text("file_name", "upload_url")
         arguments.ends_with("file_name", FILE_ENDINGS)
         arguments.one_of("file_source", FILE_SOURCES)
         arguments.exactly_one("upload_url", "upload_target")
@@ -203,7 +204,7 @@ def _submit_export(
         FilterEndTime=filter_end_time,
         FilterTableList=filter_table_list,
         FilterTypeList=filter_type_list,
-        EventIdList=event_id_list,
+        EventIdList=event_id_list and [int(event) for event in event_id_list],
         ColumnFilter=column_filter,
         Tid=tid,
     )
@@ -326,11 +327,12 @@ class DmsDataTrackExportOperator(AlibabaJobOperator):
             return
         arguments.one_of("rollback_sql_type", ROLLBACK_SQL_TYPES)
         for name in ("filter_start_time", "filter_end_time"):
-            if arguments.known(name) and not _MOMENT.fullmatch(str(arguments.values[name])):
+            if arguments.known(name) and not _is_moment(arguments.values[name]):
                 raise arguments.refuse(name, f"is {arguments.values[name]!r}; its form is yyyy-MM-dd HH:mm:ss")
         for name in ("filter_table_list", "filter_type_list", "event_id_list"):
             arguments.is_list(name)
         arguments.each_one_of("filter_type_list", EVENT_TYPES)
+        arguments.each_number("event_id_list")
         optional = ("Value", "InList", "BetweenStart", "BetweenEnd")
         arguments.has_fields("column_filter", ("ColumnName", "Operator"), optional)
         if arguments.known("column_filter"):
@@ -396,7 +398,12 @@ class DmsDataTrackExportSensor(AlibabaJobSensor):
         arguments.keys("download_key_id")
 
 
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}")
+def _is_moment(value: Any) -> bool:
+    form = "%Y-%m-%d %H:%M:%S"
+    try:
+        return bool(datetime.strptime(value, form).strftime(form) == value)
+    except (TypeError, ValueError):
+        return False
 
 
 def _named(answer: Mapping[str, Any], keys: Sequence[str], name: str) -> dict[str, Record]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -151,13 +152,17 @@ def alibaba_settings(fields: ConnectionFields, region: str | None) -> AlibabaSet
         credential = Credential(
             key=_either(fields, extra, mode, "login", fields.login, "access_key_id", "the AccessKey ID"),
             secret=secret,
-            security_token=(
+            security_token=fields.in_header(
+                "security_token",
                 mode.needed("security_token", "the token of the temporary AccessKey")
                 if mode.name == "sts"
-                else extra.text("security_token")
+                else extra.text("security_token"),
             ),
         )
-    return AlibabaSettings(auth=mode.name, credential=credential, source=_source(mode), tid=extra.text("tid"), **common)
+    tid = extra.text("tid")
+    if tid and not re.fullmatch("[0-9]+", tid):
+        raise fields.invalid("tid", f"is {tid!r}; it must be a whole number")
+    return AlibabaSettings(auth=mode.name, credential=credential, source=_source(mode), tid=tid, **common)
 
 
 def _source(mode: Mode) -> Source | None:
@@ -195,4 +200,4 @@ def _either(fields: ConnectionFields, extra: Extra, mode: Mode, name: str, value
         raise fields.invalid(name, f"and extra {other!r} differ: give {what} once")
     if not (value or elsewhere):
         raise mode.invalid(name, f"is missing: give {what} (or extra {other!r})")
-    return value or elsewhere
+    return fields.in_header(name if value else other, value or elsewhere)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
 from airflow_cloudjobs.http.gate import Gate
-from airflow_cloudjobs.jobs.answers import Answers, first_error
+from airflow_cloudjobs.jobs.answers import Answers, first_error, refused_together
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.spec import Observation
 from airflow_cloudjobs.jobs.wait import Note, Wait
@@ -273,7 +273,10 @@ class Lane:
             raise
         now = time.time()
         self._landed(first_error(answers), now)
-        self._hand_out(names, answers, now)
+        if refused_together(answers):
+            self._singly.extend(names)
+        else:
+            self._hand_out(names, answers, now)
         self._rest()
 
     async def _look_up(self, list_page: ListPage, names: Sequence[str], page: int, last: int) -> None:

@@ -11,6 +11,7 @@ from airflow_cloudjobs.huawei.base import TEMPLATED, HuaweiJobOperator, HuaweiJo
 from airflow_cloudjobs.jobs.arguments import Arguments
 from airflow_cloudjobs.jobs.identity import MARKER, Finder, Identity
 from airflow_cloudjobs.jobs.request import ApiRequest, as_text, encoded
+from airflow_cloudjobs.jobs.several import is_several
 from airflow_cloudjobs.jobs.spec import JobSpec, Listing, Record, Scope, StateMap, whole
 
 SERVICE = "dli"
@@ -71,6 +72,12 @@ def _poll(keys: Sequence[str], scope: Scope) -> ApiRequest:
     return ApiRequest(SERVICE, "ShowSqlJobStatus", "GET", f"{_job(keys[0])}/status", read_only=True)
 
 
+def _without_sql(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An answer whose message does not repeat the statement, as Spark's do below a headline."""
+    message, headline, _ = str(answer.get("message") or "").partition("== SQL ==")
+    return {**answer, "message": f"{message}{headline} (not shown)"} if headline else answer
+
+
 PAGE = 100
 """Jobs of a page of the list; the API gives no more."""
 
@@ -121,7 +128,7 @@ SQL_JOB = JobSpec(
     submit=_submit,
     submitted=lambda answer, request: [str(answer.get("job_id") or "")],
     poll=_poll,
-    records=whole,
+    records=lambda answer, keys: whole(_without_sql(answer), keys),
     status="status",
     # The vendor's SDK spells FINISHED as FINISH in one place. SUBMITTING is in no page, but costs nothing.
     states=StateMap(
@@ -146,7 +153,9 @@ class DliSqlJobOperator(HuaweiJobOperator):
     The job always runs asynchronously. It is cancelled when the task is killed or out of time, unless it was
     adopted. Sources: CreateSqlJob, ShowSqlJobStatus, CancelSqlJob.
 
-    :param sql: the statement; its text is not shown in Airflow's logs and rendered fields.
+    :param sql: the statement, or the path of a ``.sql`` file below the DAG's folder; its text is not shown in Airflow's
+        logs and rendered fields. (Airflow reads a file for a text in ``conf`` and ``tags`` that ends so, too:
+        ``airflow.sdk.literal`` keeps it as it is.)
     :param database: the database that the statement runs in.
     :param queue_name: the queue; None for the default one.
     :param conf: settings of the job, ``{"spark.sql.shuffle.partitions": 200}`` or ``["name=value"]``.
@@ -205,6 +214,7 @@ class DliSqlJobOperator(HuaweiJobOperator):
         others = ("database", "queue_name", "conf", "tags", "engine_type", "current_catalog")
         if arguments.adopts("job_id", ("sql",), others):
             return
+        arguments.is_text("sql", "current_catalog")
         for name in ("database", "queue_name"):
             if arguments.known(name) and not _NAME.fullmatch(str(arguments.values[name])):
                 raise arguments.refuse(
@@ -221,7 +231,8 @@ class DliSqlJobOperator(HuaweiJobOperator):
     def _check_conf(self, arguments: Arguments) -> None:
         conf = arguments.values["conf"]
         if not isinstance(conf, Mapping):
-            arguments.is_list("conf")
+            if not is_several(conf):
+                raise arguments.refuse("conf", "must be a mapping, or a list of 'name=value'")
             for item in conf:
                 if not isinstance(item, str) or not item.partition("=")[0].strip() or "=" not in item:
                     raise arguments.refuse("conf", f"holds {item!r}; its form is 'name=value'")
@@ -231,9 +242,12 @@ class DliSqlJobOperator(HuaweiJobOperator):
     def _check_tags(self, arguments: Arguments) -> None:
         tags = arguments.values["tags"]
         if not isinstance(tags, Mapping):
-            arguments.is_list("tags")
+            if not is_several(tags):
+                raise arguments.refuse("tags", "must be a mapping, or a list of {'key', 'value'}")
             for tag in tags:
                 arguments.check_fields("tags", tag, ("key",), ("value",))
+        elif None in tags:
+            raise arguments.refuse("tags", "has a key that is None")
         for tag in _tags(tags):
             if not 0 < len(str(tag["key"])) <= 128 or len(str(tag.get("value", ""))) > 255:
                 raise arguments.refuse(

@@ -37,6 +37,7 @@ def _submit(
     file_import_db_level: str | None = None,
     file_import_mapping_type: str | None = None,
 ) -> ApiRequest:
+    _check_file(Arguments(OBJECT_TEMPLATE.title, {}, rendered=True), file_path)
     return ApiRequest(
         SERVICE,
         "UploadDbObjectTemplate",
@@ -104,7 +105,8 @@ class DrsObjectTemplateOperator(HuaweiJobOperator):
     """Upload an object template to a DRS synchronization job, and wait until DRS has parsed it.
 
     DRS tells the progress by its job and not by the upload, so an end that was shown before the upload is not
-    believed right after it. An import cannot be cancelled.
+    believed right after it. An import cannot be cancelled. DRS does not offer its API v5 in every region; where it is
+    missing the call fails with ``APIGW.0101``.
     Sources: UploadDbObjectTemplate (drs_03_0172), ShowDbObjectTemplateProgress (drs_03_0173); where errors are
     marked in the file: DownloadDbObjectTemplateResult.
 
@@ -145,13 +147,13 @@ class DrsObjectTemplateOperator(HuaweiJobOperator):
         return False
 
     def check(self, arguments: Arguments) -> None:
-        """The limits that the API's pages give; the file itself is there only on the worker."""
+        """The limits that the API's pages give; the file is looked at when it is about to be sent."""
         arguments.required("job_id", "file_path")
+        arguments.is_text("job_id", "file_path")
+        arguments.keys("job_id")
         arguments.ends_with("file_path", ENDINGS)
         arguments.one_of("file_import_db_level", DB_LEVELS)
         arguments.one_of("file_import_mapping_type", MAPPING_TYPES)
-        if arguments.rendered:
-            _check_file(arguments, str(self.file_path))
 
     def submit_arguments(self) -> dict[str, Any]:
         """The arguments of the submit."""

@@ -124,7 +124,7 @@ def huawei_settings(fields: ConnectionFields, region: str | None) -> HuaweiSetti
     mode = Mode(fields, extra, AUTH_MODES)
     # A project belongs to one region: the connection's does not fit a task's other region.
     elsewhere = bool(region) and region != extra.text("region") and bool(extra.text("region"))
-    project_id = "" if elsewhere else extra.text("project_id")
+    project_id = "" if elsewhere else fields.in_header("project_id", extra.text("project_id"))
     if not (project_id or common["region"]):
         raise fields.invalid(
             "project_id", "is missing: give it, or a 'region' by which it can be looked up (e.g. cn-north-4)"
@@ -132,9 +132,9 @@ def huawei_settings(fields: ConnectionFields, region: str | None) -> HuaweiSetti
     credential = None
     if mode.name == "aksk":
         credential = Credential(
-            key=_given(mode, "login", fields.login, "the AK"),
-            secret=_given(mode, "password", fields.password, "the SK"),
-            security_token=extra.text("security_token"),
+            key=fields.in_header("login", _given(mode, "login", fields.login, "the AK")),
+            secret=fields.in_header("password", _given(mode, "password", fields.password, "the SK")),
+            security_token=fields.in_header("security_token", extra.text("security_token")),
             project_id=project_id,
         )
     return HuaweiSettings(

@@ -1,14 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of what a DAG author wrote, made twice with the same words: when the DAG is parsed, for every
-value that is already known, and before anything is sent, for those that a template has made since."""
+value that is already known, and before anything is sent, for those that a template has made since. (Airflow makes no
+task of a mapped operator when the DAG is parsed, so its arguments are checked the second time only.)"""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
+
+from airflow_cloudjobs.jobs.request import as_text
+from airflow_cloudjobs.jobs.several import is_several, listed
 
 _WHOLE = re.compile(r"-?[0-9]+")
+
+_KEY = re.compile(r"[^\s,\[\]{}\"']+")
+"""What several keys in one text, or a structure made text, is not."""
 
 
 class InvalidArgument(ValueError):
@@ -38,14 +48,15 @@ def is_template(value: Any) -> bool:
     return hasattr(value, "resolve") and hasattr(value, "iter_references")
 
 
-def is_several(value: Any) -> bool:
-    """True for a list of whatever kind: Airflow gives a mapped task's output as a sequence of its own."""
-    return isinstance(value, Collection) and not isinstance(value, (str, bytes, Mapping))
-
-
-def listed(value: Any) -> list[Any]:
-    """One or several, as a list."""
-    return list(value) if is_several(value) else [value]
+def needs_a_worker(value: Any) -> bool:
+    """True if something in the value, be it deep inside, is an XCom: only a worker can ask for one."""
+    if isinstance(value, str):
+        return "xcom_pull" in value
+    if isinstance(value, Mapping):
+        return any(needs_a_worker(item) for item in value.values())
+    if isinstance(value, (list, tuple)):
+        return any(needs_a_worker(item) for item in value)
+    return hasattr(value, "resolve")
 
 
 class Arguments:
@@ -106,9 +117,9 @@ class Arguments:
         """
         new = [name for name in (*needed, *others) if self.given(name)]
         if self.given(key):
+            self.keys(key)
             if new:
                 raise self.refuse(key, f"names a job that exists, so {new[0]!r} cannot be given too")
-            self.keys(key)
             return True
         if not new:
             words = ", ".join(map(repr, needed))
@@ -135,28 +146,66 @@ class Arguments:
         if self.known(name) and not str(self.values[name]).lower().endswith(tuple(endings)):
             raise self.refuse(name, f"is {self.values[name]!r}; it must end with {' or '.join(endings)}")
 
+    def is_text(self, *names: str) -> None:
+        """Each, if given, must be one text; a list of templates never becomes one."""
+        for name in names:
+            value = self.values.get(name)
+            if value is not None and not isinstance(value, str) and (self.rendered or not hasattr(value, "resolve")):
+                raise self.refuse(name, f"must be text, not {_a_kind(value)}")
+
     def is_url(self, name: str) -> None:
         """One or several addresses, each of http or https."""
         if self.known(name):
-            for url in listed(self.values[name]):
+            urls = listed(self.values[name])
+            if not urls:
+                raise self.refuse(name, "is an empty list")
+            for url in urls:
                 # The address itself may carry a signature, so the message does not repeat it.
                 if not isinstance(url, str) or not url.lower().startswith(("http://", "https://")):
                     raise self.refuse(name, "must be an address that begins with http:// or https://")
+                if url != url.strip() or re.search(r"[\r\n]|,\s*https?://", url, re.IGNORECASE):
+                    raise self.refuse(
+                        name, "has several addresses, or a line break, in one text; give several as a list"
+                    )
+                try:
+                    host = urlsplit(url).hostname
+                except ValueError:
+                    host = None
+                if not host:
+                    raise self.refuse(name, "is an address without a host")
+            if len(set(urls)) < len(urls):
+                raise self.refuse(name, "holds the same address twice")
 
     def is_number(self, *names: str) -> None:
         """Each, if given, must be a whole number (a text of digits is one)."""
         for name in names:
-            if self.known(name):
-                value = self.values[name]
-                if isinstance(value, bool) or not _WHOLE.fullmatch(str(value).strip()):
-                    raise self.refuse(name, f"is {value!r}; it must be a whole number")
+            if self.known(name) and not _is_whole(self.values[name]):
+                raise self.refuse(name, f"is {self.values[name]!r}; it must be a whole number")
+
+    def each_number(self, name: str) -> None:
+        """Every item of a list must be a whole number (a text of digits is one)."""
+        if self.known(name):
+            for item in listed(self.values[name]):
+                if not _is_whole(item):
+                    raise self.refuse(name, f"holds {item!r}; it must hold whole numbers")
+
+    def seconds(self, name: str, default: float | None) -> Any:
+        """A span of time, a number of seconds or a timedelta, in seconds; the default if it is not given."""
+        value = self.values[name]
+        if value is None:
+            return default
+        seconds = value.total_seconds() if isinstance(value, timedelta) else value
+        number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+        if not (number and seconds > 0 and math.isfinite(seconds)):
+            raise self.refuse(name, f"is {value!r}; it must be a number of seconds, more than 0")
+        return float(seconds)
 
     def is_list(self, name: str, *, most: int | None = None) -> None:
         """A list, with no more than ``most`` items."""
         if self.known(name):
             value = self.values[name]
             if not is_several(value):
-                raise self.refuse(name, f"must be a list, not {type(value).__name__}")
+                raise self.refuse(name, f"must be a list, not {_a_kind(value)}")
             if not value:
                 raise self.refuse(name, "is an empty list")
             if most is not None and len(value) > most:
@@ -168,7 +217,7 @@ class Arguments:
             self.check_fields(name, self.values[name], required, optional)
 
     def check_fields(self, name: str, value: Any, required: Sequence[str], optional: Sequence[str] = ()) -> None:
-        """As :meth:`has_fields`, for a value inside of an argument."""
+        """As :meth:`has_fields`, for a value inside of an argument; it must be such as JSON can hold."""
         allowed = [*required, *optional]
         if not isinstance(value, Mapping):
             raise self.refuse(name, f"must be a mapping with {', '.join(allowed)}")
@@ -178,6 +227,10 @@ class Arguments:
         for field in value:
             if field not in allowed:
                 raise self.refuse(name, f"has an unknown field {field!r}; allowed are {', '.join(allowed)}")
+        try:
+            as_text(value)
+        except TypeError as error:
+            raise self.refuse(name, f"cannot be sent as JSON: {error}") from None
 
     def keys(self, name: str) -> None:
         """One key of a job, or a list of them without gaps."""
@@ -185,10 +238,33 @@ class Arguments:
             keys = listed(self.values[name])
             if not keys:
                 raise self.refuse(name, "is an empty list")
-            if any(key is None or not _text(key).strip() for key in keys):
-                raise self.refuse(name, "holds an empty key")
+            for key in keys:
+                self._check_key(name, key)
             if len(set(map(str, keys))) < len(keys):
                 raise self.refuse(name, "holds the same key twice")
+
+    def _check_key(self, name: str, key: Any) -> None:
+        if key is None or key == "None" or (isinstance(key, str) and not key.strip()):
+            raise self.refuse(name, "holds an empty key; was there no such XCom?" if key else "holds an empty key")
+        if isinstance(key, Mapping):
+            raise self.refuse(name, "holds a mapping; of a task's result give its 'job_key'")
+        if isinstance(key, bool) or not isinstance(key, (str, int)):
+            # Where templates make Python values, a key of digits and an "e" has become another number.
+            raise self.refuse(name, f"holds {key!r}; a key is text, not {_a_kind(key)}")
+        if not _KEY.fullmatch(str(key)):
+            raise self.refuse(
+                name,
+                f"holds {key!r}; a key has no blanks, commas, brackets or quotes: give several as a list (a template "
+                "makes one only with render_template_as_native_obj=True)",
+            )
+
+
+def _is_whole(value: Any) -> bool:
+    return not isinstance(value, bool) and _WHOLE.fullmatch(str(value)) is not None
+
+
+def _a_kind(value: Any) -> str:
+    return f"a {type(value).__name__}" if value is not None else "None"
 
 
 def _text(value: Any) -> str:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from airflow_cloudjobs.jobs.several import is_several, listed
+
 
 @dataclass(frozen=True, slots=True)
 class FormFile:
@@ -72,11 +74,23 @@ def parameters(**values: Any) -> dict[str, str]:
 
 
 def as_text(value: Any) -> str:
-    """One parameter as text: JSON for structures, ``true``/``false`` for booleans, else its ``str``."""
+    """One parameter as text: JSON for structures, ``true``/``false`` for booleans, else its ``str``.
+
+    :raises TypeError: for a structure that holds what JSON cannot.
+    """
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, (Mapping, list, tuple)):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if isinstance(value, Mapping) or is_several(value):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
     return str(value)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no form of its own for, as that which it has one for; raises TypeError for all else."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if is_several(value):
+        return listed(value)
+    raise TypeError(f"a {type(value).__name__} is neither text, number, list nor mapping")

@@ -200,9 +200,9 @@ class TestBeforeTheCloud:
         assert (error.kind, error.code, error.ambiguous) == (ErrorKind.TRANSIENT, "<no connection>", False)
         assert "cloud.invalid" in error.message
 
-    @pytest.mark.parametrize("region", ["a..b", "x" * 64])
-    def test_a_region_that_makes_no_host(self, which: str, region: str) -> None:
-        """Any region is taken, so what cannot even be looked up must end like a host that is not there."""
+    def test_a_region_that_makes_no_host(self, which: str) -> None:
+        """Any word is taken for a region, so what cannot even be looked up must end like a host that is not there."""
+        region = "x" * 64
         request = ice_poll("k") if which == "alibaba" else dli_poll("k")
         fields = ConnectionFields("c", "", "AK", "SK", extra=json.dumps({"region": region, "project_id": PROJECT}))
         for driver in DRIVERS.values():

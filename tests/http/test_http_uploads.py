@@ -15,7 +15,7 @@ from airflow_cloudjobs.apis import spec_of
 from airflow_cloudjobs.http.aio import AsyncCaller, session_for
 from airflow_cloudjobs.http.sync import SyncCaller
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
-from airflow_cloudjobs.jobs.request import ApiRequest
+from airflow_cloudjobs.jobs.request import ApiRequest, FormFile
 from airflow_cloudjobs.localcloud import LocalCloud
 from airflow_cloudjobs.localcloud.huawei.multipart import parts
 
@@ -33,6 +33,11 @@ NAMES = [
 
 def upload(path: Path) -> ApiRequest:
     return SPEC.submit(job_id="j", file_path=str(path))
+
+
+def unchecked(path: Path) -> ApiRequest:
+    """The same of a file that DRS would not take, or that is not there."""
+    return ApiRequest("drs", "UploadDbObjectTemplate", path="/v5/{project_id}", file=FormFile("file", str(path)))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -105,7 +110,7 @@ def test_a_big_file_is_not_held_in_memory(tmp_path: Path) -> None:
         client = huawei(f"http://{server.address}", project_id=PROJECT)
         with SyncCaller(client) as caller:
             tracemalloc.start()
-            answer = caller.call(upload(path))
+            answer = caller.call(unchecked(path))
             _, peak = tracemalloc.get_traced_memory()
             tracemalloc.stop()
         assert answer["send_success"] is True
@@ -115,7 +120,7 @@ def test_a_big_file_is_not_held_in_memory(tmp_path: Path) -> None:
 
 def test_a_file_that_is_gone_is_no_riddle(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"gone\.json"), SyncCaller(huawei("http://127.0.0.1:1", project_id=PROJECT)) as c:
-        c.call(upload(tmp_path / "gone.json"))
+        c.call(unchecked(tmp_path / "gone.json"))
 
 
 def test_an_upload_without_an_answer_is_ambiguous(cloud: LocalCloud, tmp_path: Path) -> None:
@@ -135,6 +140,6 @@ def test_files_are_not_sent_from_an_event_loop() -> None:
     async def main() -> None:
         async with session_for(client.wire) as session:
             with pytest.raises(ValueError, match="blocking driver"):
-                await AsyncCaller(client, session).call(upload(Path("/x.json")))
+                await AsyncCaller(client, session).call(unchecked(Path("/x.json")))
 
     asyncio.run(main())

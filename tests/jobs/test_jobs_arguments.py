@@ -5,6 +5,7 @@ template will make are left for later, and are judged then with the same words."
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_cloudjobs.compat import BaseOperator
-from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, is_template, listed
+from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, is_template, needs_a_worker
+from airflow_cloudjobs.jobs.several import listed
 
 OWNER = "DmsFileUploadOperator 'load'"
 
@@ -59,6 +61,24 @@ WRONG: list[tuple[str, Check, Any, tuple[str, ...]]] = [
     ("keys, a gap", lambda a: a.keys("it"), ["a", None], ("empty key",)),
     ("keys, blank", lambda a: a.keys("it"), ["a", "  "], ("empty key",)),
     ("keys, twice", lambda a: a.keys("it"), ["a", "b", "a"], ("twice",)),
+    ("keys, a result", lambda a: a.keys("it"), {"api": "dli.sql_job", "job_key": "k"}, ("mapping", "'job_key'")),
+    ("keys, an XCom that was not there", lambda a: a.keys("it"), "None", ("empty key", "XCom")),
+    ("keys, a list made text", lambda a: a.keys("it"), "['a', 'b']", ("list", "render_template_as_native_obj")),
+    ("keys, joined", lambda a: a.keys("it"), "a,b", ("'a,b'", "list")),
+    ("keys, line break", lambda a: a.keys("it"), ["a", "b\n"], ("'b\\n'", "blanks")),
+    ("keys, digits made a number", lambda a: a.keys("it"), float("inf"), ("inf", "float")),
+    ("keys, boolean", lambda a: a.keys("it"), True, ("True", "bool")),
+    ("text, list", lambda a: a.is_text("it"), ["a"], ("text", "list")),
+    ("text, number", lambda a: a.is_text("it"), 5, ("text", "int")),
+    ("each number", lambda a: a.each_number("it"), [1, "2", "c"], ("'c'", "whole numbers")),
+    ("number, blank", lambda a: a.is_number("it"), " 5", ("' 5'", "whole number")),
+    ("url, empty list", lambda a: a.is_url("it"), [], ("empty list",)),
+    ("url, twice", lambda a: a.is_url("it"), ["https://h/a", "https://h/a"], ("twice",)),
+    ("url, joined", lambda a: a.is_url("it"), "https://h/a,https://h/b", ("list",)),
+    ("url, line break", lambda a: a.is_url("it"), "https://h/a\n", ("line break",)),
+    ("url, no host", lambda a: a.is_url("it"), "https:///a", ("host",)),
+    ("url, half a bracket", lambda a: a.is_url("it"), "https://[bad/a", ("host",)),
+    ("fields, no JSON", lambda a: a.has_fields("it", ("A",)), {"A": {"b": timedelta(1)}}, ("JSON", "timedelta")),
 ]
 
 
@@ -91,8 +111,16 @@ RIGHT: list[tuple[str, Check, Any]] = [
     ("fields", lambda a: a.has_fields("it", ("A",), ("B",)), {"A": "x", "B": None}),
     ("key", lambda a: a.keys("it"), "k"),
     ("keys", lambda a: a.keys("it"), ["k", "l"]),
+    ("keys, number", lambda a: a.keys("it"), 65254491001),
+    ("keys, of every kind", lambda a: a.keys("it"), ["a-B_9.c:d/e", "0d4ba5c3-1f6e-4a5e"]),
+    ("list, of Airflow", lambda a: a.is_list("it"), range(3)),
+    ("url, comma inside", lambda a: a.is_url("it"), "https://h/a,b.mp4"),
+    ("text", lambda a: a.is_text("it"), "x"),
+    ("each number", lambda a: a.each_number("it"), [1, "2"]),
+    ("fields, deep", lambda a: a.has_fields("it", ("A",)), {"A": [range(2), {"b": None}]}),
 ]
-ALL_CHECKS = [*((row[0], row[1]) for row in WRONG), *((row[0], row[1]) for row in RIGHT)]
+# A structure of templates stays one, so what must be a text is judged at once.
+ALL_CHECKS = [(row[0], row[1]) for row in (*WRONG, *RIGHT) if not row[0].startswith("text")]
 
 
 @pytest.mark.parametrize(("check", "value"), [row[1:] for row in RIGHT], ids=[row[0] for row in RIGHT])
@@ -207,3 +235,36 @@ def test_refused_addresses_are_not_repeated() -> None:
 @given(st.one_of(st.text(), st.integers(), st.lists(st.text()), st.tuples(st.text()), st.none()))
 def test_listed_is_one_or_several(value: Any) -> None:
     assert listed(value) == (list(value) if isinstance(value, (list, tuple)) else [value])
+
+
+@given(st.sets(st.text()))
+def test_a_set_is_listed_in_an_order_that_every_attempt_sees(value: set[str]) -> None:
+    assert listed(value) == sorted(value)
+
+
+@pytest.mark.parametrize("value", [["{{ ds }}", "b"], {"a": "{{ ds }}"}])
+def test_a_structure_of_templates_never_becomes_a_text(value: Any) -> None:
+    with pytest.raises(InvalidArgument, match="must be text"):
+        arguments(it=value).is_text("it")
+
+
+@pytest.mark.parametrize(
+    "make", [*TEMPLATES[-4:], lambda: "a{{ ti.xcom_pull('b') }}", lambda: ["{{ ti.xcom_pull() }}"]]
+)
+def test_an_xcom_needs_a_worker_wherever_it_stands(make: Callable[[], Any]) -> None:
+    assert needs_a_worker(make())
+
+
+@pytest.mark.parametrize("value", [None, "k", "{{ ds }}", ["k", "{{ params.k }}"], {"a": 1}, 5])
+def test_what_a_trigger_can_render_needs_none(value: Any) -> None:
+    assert not needs_a_worker(value)
+
+
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "10", True, timedelta(0)])
+def test_spans_that_are_none(value: Any) -> None:
+    with pytest.raises(InvalidArgument, match=r"'it' is .*; it must be a number of seconds, more than 0"):
+        arguments(it=value).seconds("it", 5.0)
+
+
+def test_spans_in_seconds() -> None:
+    assert [arguments(it=value).seconds("it", 5.0) for value in (2, timedelta(minutes=1), None)] == [2.0, 60.0, 5.0]

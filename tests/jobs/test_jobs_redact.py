@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import json
+from collections import UserList
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_cloudjobs.jobs.redact import signed_queries, without_signatures
+from airflow_cloudjobs.jobs.redact import signatures, without_signatures
 
 BASE = "https://bucket.example.com/dir/file.zip"
 SIGNED = {
@@ -26,6 +27,13 @@ SIGNED = {
     "Tencent": "q-sign-algorithm=sha1&q-ak=AKID&q-signature=00ff",
     "plain token": "id=5&token=t0p",
     "access token": "access_token=t0p",
+    "API key": "id=5&api_key=k",
+    "key": "key=k",
+    "CDN, Huawei": "auth_info=x&wsSecret=00ff",
+    "CDN, Akamai": "hdnts=exp=1~hmac=00ff",
+    "CloudFront": "Policy=p&Key-Pair-Id=k",
+    "password": "user=u&password=p",
+    "JWT": "jwt=e30.e30.x",
 }
 
 
@@ -37,7 +45,7 @@ def test_the_query_of_a_signed_address_is_replaced(query: str, around: str) -> N
     assert query not in shown
     assert f"{BASE}?***" in shown
     assert shown.replace("?***", f"?{query}") == text
-    assert set(signed_queries(text)) == {query}
+    assert set(signatures(text)) == {query}
 
 
 @pytest.mark.parametrize("scheme", ["http", "HTTPS", "Http"])
@@ -63,14 +71,23 @@ def test_the_scheme_is_read_in_any_case(scheme: str) -> None:
 )
 def test_what_grants_nothing_is_left_alone(value: Any) -> None:
     assert without_signatures(value) == value
-    assert signed_queries(value) == []
+    assert signatures(value) == []
+
+
+@pytest.mark.parametrize("login", ["user:pa55", "t0ken", "user:p@55"])
+@pytest.mark.parametrize("rest", ["h/f.txt", "h:8080/f@g?version=3", "[::1]/f"])
+def test_a_login_in_an_address_is_replaced(login: str, rest: str) -> None:
+    text = f"see https://{login}@{rest} and {BASE}"
+    assert without_signatures(text) == f"see https://***@{rest} and {BASE}"
+    assert signatures(text) == [f"{login}@"]
 
 
 def test_structures_are_searched() -> None:
     url = f"{BASE}?Signature=s3cr3t"
-    value = {"a": [{"b": url}, (url, 5)], "c": {"d": None}}
-    assert without_signatures(value) == {"a": [{"b": f"{BASE}?***"}, [f"{BASE}?***", 5]], "c": {"d": None}}
-    assert signed_queries(value) == ["Signature=s3cr3t"] * 2
+    value = {"a": [{"b": url}, (url, 5), UserList([url])], "c": {"d": None}}
+    shown = f"{BASE}?***"
+    assert without_signatures(value) == {"a": [{"b": shown}, [shown, 5], [shown]], "c": {"d": None}}
+    assert signatures(value) == ["Signature=s3cr3t"] * 3
     assert value["a"][0]["b"] == url  # the value itself is not changed
 
 
@@ -85,7 +102,7 @@ JSON = st.recursive(
 def test_hiding_is_stable_and_complete(value: Any) -> None:
     shown = without_signatures(value)
     assert without_signatures(shown) == shown
-    assert signed_queries(shown) == []
+    assert signatures(shown) == []
     json.dumps(shown)
 
 

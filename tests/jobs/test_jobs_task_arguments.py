@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections import UserList
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -171,6 +174,29 @@ WRONG: list[tuple[type[Any], dict[str, Any], str, tuple[str, ...]]] = [
     (DliSqlJobOperator, {**SQL, "poll_interval": 0}, "poll_interval", ("more than 0",)),
     (DliSqlJobOperator, {**SQL, "wait_timeout": -1}, "wait_timeout", ("more than 0",)),
     (DliSqlJobOperator, {**SQL, "poll_interval": "10"}, "poll_interval", ("seconds",)),
+    (DliSqlJobOperator, {**SQL, "poll_interval": float("nan")}, "poll_interval", ("more than 0",)),
+    (DliSqlJobSensor, {"job_id": "j", "poke_interval": 0}, "poke_interval", ("more than 0",)),
+    (DliSqlJobSensor, {"job_id": "j", "huaweicloud_conn_id": None}, "huaweicloud_conn_id", ("missing",)),
+    (DliSqlJobSensor, {"job_id": {"api": "dli.sql_job", "job_key": "k"}}, "job_id", ("'job_key'",)),
+    (DliSqlJobOperator, {"sql": ["select 1"]}, "sql", ("text", "list")),
+    (DliSqlJobOperator, {"sql": ["{{ ds }}"]}, "sql", ("text", "list")),
+    (DliSqlJobOperator, {**SQL, "job_id": ""}, "job_id", ("empty",)),
+    (DliSqlJobOperator, {**SQL, "tags": {None: "a"}}, "tags", ("None",)),
+    (DmsFileUploadOperator, {**UPLOAD, "upload_url": ["https://h/a"]}, "upload_url", ("text", "list")),
+    (DmsFileUploadOperator, {**UPLOAD, "job_key": ""}, "job_key", ("empty",)),
+    (DmsDataTrackExportOperator, {**EXPORT, "event_id_list": ["a"]}, "event_id_list", ("'a'", "whole numbers")),
+    (DmsDataTrackExportOperator, {**EXPORT, "filter_end_time": "2026-02-30 00:00:00"}, "filter_end_time", ("yyyy-MM",)),
+    (DmsDataTrackExportOperator, {**EXPORT, "filter_end_time": "2026-2-3 4:05:06"}, "filter_end_time", ("yyyy-MM",)),
+    (
+        DmsDataTrackExportOperator,
+        {**EXPORT, "column_filter": {"ColumnName": "c", "Operator": "EQUAL", "Value": timedelta(1)}},
+        "column_filter",
+        ("JSON", "timedelta"),
+    ),
+    (IceUrlUploadOperator, {"upload_urls": "https://h/a.mp4,https://h/b.mp4"}, "upload_urls", ("list",)),
+    (IceUrlUploadOperator, {**URLS, "user_data": {"Extend": {"at": timedelta(1)}}}, "user_data", ("JSON",)),
+    (IceUrlUploadSensor, {"job_ids": "a,b"}, "job_ids", ("list",)),
+    (DrsObjectTemplateOperator, {**FILE, "job_id": ["j"]}, "job_id", ("text", "list")),
 ]
 
 
@@ -207,6 +233,35 @@ def test_xcom_arguments_wait_for_their_value(name: str) -> None:
         before = BaseOperator(task_id="before")
         operator = DliSqlJobOperator(task_id="t", **{**SQL, name: before.output})
     assert operator.upstream_task_ids == {"before"}
+
+
+def test_what_airflow_gives_as_a_list_is_sent_as_one() -> None:
+    """A mapped task's output is a sequence of Airflow's own, and templates make numbers texts."""
+    operator = DmsDataTrackExportOperator(
+        task_id="t", **EXPORT, filter_table_list=UserList(["a", {"c", "b"}]), event_id_list=range(2)
+    )
+    operator.event_id_list = UserList(["1", 2])
+    sent = operator.spec.submit(**operator.submit_arguments()).query
+    assert (sent["FilterTableList"], sent["EventIdList"]) == ('["a",["b","c"]]', "[1,2]")
+
+
+def test_default_args_reach_the_pause_between_two_polls() -> None:
+    with DAG("d", schedule=None, default_args={"poke_interval": 300, "poll_interval": timedelta(minutes=5)}):
+        assert DliSqlJobSensor(task_id="sensor", job_id="k").poke_interval == 300
+        assert DliSqlJobSensor(task_id="own", job_id="k", poke_interval=7).poke_interval == 7
+        assert DliSqlJobOperator(task_id="operator", sql="x").poll_interval == 300
+    assert DliSqlJobSensor(task_id="alone", job_id="k").poke_interval == DliSqlJobSensor.spec.interval
+
+
+@pytest.mark.parametrize("name", ["job_id", "region", "endpoint", "huaweicloud_conn_id"])
+@pytest.mark.parametrize(
+    "make", [lambda xcom: xcom, lambda xcom: "{{ ti.xcom_pull('before') }}"], ids=["XCom", "template"]
+)
+def test_a_trigger_that_begins_cannot_ask_for_xcoms(name: str, make: Callable[[Any], Any]) -> None:
+    with DAG("d", schedule=None):
+        value = make(BaseOperator(task_id="before").output)
+        with pytest.raises(InvalidArgument, match=f"'start_from_trigger' needs '{name}' written in the DAG"):
+            DliSqlJobSensor(task_id="t", **{"job_id": "k", name: value}, deferrable=True, start_from_trigger=True)
 
 
 def test_templates_are_judged_when_rendered() -> None:

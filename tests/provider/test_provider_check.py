@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``cloudjobs check``: what the web page's button tells, from a shell of a worker."""
+"""``cloudjobs check``: what the web page's button tells, from a shell; ``cloudjobs wait``: when it exits with 2."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from airflow_cloudjobs import cli
 from airflow_cloudjobs.localcloud import LocalCloud
 
 LIMIT = 10.0
@@ -19,11 +20,17 @@ LIMIT = 10.0
 
 
 def check(conn_id: str, connection: dict[str, Any] | None, *options: str) -> tuple[int, str]:
+    return command("check", conn_id, *options, **{conn_id: connection})
+
+
+def command(*arguments: str, **connections: dict[str, Any] | None) -> tuple[int, str]:
+    """The exit code of ``cloudjobs``, and all that it prints."""
     env = dict(os.environ)
-    if connection is not None:
-        env[f"AIRFLOW_CONN_{conn_id.upper()}"] = json.dumps(connection)
+    for conn_id, connection in connections.items():
+        if connection is not None:
+            env[f"AIRFLOW_CONN_{conn_id.upper()}"] = json.dumps(connection)
     done = subprocess.run(
-        [sys.executable, "-m", "airflow_cloudjobs.cli", "check", conn_id, *options],
+        [sys.executable, "-m", "airflow_cloudjobs.cli", *arguments],
         env=env,
         capture_output=True,
         text=True,
@@ -54,6 +61,33 @@ def test_a_wrong_secret(cloud: LocalCloud) -> None:
 def test_one_that_does_not_exist() -> None:
     code, told = check("no_such_connection", None)
     assert (code, "no_such_connection" in told) == (2, True), told
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ((), "ca_bundle"),
+        (("--interval", "0"), "more than 0"),
+        (("--timeout", "-1"), "more than 0"),
+        (("--interval", "soon"), "'soon'"),
+        (("--order-id", "1"), "--order-id is not for dli.sql_job"),
+    ],
+)
+def test_a_wait_that_cannot_begin_is_no_failed_job(options: tuple[str, ...], told: str, cloud: LocalCloud) -> None:
+    connection = cloud.huawei_connection(ca_bundle="/no/such.pem")
+    code, printed = command("wait", "dli.sql_job", "--conn-id", "mine", "key", *options, mine=connection)
+    assert (code, told in printed) == (2, True), printed
+
+
+def test_a_mistake_of_ours_is_no_failed_job(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def mistaken() -> int:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(cli, "show_apis", mistaken)
+    assert cli.main(["apis"]) == 2
+    assert "a mistake" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("extra", [{}, {"connect_timeout": 60, "read_timeout": 60}])

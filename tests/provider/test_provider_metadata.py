@@ -144,7 +144,7 @@ def plausible(form: ConnectionForm) -> dict[str, Any]:
     """A value for each field of a form, of the kind that it takes."""
     kinds = {"string": "x", "boolean": True, "object": {}}
     values = {field.name: kinds[field.kind] for field in form.fields}
-    own = {"region": "xx-1", "credentials_uri": "http://h/x", "connect_timeout": "2.5", "read_timeout": "9"}
+    own = {"region": "xx-1", "credentials_uri": "http://h/x", "connect_timeout": "2.5", "read_timeout": "9", "tid": "3"}
     return values | own
 
 

@@ -42,6 +42,13 @@ WRONG_ANYWHERE: list[tuple[Any, dict[str, Any], str, tuple[str, ...]]] = [
     ({"auth": "magic"}, {}, "auth", ("'magic'", "allowed are")),
     ({"auth": ["ak"]}, {}, "auth", ("text", "list")),
     ({"region": {"a": 1}}, {}, "region", ("text",)),
+    *(
+        ({"region": region}, {}, "region", (repr(region), "cn-north-4"))
+        for region in ("None", "cn shanghai/x", "evil.example/@", "a..b", "CN-NORTH-4")
+    ),
+    ({"region": "xx-1", "security_token": "t0k\nen"}, {}, "security_token", ("line break", "place 4 of 6")),
+    ({"region": "xx-1"}, {"login": "\u201cAK"}, "login", ("in no key", "place 1 of 3")),
+    ({"region": "xx-1"}, {"password": "S\u00a0K"}, "password", ("blank", "place 2 of 3")),
     ({}, {"login": ""}, "login", ("missing",)),
     ({}, {"login": "  "}, "login", ("missing",)),
     ({}, {"password": ""}, "password", ("missing",)),
@@ -95,6 +102,7 @@ WRONG_ALIBABA: list[tuple[dict[str, Any], dict[str, Any], str, tuple[str, ...]]]
     ({"auth": "sts", "security_token": " "}, {}, "security_token", ("missing",)),
     ({"region": "cn-north-4"}, {}, "region", ("Huawei Cloud",)),
     ({"auth_type": "STS"}, {}, "auth_type", ("'AK'",)),
+    ({"tid": "mine"}, {}, "tid", ("'mine'", "whole number")),
     ({"access_key_id": "OTHER"}, {}, "login", ("access_key_id", "differ")),
     ({"access_key_secret": "OTHER"}, {}, "password", ("access_key_secret", "differ")),
     ({"access_key_id": "AK"}, {"login": "", "password": ""}, "password", ("missing", "access_key_secret")),

@@ -253,6 +253,11 @@ CONNECTIONS: list[tuple[str, dict[str, Any] | None, tuple[str, ...]]] = [
     ("huawei", {"extra": {"region": "cn-shanghai"}}, ("region", "cn-shanghai")),
     ("huawei", {"extra": "{not json"}, ("extra", "JSON")),
     ("alibaba", {"extra": {"auth": "sts"}}, ("security_token",)),
+    ("alibaba", {"extra": {"region": "None"}}, ("'region'", "'None'")),
+    ("huawei", {"extra": {"region": "cn-north-4", "ca_bundle": "/no/such.pem"}}, ("ca_bundle", "/no/such.pem")),
+    ("alibaba", {"extra": {"region": "cn-shanghai", "ca_bundle": "/no/such.pem"}}, ("ca_bundle", "/no/such.pem")),
+    ("huawei", {"extra": {"region": "cn-north-4", "security_token": "half\nhalf"}}, ("security_token", "place 5")),
+    ("alibaba", {"login": "\u201cLTAI\u201d"}, ("login", "place 1 of 6")),
 ]
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +14,15 @@ from jobapis import DLI, DMS_UPLOAD, DRS, ICE, MODES, JobApi
 from taskbench import RETRY, SUCCESS, Ran, Store, TaskInstance, rendered, run
 
 from airflow_cloudjobs.compat import identity_of
-from airflow_cloudjobs.exceptions import ExecutionTimedOut, JobFailed, LookUpFailed, SubmitFailed, SubmitUntold
-from airflow_cloudjobs.localcloud import Control
+from airflow_cloudjobs.exceptions import (
+    ExecutionTimedOut,
+    JobFailed,
+    LookUpFailed,
+    SubmitFailed,
+    SubmitRefused,
+    SubmitUntold,
+)
+from airflow_cloudjobs.localcloud import Control, LocalCloud
 from airflow_cloudjobs.submit import STORED, SubmitOnce, give_up
 
 FAST = 0.03
@@ -197,6 +205,32 @@ def test_drs_is_asked_again_before_it_is_sent_anything(control: Control, templat
     control.create_job("drs.job", "task-1")
     control.fault("http", "poll", status=503, count=1)
     assert Attempts(DRS, **DRS.submitting("task-1", str(template))).run()["outcome"] == "succeeded"
+
+
+def test_drs_goes_on_where_its_file_is_not(control: Control, template: Path) -> None:
+    """On another worker, say: the file was needed only to be sent."""
+    control.create_job("drs.job", "task-1")
+    attempts = Attempts(DRS, **DRS.submitting("task-1", str(template)), wait_for_completion=False)
+    assert attempts.run()["outcome"] == "submitted"
+    template.unlink()
+    assert attempts.run()["job_key"] == "task-1"
+    assert control.stats()["submits"] == {DRS.api: 1}
+
+
+@pytest.mark.parametrize("api", [DMS_UPLOAD, DLI], ids=str)
+def test_a_file_of_the_connection_that_is_not_there_is_no_submit(
+    api: JobApi, cloud: LocalCloud, control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, good = ("ALIBABA", cloud.alibaba_connection()) if api is DMS_UPLOAD else ("HUAWEI", cloud.huawei_connection())
+    bad = {**good, "extra": {**good["extra"], "ca_bundle": "/no/such.pem"}}
+    monkeypatch.setenv(f"AIRFLOW_CONN_{name}CLOUD_DEFAULT", json.dumps(bad))
+    attempts = Attempts(api)
+    with pytest.raises(SubmitRefused, match="ca_bundle"):
+        attempts.run()
+    assert STORED not in attempts.store
+    monkeypatch.setenv(f"AIRFLOW_CONN_{name}CLOUD_DEFAULT", json.dumps(good))
+    assert attempts.run()["outcome"] == "succeeded"
+    assert submits(control, api) == 1
 
 
 def test_drs_whose_progress_is_an_error_before_there_was_an_import(control: Control, template: Any) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import requests
 from jobapis import APIS, DLI, DMS_EXPORT, DMS_UPLOAD, DRS, ICE, MODES, JobApi
-from taskbench import FAILED, RETRY, SUCCESS, Store, TaskInstance, rendered, run
+from taskbench import FAILED, RETRY, SKIPPED, SUCCESS, Store, TaskInstance, rendered, run
 
-from airflow_cloudjobs.exceptions import JobFailedForGood
+from airflow_cloudjobs.exceptions import JobFailedForGood, JobUntold
 from airflow_cloudjobs.localcloud import Control
 
 FAST = 0.03
@@ -239,6 +239,50 @@ def test_ice_waits_for_the_newest_job_of_an_address(control: Control) -> None:
     assert nowhere.state == FAILED
     assert "https://files.test/nowhere.mp4" in str(nowhere.error)
     assert "s3cr3t" not in str(nowhere.error)
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+@pytest.mark.parametrize("soft_fail", [False, True])
+def test_a_look_up_by_address_that_is_refused_ends_as_a_refused_poll_does(
+    soft_fail: bool, deferrable: bool, control: Control
+) -> None:
+    control.fault("http", "GetUrlUploadInfos", status=403, code="NoPermission")
+    url = "https://files.test/film.mp4"
+    ran = run(lambda: ICE.sensor(task_id="t", upload_urls=url, soft_fail=soft_fail, deferrable=deferrable))
+    assert ran.state == (SKIPPED if soft_fail else FAILED)
+    assert "NoPermission" in f"{ran.error} {ran.log}"
+    if not soft_fail:
+        assert type(ran.error) is JobUntold
+
+
+@pytest.mark.parametrize("mode", ["blocking", "deferrable", "poke", "deferrable sensor"])
+def test_a_call_for_several_that_is_refused_is_made_for_each(mode: str, control: Control) -> None:
+    """One key that the cloud cannot read must not end the waits for the others."""
+    for key in ("one", "two", "three"):
+        control.create_job(ICE.api, key, steps=[("UPLOADING", 0.5), ("SUCCESS", 0)])
+    control.fault("http", "poll", status=400, code="InvalidParameter", count=1)
+    control.fault("http", "poll", status=400, code="InvalidParameter", after=4, count=1)
+    kind, arguments = MODES[mode]
+    pace = {"poll_interval" if kind == "operator" else "poke_interval": 0.2}
+    ran = run(lambda: getattr(ICE, kind)(task_id="t", job_ids=["one", "two", "three"], **pace, **arguments))
+    assert [result["outcome"] for result in ran.result] == ["succeeded"] * 3, ran.error
+
+
+@pytest.mark.parametrize("pushed", [True, False])
+def test_a_failed_jobs_result_is_pushed_where_results_are(pushed: bool, control: Control) -> None:
+    control.create_job(DLI.api, "k", "fail")
+    ran = run(lambda: DLI.sensor(task_id="t", job_id="k", do_xcom_push=pushed))
+    assert (ran.state, "return_value" in ran.ti.xcoms) == (FAILED, pushed)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_statement_that_a_failure_repeats_is_hidden(mode: str, control: Control) -> None:
+    reason = "AnalysisException: no such column; line 1 pos 7\n== SQL ==\nSELECT s3cret FROM people\n-------^^^"
+    control.create_job(DLI.api, "k", "fail", reason=reason)
+    kind, arguments = MODES[mode]
+    ran = run(lambda: getattr(DLI, kind)(task_id="t", job_id="k", **arguments))
+    assert "no such column; line 1 pos 7" in str(ran.error)
+    assert "s3cret" not in f"{ran.log} {ran.error} {ran.triggers} {ran.events} {ran.ti.xcoms}"
 
 
 def test_ice_waits_for_the_job_it_began_with_at_every_poke(control: Control) -> None:
