@@ -137,7 +137,7 @@ class CloudHook(BaseHook):
                 if error.kind in KEY_REFUSED and self._has_another_key():
                     continue
                 harmless = request.read_only or not error.ambiguous
-                wait = max(pause * random.random(), error.retry_after or 0.0)
+                wait = pause * random.random() + (error.retry_after or 0.0)
                 if not (error.retryable and harmless) or time.monotonic() + wait > give_up:
                     raise
                 self.log.warning("Will call again in %.1f s: %s", wait, error)

@@ -7,6 +7,7 @@ One session, one credential, and one lane for each API and scope, in which their
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -58,6 +59,7 @@ class LiveConnection:
         self._hook = hook
         self._open = AsyncExitStack()
         self._reading = asyncio.Lock()
+        self._reading_again: asyncio.Task[None] | None = None
         self._read_at = self._doubted_at = float("-inf")
         self._fields: ConnectionFields | None = None
         self._caller: AsyncCaller | None = None
@@ -102,35 +104,47 @@ class LiveConnection:
         return await another.call(request)
 
     async def caller(self, refused: AsyncCaller | None = None) -> AsyncCaller:
-        """The caller for the connection as it is now, within :data:`CONNECTION_LIFE`.
+        """The caller for the connection as it is now, or was within :data:`CONNECTION_LIFE`.
 
         :param refused: one whose key the cloud has refused: the connection is read again, within
             :data:`DOUBT_LIFE` once for all who come with it.
         """
-
-        def current() -> AsyncCaller | None:
-            doubted = self._caller is refused
-            age = time.monotonic() - (self._doubted_at if doubted else self._read_at)
-            return self._caller if age < (DOUBT_LIFE if doubted else CONNECTION_LIFE) else None
-
-        if caller := current():
+        caller = self._caller
+        if caller is not None and caller is not refused:
+            if self._reading_again is None and time.monotonic() - self._read_at > CONNECTION_LIFE:
+                # Meanwhile all go on with what was read before: Airflow may take long to hand a connection out.
+                self._reading_again = asyncio.create_task(self._read_again(), context=contextvars.Context())
             return caller
         async with self._reading:
-            if caller := current():
+            doubted = time.monotonic() - self._doubted_at > DOUBT_LIFE
+            if self._caller is None or (self._caller is refused and doubted):
+                caller = await self._read_now()
+                if refused:
+                    self._doubted_at = time.monotonic()
                 return caller
-            try:
-                fields = await asyncio.wait_for(self._read(), CONNECTION_READ_LIMIT)
-                if self._caller is None or fields != self._fields:
-                    self._caller = await self._make(fields)
-                    self._fields = fields
-            except Exception as error:
-                if self._caller is None:
-                    raise _unread(self._hook.conn_id, error) from error
-                self._hook.log.warning(NOT_READ_AGAIN, self._hook.conn_id, error)
-            self._read_at = time.monotonic()
-            if refused:
-                self._doubted_at = self._read_at
             return self._caller
+
+    async def _read_again(self) -> None:
+        try:
+            async with self._reading:
+                await self._read_now()
+        finally:
+            self._reading_again = None
+
+    async def _read_now(self) -> AsyncCaller:
+        """Read the connection; where that fails, what was read before stays."""
+        try:
+            async with asyncio.timeout(CONNECTION_READ_LIMIT):
+                fields = await self._read()
+            if self._caller is None or fields != self._fields:
+                self._caller = await self._make(fields)
+                self._fields = fields
+        except Exception as error:
+            if self._caller is None:
+                raise _unread(self._hook.conn_id, error) from error
+            self._hook.log.warning(NOT_READ_AGAIN, self._hook.conn_id, error)
+        self._read_at = time.monotonic()
+        return self._caller
 
     async def _ask(self, spec: JobSpec, batch: Sequence[str], scope: Scope) -> Answers:
         """One poll call, its failure as an answer for each of its keys."""
@@ -157,6 +171,9 @@ class LiveConnection:
 
     async def close(self) -> None:
         """Let go of the sessions."""
+        if self._reading_again:
+            self._reading_again.cancel()
+            await asyncio.wait([self._reading_again])
         for meter in self._meters.values():
             meter.send()
         await self._open.aclose()

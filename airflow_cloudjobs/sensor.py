@@ -173,7 +173,9 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
             limits.append(first + self.execution_timeout.total_seconds())
         elif limit := self._execution_deadline(context):
             limits.append(limit)
-        wait = self._new_wait(keys, WaitPlan(started, self.poke_interval, min(limits)), seen.get("doubts"))
+        wait = self._new_wait(
+            keys, WaitPlan(started, self.poke_interval, min(limits), looked=bool(first)), seen.get("doubts")
+        )
         if self.reschedule and not seen:
             self._keep(context, wait)
         return wait

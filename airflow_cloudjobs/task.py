@@ -171,7 +171,7 @@ class CloudJobTask(_Base):
         :param cancel: True has the trigger cancel the jobs when the task is killed.
         """
         # What the cloud has just asked us to wait, the triggerer waits too.
-        plan = replace(wait.plan, not_before=time.time() + wait.pause(time.time()))
+        plan = replace(wait.plan, not_before=time.time() + wait.pause(time.time()), looked=True)
         if cancel and (ti := context.get("ti")):
             ti.xcom_push(key=OWNER, value=wait.keys)
         timeout = None

@@ -18,7 +18,7 @@ from airflow_cloudjobs.alibaba.credentials import obtain
 from airflow_cloudjobs.alibaba.settings import AlibabaSettings
 from airflow_cloudjobs.alibaba.signature import ALGORITHM, authorization
 from airflow_cloudjobs.http.exchange import CloudClient, Credential, Exchange, first, json_object, utc
-from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest
+from airflow_cloudjobs.http.message import LONGEST_REST, HttpAnswer, HttpRequest
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind, leaves_open
 from airflow_cloudjobs.jobs.request import ApiRequest, encoded
 from airflow_cloudjobs.login import LOGIN_DID_NOT_HELP, silence
@@ -110,4 +110,4 @@ class AlibabaClient(CloudClient):
 def _throttled_for(answer: HttpAnswer) -> float | None:
     """Seconds in ``x-acs-retry-after``, which the vendor's SDK reads as milliseconds."""
     value = answer.headers.get("x-acs-retry-after", "")
-    return int(value) / 1000 if value.isdigit() and int(value) > 0 else None
+    return min(int(value) / 1000, LONGEST_REST) if value.isdecimal() and int(value) > 0 else None

@@ -168,7 +168,8 @@ class CloudClient(ABC):
         :raises CloudApiError: a transient one if the same login may work later.
         """
         rest = self._login_rests_until - self._now()
-        if self._login_failure is not None and rest > 0:
+        # A longer rest is none: the clock was set back since.
+        if self._login_failure is not None and 0 < rest <= LOGIN_REST:
             login.close()
             again = CloudApiError.from_dict(self._login_failure.as_dict())
             again.retry_after = max(rest, again.retry_after or 0.0)
@@ -278,18 +279,25 @@ def json_object(operation: str, answer: HttpAnswer) -> dict[str, Any]:
     kind = answer.headers.get("content-type", "no content type")
     raise CloudApiError(
         f"the answer is not the API's JSON ({kind}, {len(answer.body)} bytes, from {answer.host})",
-        kind=ErrorKind.TRANSIENT if answer.status not in _PERMANENT_PAGES else ErrorKind.DENIED,
+        kind=_PAGES.get(answer.status, ErrorKind.TRANSIENT),
         operation=operation,
         code="<not json>",
         http_status=answer.status,
         retry_after=answer.retry_after(time.time()),
-        ambiguous=answer.status not in _PERMANENT_PAGES,
+        ambiguous=answer.status not in _PAGES,
         hint="Something between here and the cloud answered: check 'host', 'endpoints' and 'proxy' of the connection",
     )
 
 
-_PERMANENT_PAGES = frozenset({401, 403, 404, 405, 407})
-"""A page with one of these is a proxy's or a foreign server's refusal; asking again gives the same page."""
+_PAGES = {
+    401: ErrorKind.DENIED,
+    403: ErrorKind.UNKNOWN,
+    404: ErrorKind.UNKNOWN,
+    405: ErrorKind.UNKNOWN,
+    407: ErrorKind.DENIED,
+}
+"""A page with one of these is the refusal of a proxy or of a foreign server, which has not passed the call on: for good
+where it asks who we are, else maybe only until somebody has mended it."""
 
 
 def first(data: Mapping[str, Any], *names: str) -> str:

@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Callable
 
 from airflow_cloudjobs.http.pace import Pace
+from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 
-Go = Callable[[float], bool]
-"""Makes a call, given the time, if there still is one to make; tells whether it has."""
+Go = Callable[[], bool]
+"""Makes a call, if there still is one to make; tells whether it has."""
 
 
 class Gate:
@@ -40,8 +41,16 @@ class Gate:
             self._timer.cancel()
             self._timer = None
 
-    def landed(self) -> None:
-        """A call has come back, or was cancelled."""
+    def landed(self, problem: Exception | None = None) -> None:
+        """A call has come back, or was cancelled: learn from it how fast they may be made, and let the next one go.
+
+        :param problem: the trouble that came instead of an answer.
+        """
+        now = time.monotonic()
+        if isinstance(problem, CloudApiError) and problem.kind is ErrorKind.THROTTLED:
+            self.pace.refused(now, problem.retry_after)
+        else:
+            self.pace.taken(now)
         self._room += 1
         self._open()
 
@@ -51,12 +60,12 @@ class Gate:
         self._opening = True
         try:
             while self._line and self._room:
-                now = time.time()
+                now = time.monotonic()
                 delay = self.pace.delay(now)
                 if delay > 0:
                     self._timer = asyncio.get_running_loop().call_later(delay, self._again)
                     return
-                if self._line.popleft()(now):
+                if self._line.popleft()():
                     self._room -= 1
                     self.pace.sent(now)
         finally:

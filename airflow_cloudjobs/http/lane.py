@@ -15,9 +15,9 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard
+from typing import Any
 
 from airflow_cloudjobs.http.gate import Gate
 from airflow_cloudjobs.jobs.answers import Answers, first_error, refused_together
@@ -49,8 +49,9 @@ WORTH = 5
 LIST_REST = 60.0
 """Seconds without lists after one that was not worth it: most jobs in progress are not ours, or it may not be read."""
 
-OVERDUE = 10.0
-"""Seconds after its deadline at which a wait ends, even if no last look could be made."""
+OVERDUE = 120.0
+"""Seconds after its deadline at which a wait ends, even if no last look could be made: more than reading the
+connection, logging in and a call may take together."""
 
 
 class _Watcher:
@@ -92,7 +93,7 @@ class _Watcher:
 
 @dataclass(slots=True)
 class _Key:
-    """A job that is asked for."""
+    """A job that is asked for; its moments are of the clock that nobody sets."""
 
     watchers: list[_Watcher] = field(default_factory=list)
     due: float | None = None
@@ -118,7 +119,7 @@ class Lane:
         self._gate = gate
         self._keys: dict[str, _Key] = {}
         self._heap: list[tuple[float, str]] = []
-        self._looked_up: tuple[ListPage, list[str], int, int] | None = None
+        self._looked_up: deque[tuple[list[str], int, int]] = deque()
         """Jobs to look up in a page of the list, its number, and that of the last page that is worth it."""
         self._singly: deque[str] = deque()
         """Jobs that the list did not tell of."""
@@ -146,9 +147,10 @@ class Lane:
             # A wait that resumes after its deadline is given the same time for its last look.
             late = OVERDUE + max(0.0, wait.plan.deadline - time.time())
             overdue = asyncio.get_running_loop().call_later(late, watcher.give_up)
-        for name, due in wait.schedule().items():
+        schedule = wait.schedule()
+        for name in schedule:
             self._keys.setdefault(name, _Key()).watchers.append(watcher)
-            self._plan(name, due, time.time())
+        self._plan(schedule)
         self._rest()
         try:
             await watcher.over
@@ -167,7 +169,7 @@ class Lane:
         if not self._keys:
             self._heap.clear()
             self._singly.clear()
-            self._looked_up = None
+            self._looked_up.clear()
             self._set_timer(None)
             if self._lined_up:
                 self._lined_up = False
@@ -176,14 +178,17 @@ class Lane:
             for call in self._calls:
                 asyncio.get_running_loop().call_soon(call.cancel)
 
-    def _plan(self, name: str, due: float, now: float) -> None:
-        """A job is to be asked for then, or earlier if another wait wants it."""
-        if due - now > 4 * SLACK:
-            due = math.ceil(due / SLACK) * SLACK
-        key = self._keys[name]
-        if key.due is None or due < key.due:
-            key.due, key.since = due, now
-            heapq.heappush(self._heap, (due, name))
+    def _plan(self, schedule: Mapping[str, float]) -> None:
+        """Jobs are to be asked for then, seconds since the epoch, or earlier if another wait wants it."""
+        now, date = time.monotonic(), time.time()
+        for name, moment in schedule.items():
+            due = now + (moment - date)
+            if due - now > 4 * SLACK:
+                due = math.ceil(due / SLACK) * SLACK
+            key = self._keys[name]
+            if key.due is None or due < key.due:
+                key.due, key.since = due, now
+                heapq.heappush(self._heap, (due, name))
 
     def _rest(self) -> None:
         """Sleep until the next job is due; not even then without a turn of the loop, in which others may join it."""
@@ -202,7 +207,7 @@ class Lane:
             self._timer = None
         if at is not None:
             self._timer_at = at
-            self._timer = asyncio.get_running_loop().call_later(max(0.0, at - time.time()), self._woken)
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, at - time.monotonic()), self._woken)
 
     def _woken(self) -> None:
         self._timer = None
@@ -212,9 +217,10 @@ class Lane:
         self._lined_up = True
         self._gate.line_up(self._go)
 
-    def _go(self, now: float) -> bool:
+    def _go(self) -> bool:
         """Make a call for what is due."""
         self._lined_up = False
+        now = time.monotonic()
         work = self._next(now)
         if work is not None:
             # In a context of its own, or it would log as the trigger that happened to start it.
@@ -228,9 +234,8 @@ class Lane:
 
     def _next(self, now: float) -> Coroutine[Any, Any, None] | None:
         """The next call, not yet begun; None if there is none to make."""
-        if self._looked_up:
-            looked_up, self._looked_up = self._looked_up, None
-            return self._look_up(*looked_up)
+        if self._list_page and self._looked_up:
+            return self._look_up(self._list_page, *self._looked_up.popleft())
         while self._singly:
             if (name := self._singly.popleft()) in self._keys:
                 return self._call([name])
@@ -265,18 +270,17 @@ class Lane:
         try:
             answers = await self._ask(names)
         except Exception as error:
-            # Nobody may be left waiting for an answer that never comes.
-            problem = CloudApiError(f"asking failed: {error!r}", kind=ErrorKind.UNKNOWN, code="<bug>")
-            answers = dict.fromkeys(names, problem)
-        except asyncio.CancelledError:
-            self._landed(None, time.time())
-            raise
-        now = time.time()
-        self._landed(first_error(answers), now)
+            answers = dict.fromkeys(names, _unasked(error, ErrorKind.UNKNOWN))
+        except asyncio.CancelledError as error:
+            if self.idle:
+                self._landed()
+                raise
+            answers = dict.fromkeys(names, _unasked(error, ErrorKind.TRANSIENT))
+        self._landed(first_error(answers))
         if refused_together(answers):
             self._singly.extend(names)
         else:
-            self._hand_out(names, answers, now)
+            self._hand_out(names, answers)
         self._rest()
 
     async def _look_up(self, list_page: ListPage, names: Sequence[str], page: int, last: int) -> None:
@@ -288,34 +292,38 @@ class Lane:
             seen, more, problem = {}, False, error
             log.info("Jobs in progress could not be listed, so they are asked for one by one: %s", error)
         except asyncio.CancelledError:
-            self._landed(None, time.time())
-            raise
-        now = time.time()
-        self._landed(problem, now)
-        told = [name for name in names if name in seen]
-        left = [name for name in names if name not in seen]
+            if self.idle:
+                self._landed()
+                raise
+            seen, more = {}, False
+        self._landed(problem)
+        told = {name for name in names if name in seen and not self._is_last_look(name)}
+        left = [name for name in names if name not in told]
         ours = sum(name in self._keys for name in seen)
         if page == 1 and ours < WORTH:
-            self._lists_from = now + LIST_REST
+            self._lists_from = time.monotonic() + LIST_REST
         if more and ours >= WORTH and len(left) >= WORTH and page < last:
-            self._looked_up = list_page, left, page + 1, last
+            self._looked_up.append((left, page + 1, last))
         else:
             self._singly.extend(left)
-        self._hand_out(told, seen, now)
+        self._hand_out(told, seen)
         self._rest()
 
-    def _landed(self, problem: Exception | None, now: float) -> None:
-        """The running call is over: learn from it how fast they may be made, and let the next one go."""
+    def _is_last_look(self, name: str) -> bool:
+        """True if a wait for the job is out of time, so that it must end by what the job itself says."""
+        key, now = self._keys.get(name), time.time()
+        deadlines = [watcher.wait.plan.deadline for watcher in key.watchers] if key else ()
+        return any(deadline is not None and deadline <= now for deadline in deadlines)
+
+    def _landed(self, problem: Exception | None = None) -> None:
+        """The running call is over."""
         if call := asyncio.current_task():
             self._calls.discard(call)
-        if _throttled(problem):
-            self._gate.pace.refused(now, problem.retry_after)
-        else:
-            self._gate.pace.taken(now)
-        self._gate.landed()
+        self._gate.landed(problem)
 
-    def _hand_out(self, names: Sequence[str], answers: Answers, now: float) -> None:
+    def _hand_out(self, names: Collection[str], answers: Answers) -> None:
         """Each wait judges what was seen of its jobs, all of it at once, and says when to look again."""
+        now = time.time()
         watchers: dict[_Watcher, dict[str, Observation | CloudApiError]] = {}
         for name in names:
             key = self._keys.get(name)
@@ -326,10 +334,9 @@ class Lane:
         for watcher, seen in watchers.items():
             watcher.judge(seen, now)
             if not watcher.over.done():
-                for name, due in watcher.wait.schedule().items():
-                    if name in seen:
-                        self._plan(name, due, now)
+                self._plan({name: due for name, due in watcher.wait.schedule().items() if name in seen})
 
 
-def _throttled(answer: object) -> TypeGuard[CloudApiError]:
-    return isinstance(answer, CloudApiError) and answer.kind is ErrorKind.THROTTLED
+def _unasked(error: BaseException, kind: ErrorKind) -> CloudApiError:
+    """What to answer where asking itself failed: nobody may be left waiting for an answer that never comes."""
+    return CloudApiError(f"asking failed: {error!r}", kind=kind, code="<bug>")

@@ -68,6 +68,8 @@ class WaitPlan:
     :param earlier: the job's record before our submit, where an earlier end may still be shown.
     :param earlier_until: the earlier record is not believed until then.
     :param not_before: the first look is not made before; a wait that moves keeps the pause it is in.
+    :param looked: True if looks were taken at the jobs in an earlier part of this wait: one that is not found now was
+        there then, and may be there again.
     """
 
     started: float
@@ -77,6 +79,7 @@ class WaitPlan:
     earlier: Mapping[str, Any] | None = None
     earlier_until: float = 0.0
     not_before: float = 0.0
+    looked: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """The plan as JSON-able values."""
@@ -160,6 +163,12 @@ class _Job:
     blind_since: float | None = None
     doubt_since: float | None = None
     end: JobEnd | None = None
+
+    def heard_again(self, now: float) -> None:
+        """The cloud has answered; while it could not, no doubt has grown."""
+        if self.blind_since is not None and self.doubt_since is not None:
+            self.doubt_since += now - self.blind_since
+        self.blind_since = None
 
 
 class Wait:
@@ -268,7 +277,8 @@ class Wait:
         name = f"{self.spec.api} {key}"
         if job.blind_since is not None:
             notes.append(Note(logging.INFO, f"{name}: readable again after {_span(now - job.blind_since)}"))
-        job.errors, job.error, job.blind_since = 0, None, None
+        job.heard_again(now)
+        job.errors, job.error = 0, None
         before, job.seen = job.seen, seen
         job.due = now + pause
 
@@ -312,8 +322,10 @@ class Wait:
         not_yet = error.kind is ErrorKind.NOT_FOUND and now < self.plan.not_found_until
         job.error = error
         job.errors += 1
-        gone = error.kind is ErrorKind.NOT_FOUND and job.seen is not None and not not_yet
+        known = job.seen is not None or self.plan.looked
+        gone = error.kind is ErrorKind.NOT_FOUND and known and not not_yet
         if error.kind is ErrorKind.UNKNOWN or gone:
+            job.heard_again(now)
             job.due = now + self._error_pause(job)
             notes = self._doubt(
                 key,
@@ -379,11 +391,10 @@ class Wait:
         return min(self.plan.interval, grown) * (1.0 - JITTER * self._random())
 
     def _error_pause(self, job: _Job) -> float:
-        """Full jitter below a doubling ceiling; never shorter than what the cloud asked for."""
+        """Full jitter below a doubling ceiling, after what the cloud asked to wait: all whom it told so come then."""
         ceiling = min(ERROR_PAUSE_CAP, FIRST_PAUSE * 2.0 ** min(job.errors, 16))
-        drawn = max(0.1, ceiling * self._random())
         asked = job.error.retry_after if job.error and job.error.retry_after else 0.0
-        return max(asked, drawn)
+        return asked + max(0.1, ceiling * self._random())
 
 
 _ENDINGS = {

@@ -156,11 +156,14 @@ def test_a_proxys_page(cloud: LocalCloud, poll: tuple[str, str, ApiRequest], sta
     assert "<html>" not in str(error)
 
 
-@pytest.mark.parametrize("status", [401, 403, 407])
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 407])
 def test_a_proxys_refusal(cloud: LocalCloud, poll: tuple[str, str, ApiRequest], status: int) -> None:
+    """A page that a load balancer shows for a minute is not the cloud's word, so it is waited out for a while."""
     which, api, request = poll
     cloud.control.fault("html", api, status=status)
-    assert not failed(both(which, cloud, request)).retryable
+    error = failed(both(which, cloud, request))
+    assert error.kind is (ErrorKind.DENIED if status in (401, 407) else ErrorKind.UNKNOWN)
+    assert (error.retryable, error.ambiguous) == (False, False)
 
 
 @pytest.mark.parametrize("broken", [False, True])
@@ -242,6 +245,18 @@ class TestBeforeTheCloud:
         with OddServer(page) as server:
             error = failed(both(which, f"http://{server.address}", request_))
         assert (error.kind, error.retry_after) == (ErrorKind.TRANSIENT, 11)
+
+    @pytest.mark.parametrize(
+        ("asked", "seconds"), [("1500", 1.5), ("99999999999", 600.0), ("0", None), ("\u00b2", None)]
+    )
+    def test_alibabas_own_word_for_come_again_later(
+        self, which: str, request_: ApiRequest, asked: str, seconds: float | None
+    ) -> None:
+        body = b'{"Code": "Throttling", "error_code": "APIGW.0308", "Message": "", "error_msg": ""}'
+        page = answer_bytes("429 Too Many", body, "Content-Type: application/json", f"x-acs-retry-after: {asked}")
+        with OddServer(page) as server:
+            error = failed(both(which, f"http://{server.address}", request_))
+        assert (error.kind, error.retry_after) == (ErrorKind.THROTTLED, seconds if which == "alibaba" else None)
 
     def test_a_body_that_stops_coming(self, which: str, request_: ApiRequest) -> None:
         with OddServer(answer_bytes("200 OK", b'{"a": ', length=100), then="stall") as server:

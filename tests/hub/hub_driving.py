@@ -30,11 +30,18 @@ class FakeCloud:
 
     :param answer: what to say of a key.
     :param latency: seconds that an answer takes.
+    :param uneven: draws from [0, 1): what part of the latency each answer takes, so that answers overtake each other.
     """
 
-    def __init__(self, answer: Callable[[str], Answer] = lambda key: RUNNING, latency: float = 0.001) -> None:
+    def __init__(
+        self,
+        answer: Callable[[str], Answer] = lambda key: RUNNING,
+        latency: float = 0.001,
+        uneven: Callable[[], float] = lambda: 1.0,
+    ) -> None:
         self.answer = answer
         self.latency = latency
+        self.uneven = uneven
         self.calls: list[tuple[float, list[str]]] = []
         self.listed: Sequence[str] | Exception = ()
         self.pages: list[int] = []
@@ -47,7 +54,7 @@ class FakeCloud:
         self.flying += 1
         self.most_flying = max(self.most_flying, self.flying)
         try:
-            await asyncio.sleep(self.latency)
+            await asyncio.sleep(self.latency * self.uneven())
             return {key: self.answer(key) for key in keys}
         finally:
             self.flying -= 1
@@ -55,7 +62,7 @@ class FakeCloud:
     async def list_page(self, page: int) -> tuple[Mapping[str, Observation], bool]:
         """A page of :attr:`listed`, ten jobs long; none can be had while that is an error."""
         self.pages.append(page)
-        await asyncio.sleep(self.latency)
+        await asyncio.sleep(self.latency * self.uneven())
         if isinstance(self.listed, Exception):
             raise self.listed
         keys = list(self.listed)[(page - 1) * 10 :]

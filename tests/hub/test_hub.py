@@ -17,7 +17,9 @@ import pytest
 from hub_driving import cancelled, ending, new_wait, run, silent
 from hub_limited import LimitedCloud
 
+from airflow_cloudjobs import hub
 from airflow_cloudjobs.apis import hook_class_of, spec_of
+from airflow_cloudjobs.compat import get_async_connection
 from airflow_cloudjobs.hook import CloudHook
 from airflow_cloudjobs.hub import IN_FLIGHT
 from airflow_cloudjobs.jobs.wait import Ending, Wait
@@ -160,6 +162,33 @@ def test_an_api_whose_calls_hang_does_not_hold_up_another_on_the_same_connection
 
     run(work())
     control.reset()
+
+
+def test_a_connection_that_takes_long_to_be_read_again_holds_up_no_poll(
+    control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = control.create_job("dms.file_upload", end="forever")["key"]
+    reads: list[float] = []
+
+    async def slow(*asked: Any) -> Any:
+        reads.append(time.monotonic())
+        if len(reads) > 1:
+            await asyncio.sleep(600)
+        return await get_async_connection(*asked)
+
+    monkeypatch.setattr(hub, "get_async_connection", slow)
+    monkeypatch.setattr(hub, "CONNECTION_LIFE", 0.2)
+
+    async def work() -> None:
+        task = _watch(new_wait(key, interval=0.05))
+        await asyncio.sleep(1.5)
+        await cancelled(task)
+        await asyncio.sleep(0.05)
+        assert [task for task in asyncio.all_tasks() if "read_again" in repr(task)] == []
+
+    run(work())
+    assert len(reads) == 2
+    assert control.stats()["operations"]["GetUserUploadFileJob"]["calls"] >= 10
 
 
 def test_everything_is_closed_when_the_last_wait_leaves_and_opened_again_for_the_next(control: Control) -> None:

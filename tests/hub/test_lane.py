@@ -8,6 +8,7 @@ import contextvars
 import logging
 import random
 import time
+from collections.abc import Mapping, Sequence
 
 import pytest
 from hub_driving import (
@@ -31,6 +32,7 @@ from hypothesis import strategies as st
 from airflow_cloudjobs.http import lane as lane_module
 from airflow_cloudjobs.http.gate import Gate
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.jobs.spec import Observation
 from airflow_cloudjobs.jobs.wait import Ending, Note
 
 
@@ -104,6 +106,67 @@ def test_a_list_that_cannot_be_had_costs_no_wait(trouble: Exception) -> None:
         assert cloud.pages == [1]
         assert {ending(wait) for wait in waits} == {Ending.SUCCEEDED}
         assert {cloud.asked(f"job-{number}") for number in range(20)} == {1}
+
+    run(work())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_lists_that_overtake_each_other_lose_no_wait(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More jobs are due than a list is looked through for, its answers come in any order, and calls have to wait."""
+    monkeypatch.setattr(lane_module, "LISTED", 40)
+
+    async def work() -> None:
+        keys = [f"job-{number}" for number in range(120)]
+        cloud = FakeCloud(latency=0.2, uneven=random.Random(seed).random)
+        cloud.listed = keys[::2]
+        gate = new_gate()
+        gate.pace.rate = 30.0
+        gate.pace.refused(time.monotonic(), None)
+        lane = new_lane(cloud, lists=True, gate=gate)
+        waits = [new_wait(key, interval=0.3) for key in keys]
+        tasks = [asyncio.create_task(lane.watch(wait, silent)) for wait in waits]
+        await asyncio.sleep(1.0)
+        cloud.answer, cloud.listed, gate.pace.rate, cloud.latency = (lambda key: DONE), (), None, 0.001
+        await asyncio.wait_for(asyncio.gather(*tasks), 10)
+        assert {ending(wait) for wait in waits} == {Ending.SUCCEEDED}
+
+    run(work())
+
+
+def test_out_of_time_a_job_itself_is_asked_and_no_list() -> None:
+    """A list may be late in noting that a job has ended."""
+
+    async def work() -> None:
+        keys = [f"job-{number}" for number in range(10)]
+        cloud = FakeCloud(lambda key: DONE)
+        cloud.listed = keys
+        waits = [new_wait(key, interval=60, deadline=0.2) for key in keys]
+        lane = new_lane(cloud, lists=True)
+        await asyncio.wait_for(asyncio.gather(*(lane.watch(wait, silent) for wait in waits)), 5)
+        assert {ending(wait) for wait in waits} == {Ending.SUCCEEDED}
+
+    run(work())
+
+
+@pytest.mark.parametrize("lists", [False, True])
+def test_a_call_that_is_cancelled_from_inside_is_made_again(lists: bool) -> None:
+    async def work() -> None:
+        class Struck(FakeCloud):
+            async def ask(self, keys: Sequence[str]) -> Mapping[str, Answer]:
+                answers = await super().ask(keys)
+                if len(self.calls) <= 3:
+                    raise asyncio.CancelledError
+                return answers
+
+            async def list_page(self, page: int) -> tuple[Mapping[str, Observation], bool]:
+                await super().list_page(page)
+                raise asyncio.CancelledError
+
+        lane = new_lane(Struck(lambda key: DONE), lists=lists)
+        waits = [new_wait(f"job-{number}") for number in range(8)]
+        await asyncio.wait_for(asyncio.gather(*(lane.watch(wait, silent) for wait in waits)), 10)
+        assert {ending(wait) for wait in waits} == {Ending.SUCCEEDED}
+        await settled()
 
     run(work())
 
@@ -278,7 +341,8 @@ def test_each_line_is_told_in_the_context_of_its_own_wait() -> None:
     run(work())
 
 
-def test_a_clock_set_back_by_seconds_does_not_stop_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("seconds", [-86400.0, -3600.0, -2.0, 3600.0])
+def test_a_clock_that_is_set_does_not_stop_a_wait(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
     async def work() -> None:
         cloud = FakeCloud()
         lane = new_lane(cloud)
@@ -288,9 +352,9 @@ def test_a_clock_set_back_by_seconds_does_not_stop_a_wait(monkeypatch: pytest.Mo
         while cloud.flying:
             await asyncio.sleep(0.001)
         asked, real = cloud.asked("job"), time.time
-        monkeypatch.setattr(time, "time", lambda: real() - 2.0)
+        monkeypatch.setattr(time, "time", lambda: real() + seconds)
         cloud.answer = lambda key: DONE
-        await task
+        await asyncio.wait_for(task, 3)
         assert cloud.asked("job") > asked
         assert ending(wait) is Ending.SUCCEEDED
 

@@ -142,6 +142,14 @@ class TestPauses:
         assert wait.pause(START) >= asked
         assert wait.due(START + asked * 0.99) == []
 
+    def test_those_told_to_come_again_later_do_not_come_together(self) -> None:
+        pauses = set()
+        for number in range(20):
+            wait = wait_for(random=lambda number=number: number / 20)  # type: ignore[misc]
+            poll(wait, error(ErrorKind.THROTTLED, retry_after=30.0), START)
+            pauses.add(round(wait.pause(START), 1))
+        assert len(pauses) > 10
+
 
 class TestDeadline:
     def test_the_last_look_is_at_the_deadline(self) -> None:
@@ -275,6 +283,28 @@ class TestErrors:
         wait = wait_for()
         poll(wait, error(ErrorKind.NOT_FOUND), START)
         assert the_end(wait).ending is Ending.ERROR
+
+    def test_a_key_that_was_seen_before_the_wait_moved_may_be_seen_again(self) -> None:
+        wait = wait_for(the_plan=plan(looked=True))
+        poll(wait, error(ErrorKind.NOT_FOUND), START)
+        assert not wait.over
+        now, _ = polled_until(wait, error(ErrorKind.NOT_FOUND), 1000)
+        assert 100 <= now - START <= 160
+        assert "does not show it any more" in the_end(wait).reason
+
+    def test_a_doubt_does_not_grow_while_nothing_can_be_read(self) -> None:
+        for doubt in (error(ErrorKind.UNKNOWN), seen("HUH")):
+            wait = wait_for()
+            poll(wait, doubt, START)
+            poll(wait, error(), START + 5)
+            poll(wait, doubt, START + 1000)
+            assert not wait.over
+            poll(wait, error(), START + 1010)
+            poll(wait, error(), START + 1015)
+            poll(wait, doubt, START + 2000)
+            assert not wait.over
+            poll(wait, doubt, START + 2090)
+            assert wait.over
 
     def test_a_key_of_our_own_may_take_its_time_to_appear(self) -> None:
         wait = wait_for(the_plan=plan(not_found_until=START + 60))
