@@ -184,7 +184,7 @@ def test_a_connection_that_takes_long_to_be_read_again_holds_up_no_poll(
         await asyncio.sleep(1.5)
         await cancelled(task)
         await asyncio.sleep(0.05)
-        assert [task for task in asyncio.all_tasks() if "read_again" in repr(task)] == []
+        assert [task for task in asyncio.all_tasks() if "LiveConnection._read_again" in repr(task)] == []
 
     run(work())
     assert len(reads) == 2
