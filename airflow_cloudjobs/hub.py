@@ -11,6 +11,7 @@ import contextvars
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from airflow_cloudjobs.compat import AirflowNotFoundException, ahide_in_logs, get_async_connection
@@ -190,16 +191,10 @@ class LiveConnection:
         settings = await asyncio.to_thread(self._hook.settings_of, fields)
         client = await asyncio.to_thread(self._hook.make_client, settings)
         self.region = settings.region
-        aio = await asyncio.to_thread(_aio)
+        aio = await asyncio.to_thread(import_module, "airflow_cloudjobs.http.aio")
         session = await self._open.enter_async_context(aio.session_for(client.wire))
         caller: AsyncCaller = aio.AsyncCaller(client, session)
         return caller
-
-
-def _aio() -> Any:
-    from airflow_cloudjobs.http import aio
-
-    return aio
 
 
 async def _opened(connection: LiveConnection) -> LiveConnection:

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import aiohttp
@@ -172,11 +172,9 @@ def tls_context(wire: Wire) -> ssl.SSLContext:
 _sessions: Shared[Wire, aiohttp.ClientSession] = Shared(aiohttp.ClientSession.close)
 
 
-@asynccontextmanager
-async def session_for(wire: Wire) -> AsyncIterator[aiohttp.ClientSession]:
+def session_for(wire: Wire) -> AbstractAsyncContextManager[aiohttp.ClientSession]:
     """The session that all users of a wire share on this event loop.
 
     :param wire: how to reach the hosts.
     """
-    async with _sessions.use(wire, lambda: _open_session(wire)) as session:
-        yield session
+    return _sessions.use(wire, lambda: _open_session(wire))

@@ -145,20 +145,16 @@ class CloudClient(ABC):
         :return: the answer's JSON object.
         :raises CloudApiError: for every other end, without the credential's secrets.
         """
-        offset = self.clock_offset
-        answer = yield self.sign(request, credential)
-        try:
-            return self.read(request, answer)
-        except CloudApiError as error:
-            hide(error, *credential.secrets())
-            if error.kind is not ErrorKind.CLOCK or not self._correct_clock(answer, offset):
-                raise
-        answer = yield self.sign(request, credential)
-        try:
-            return self.read(request, answer)
-        except CloudApiError as error:
-            hide(error, *credential.secrets())
-            raise
+        offset, corrected = self.clock_offset, False
+        while True:
+            answer = yield self.sign(request, credential)
+            try:
+                return self.read(request, answer)
+            except CloudApiError as error:
+                hide(error, *credential.secrets())
+                if corrected or error.kind is not ErrorKind.CLOCK or not self._correct_clock(answer, offset):
+                    raise
+            corrected = True
 
     def guarded(self, login: Exchange) -> Exchange:
         """A login whose failure all share who ask for it meanwhile, so that the next attempt comes after a rest.

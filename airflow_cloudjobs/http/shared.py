@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 K = TypeVar("K", bound=Hashable)
@@ -31,7 +31,7 @@ class Shared(Generic[K, V]):
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[K, _Entry[V]]] = WeakKeyDictionary()
 
     @asynccontextmanager
-    async def use(self, key: K, make: Callable[[], Awaitable[V]]) -> AsyncIterator[V]:
+    async def use(self, key: K, make: Callable[[], Coroutine[Any, Any, V]]) -> AsyncIterator[V]:
         """The value for a key, made by the first of its users.
 
         :param key: what must be equal for users to share.
@@ -40,7 +40,7 @@ class Shared(Generic[K, V]):
         entries = self._loops.setdefault(asyncio.get_running_loop(), {})
         entry = entries.get(key)
         if entry is None:
-            entry = entries[key] = _Entry(asyncio.ensure_future(_awaited(make)))
+            entry = entries[key] = _Entry(asyncio.create_task(make()))
         entry.users += 1
         try:
             yield await asyncio.shield(entry.making)
@@ -57,7 +57,3 @@ class Shared(Generic[K, V]):
         except Exception:
             return  # its users have been told
         await self._close(value)
-
-
-async def _awaited(make: Callable[[], Awaitable[V]]) -> V:
-    return await make()
