@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from airflow_cloudjobs.alibaba.base import TEMPLATED, AlibabaJobOperator, AlibabaJobSensor
-from airflow_cloudjobs.exceptions import JobUntold
+from airflow_cloudjobs.exceptions import JobTimedOut, JobUntold
 from airflow_cloudjobs.hook import CALL_PATIENCE
 from airflow_cloudjobs.jobs.arguments import Arguments
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
@@ -367,7 +367,8 @@ class IceUrlUploadSensor(AlibabaJobSensor):
             # There is no key yet to wait for on a triggerer, so trouble in between is ridden out here.
             answer = self.hook.call(find_by_url(url), patience=max(CALL_PATIENCE, rest))
         except CloudApiError as error:
-            raise JobUntold(f"{self.spec.api}: uploads by address could not be looked up: {error}") from error
+            kind = JobTimedOut if error.retryable else JobUntold
+            raise kind(f"{self.spec.api}: uploads by address could not be looked up: {error}") from error
         infos = answer.get("URLUploadInfoList") or ()
         if not infos:
             raise JobUntold(
