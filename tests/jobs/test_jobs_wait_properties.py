@@ -235,24 +235,36 @@ def patience_of(plan: WaitPlan) -> float:
 @property_of_waits
 @given(runs())
 def test_doubt_ends_after_the_patience_and_not_before(run: Run) -> None:
-    spec, patience = run.wait.spec, patience_of(run.wait.plan)
+    """The time in which nothing could be read does not count."""
+    plan, spec, patience = run.wait.plan, run.wait.spec, patience_of(run.wait.plan)
     for key in run.wait.keys:
         since: float | None = None
+        blind: float | None = None
         end = run.end_of(key)
         history = run.of(key)
         for place, (now, answer) in enumerate(history):
             last = end is not None and place == len(history) - 1
             unlisted = isinstance(answer, Observation) and not spec.states.knows(answer.status)
             refused = isinstance(answer, CloudApiError) and answer.kind is ErrorKind.UNKNOWN
+            missing = isinstance(answer, CloudApiError) and answer.kind is ErrorKind.NOT_FOUND
+            gone = (
+                missing
+                and now >= plan.not_found_until
+                and any(isinstance(one, Observation) for _, one in history[:place])
+            )
+            if (isinstance(answer, CloudApiError) and answer.retryable) or (missing and now < plan.not_found_until):
+                blind = now if blind is None else blind
+            elif blind is not None:
+                since, blind = (None if since is None else since + now - blind), None
             if isinstance(answer, Observation) and not unlisted:
                 since = None
-            if not (unlisted or refused):
+            if not (unlisted or refused or gone):
                 if last:
                     assert end is not None
                     assert end.ending is not Ending.UNREADABLE
                 continue
             since = now if since is None else since
-            tired = now > since and now - since >= patience
+            tired = now > since and now - since >= patience - 1e-6
             if last:
                 assert end is not None
                 doubting = {Ending.UNREADABLE} if unlisted else {Ending.ERROR}

@@ -59,7 +59,7 @@ def get_user_upload_file_job(call: Call) -> Answer:
     if job is None:
         return _not_found(call, f"The file upload job {key} does not exist.")
     now, fields = call.now, job.fields
-    status = call.status(job)
+    status = call.status(job, now)
     name = fields.get("FileName", "file.sql")
     size = int(fields.get("FileSize", _pretended_size(name)))
     detail: dict[str, Any] = {
@@ -115,7 +115,7 @@ def query_data_track_result_download_status(call: Call) -> Answer:
     if job is None or job.fields.get("OrderId", order) != order:
         return _not_found(call, f"The download key {key} of the ticket {order} does not exist.")
     now = call.now
-    status = call.status(job)
+    status = call.status(job, now)
     total = int(job.fields.get("TotalCount", 69))
     result: dict[str, Any] = {"DownloadStatus": status}
     if job.succeeded(now):

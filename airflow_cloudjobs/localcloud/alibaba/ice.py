@@ -151,7 +151,7 @@ def _info(call: Call, job: Job) -> dict[str, Any]:
     done = datetime.fromtimestamp(job.ended_at(), UTC).strftime("%Y-%m-%d %H:%M:%S") if ended else ""
     return {
         "CreationTime": iso(job.started),
-        "Status": call.status(job),
+        "Status": call.status(job, now),
         "ErrorMessage": script.reason if failed else "Success",
         "ErrorCode": script.code if failed else "200",
         "CompleteTime": done,

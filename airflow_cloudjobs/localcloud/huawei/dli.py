@@ -106,14 +106,14 @@ def show_sql_job_detail(call: Call) -> Answer:
 
 def show_sql_job_progress(call: Call) -> Answer:
     """ShowSqlJobProgress: how much of a job is done, 0 to 1."""
-    job = _find(call)
+    job, now = _find(call), call.now
     progress = {
         "is_success": True,
         "message": "",
         "job_id": job.key,
-        "status": call.status(job),
+        "status": call.status(job, now),
         "sub_job_id": 0,
-        "progress": round(job.progress(call.now), 3),
+        "progress": round(job.progress(now), 3),
         "sub_jobs": [],
     }
     return answer(call, progress)
@@ -198,7 +198,7 @@ def _described(call: Call, job: Job) -> dict[str, Any]:
         "owner": fields.get("owner", IAM_USER),
         "start_time": int(job.started * 1000),
         "duration": max(0, int((until - job.started) * 1000)),
-        "status": call.status(job),
+        "status": call.status(job, now),
         "message": job.script.reason if job.ended(now) else "",
         "input_row_count": int(1000 * job.progress(now)),
         "bad_row_count": 0,

@@ -90,7 +90,7 @@ def show_db_object_template_progress(call: Call) -> Answer:
         return answer(call, {"send_success": False})
     if job.previous is not None and now - job.started < call.state.settings.stale_seconds:
         job = job.previous
-    status = call.status(job)
+    status = call.status(job, now)
     progress: dict[str, Any] = {"send_success": True}
     if status is not None or call.forced:
         progress["process_status"] = status
