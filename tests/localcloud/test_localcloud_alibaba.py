@@ -269,6 +269,10 @@ def test_url_uploads(ice: Any) -> None:
     seen, body = until({"SUCCESS"}, lambda: infos(ice, job_ids=keys), lambda body: body.urlupload_info_list[0].status)
     states = "PENDING PROCESSING DOWNLOADING DOWNLOAD_SUCCESS UPLOADING UPLOAD_SUCCESS SUCCESS"
     assert in_order(seen, states)
+    # The second job was begun a moment later, so it may end a moment later.
+    _, body = until(
+        {"DOWNLOAD_FAIL"}, lambda: infos(ice, job_ids=keys), lambda body: body.urlupload_info_list[1].status
+    )
     good, bad = body.urlupload_info_list
     assert (good.error_code, good.error_message, good.user_data) == ("200", "Success", user_data)
     assert (good.job_id, good.media_id) == (jobs[0].job_id, jobs[0].media_id)
