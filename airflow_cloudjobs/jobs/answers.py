@@ -55,10 +55,11 @@ def first_error(answers: Answers) -> CloudApiError | None:
 
 def refused_together(answers: Answers) -> bool:
     """True if the cloud refused a call for several jobs as a whole, and the reason may be one of them."""
+    if len(answers) < 2:
+        return False
     problem, *others = answers.values()
     return (
-        bool(others)
-        and isinstance(problem, CloudApiError)
+        isinstance(problem, CloudApiError)
         and problem.http_status > 0
         and problem.kind in (ErrorKind.NOT_FOUND, ErrorKind.INVALID, ErrorKind.UNKNOWN)
         and all(other is problem for other in others)
