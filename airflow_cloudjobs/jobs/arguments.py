@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,25 +38,32 @@ class InvalidArgument(ValueError):
 
 def is_template(value: Any) -> bool:
     """True if the value will be another one once Airflow has rendered it (Jinja text, XCom, or inside)."""
-    if isinstance(value, str):
-        return "{{" in value or "{%" in value or "{#" in value
-    if isinstance(value, Mapping):
-        return any(is_template(item) for item in value.values())
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return any(is_template(item) for item in value)
-    # Airflow's own deferred values (XComArg and its kin) are known by the method that resolves them.
-    return hasattr(value, "resolve") and hasattr(value, "iter_references")
+    return _holds(value, _is_rendered)
 
 
 def needs_a_worker(value: Any) -> bool:
     """True if something in the value, be it deep inside, is an XCom: only a worker can ask for one."""
-    if isinstance(value, str):
-        return "xcom_pull" in value
+    return _holds(value, _is_pulled)
+
+
+def _holds(value: Any, is_one: Callable[[Any], bool]) -> bool:
+    """True if the value, or something deep inside of it, is such a one."""
     if isinstance(value, Mapping):
-        return any(needs_a_worker(item) for item in value.values())
-    if isinstance(value, (list, tuple)):
-        return any(needs_a_worker(item) for item in value)
-    return hasattr(value, "resolve")
+        return any(_holds(item, is_one) for item in value.values())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return any(_holds(item, is_one) for item in value)
+    return is_one(value)
+
+
+def _is_rendered(value: Any) -> bool:
+    if isinstance(value, str):
+        return "{{" in value or "{%" in value or "{#" in value
+    # Airflow's own deferred values (XComArg and its kin) are known by the method that resolves them.
+    return hasattr(value, "resolve") and hasattr(value, "iter_references")
+
+
+def _is_pulled(value: Any) -> bool:
+    return "xcom_pull" in value if isinstance(value, str) else hasattr(value, "resolve")
 
 
 class Arguments:
@@ -105,7 +112,7 @@ class Arguments:
     def not_empty(self, *names: str) -> None:
         """Each, if given, must hold something."""
         for name in names:
-            if self.known(name) and not _text(self.values[name]).strip():
+            if self.known(name) and not str(self.values[name]).strip():
                 raise self.refuse(name, "is empty")
 
     def adopts(self, key: str, needed: Sequence[str], others: Sequence[str] = ()) -> bool:
@@ -265,7 +272,3 @@ def _is_whole(value: Any) -> bool:
 
 def _a_kind(value: Any) -> str:
     return f"a {type(value).__name__}" if value is not None else "None"
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else str(value)

@@ -255,7 +255,7 @@ def test_doubt_ends_after_the_patience_and_not_before(run: Run) -> None:
             if (isinstance(answer, CloudApiError) and answer.retryable) or (missing and now < plan.not_found_until):
                 blind = now if blind is None else blind
             elif blind is not None:
-                since, blind = (None if since is None else since + now - blind), None
+                since, blind = (None if since is None else since + (now - blind)), None
             if isinstance(answer, Observation) and not unlisted:
                 since = None
             if not (unlisted or refused or gone):
@@ -264,7 +264,7 @@ def test_doubt_ends_after_the_patience_and_not_before(run: Run) -> None:
                     assert end.ending is not Ending.UNREADABLE
                 continue
             since = now if since is None else since
-            tired = now > since and now - since >= patience - 1e-6
+            tired = now > since and now - since >= patience
             if last:
                 assert end is not None
                 doubting = {Ending.UNREADABLE} if unlisted else {Ending.ERROR}
