@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import time
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -20,6 +20,7 @@ from airflow_cloudjobs.compat import (
     task_store,
 )
 from airflow_cloudjobs.exceptions import ExecutionTimedOut, JobFailed, JobTimedOut, JobUntold
+from airflow_cloudjobs.jobs.arguments import Arguments
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.several import listed
 from airflow_cloudjobs.jobs.spec import Observation
@@ -90,9 +91,24 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         self._submitting = False
         self._killed = False
 
-    @abstractmethod
+    @classmethod
+    def _fit(cls, own: Sequence[str]) -> None:
+        super()._fit(own)
+        if missing := [name for name in cls._submitted() if name not in own]:
+            raise TypeError(f"{cls.__name__}: to submit, {cls.spec.api} needs arguments {missing}")
+
+    @classmethod
+    def _submitted(cls) -> list[str]:
+        return list(inspect.signature(cls.spec.submit).parameters)
+
     def submit_arguments(self) -> dict[str, Any]:
-        """The arguments of the spec's ``submit``."""
+        """The arguments of the spec's ``submit``, which the task has by the same names."""
+        return {name: getattr(self, name) for name in self._submitted()}
+
+    def is_new(self, arguments: Arguments, *needed: str) -> bool:
+        """True if a job is to be submitted and what it needs is given; False if one is adopted."""
+        others = [name for name in self._submitted() if name not in (*needed, *self.spec.scope)]
+        return not arguments.adopts(self.key_argument, needed, others)
 
     @property
     def _adopts(self) -> bool:

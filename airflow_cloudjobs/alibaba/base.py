@@ -18,6 +18,8 @@ class AlibabaJobOperator(CloudJobOperator):
     :param alibabacloud_conn_id: the Airflow connection.
     """
 
+    template_fields = TEMPLATED
+
     def __init__(self, *, alibabacloud_conn_id: str = CONNECTION, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.alibabacloud_conn_id = alibabacloud_conn_id
@@ -28,6 +30,8 @@ class AlibabaJobSensor(CloudJobSensor):
 
     :param alibabacloud_conn_id: the Airflow connection.
     """
+
+    template_fields = TEMPLATED
 
     def __init__(self, *, alibabacloud_conn_id: str = CONNECTION, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from airflow_cloudjobs.alibaba.base import TEMPLATED, AlibabaJobOperator, AlibabaJobSensor
+from airflow_cloudjobs.alibaba.base import AlibabaJobOperator, AlibabaJobSensor
 from airflow_cloudjobs.jobs.arguments import Arguments
 from airflow_cloudjobs.jobs.request import ApiRequest, parameters
 from airflow_cloudjobs.jobs.spec import JobSpec, Record, Scope, StateMap
@@ -102,15 +102,6 @@ class DmsFileUploadOperator(AlibabaJobOperator):
 
     spec = FILE_UPLOAD
     key_argument = "job_key"
-    template_fields = (
-        "file_name",
-        "file_source",
-        "upload_url",
-        "upload_target",
-        "job_key",
-        "tid",
-        *TEMPLATED,
-    )
 
     def __init__(
         self,
@@ -130,12 +121,11 @@ class DmsFileUploadOperator(AlibabaJobOperator):
         self.upload_target = upload_target
         self.job_key = job_key
         self.tid = tid
-        self._check_arguments(rendered=False)
 
     def check(self, arguments: Arguments) -> None:
         """The limits that the API's pages give."""
         arguments.is_number("tid")
-        if arguments.adopts("job_key", ("file_name", "file_source"), ("upload_url", "upload_target")):
+        if not self.is_new(arguments, "file_name", "file_source"):
             return
         arguments.is_text("file_name", "upload_url")
         arguments.ends_with("file_name", FILE_ENDINGS)
@@ -143,16 +133,6 @@ class DmsFileUploadOperator(AlibabaJobOperator):
         arguments.exactly_one("upload_url", "upload_target")
         arguments.is_url("upload_url")
         arguments.has_fields("upload_target", UPLOAD_TARGET_FIELDS)
-
-    def submit_arguments(self) -> dict[str, Any]:
-        """The arguments of the submit."""
-        return {
-            "file_name": self.file_name,
-            "file_source": self.file_source,
-            "upload_url": self.upload_url,
-            "upload_target": self.upload_target,
-            "tid": self.tid,
-        }
 
 
 class DmsFileUploadSensor(AlibabaJobSensor):
@@ -167,13 +147,11 @@ class DmsFileUploadSensor(AlibabaJobSensor):
 
     spec = FILE_UPLOAD
     key_argument = "job_key"
-    template_fields = ("job_key", "tid", *TEMPLATED)
 
     def __init__(self, *, job_key: str | Sequence[str], tid: str | int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.job_key = job_key
         self.tid = tid
-        self._check_arguments(rendered=False)
 
     def check(self, arguments: Arguments) -> None:
         """A key is needed."""
@@ -267,19 +245,6 @@ class DmsDataTrackExportOperator(AlibabaJobOperator):
 
     spec = DATA_TRACK_EXPORT
     key_argument = "download_key_id"
-    template_fields = (
-        "order_id",
-        "rollback_sql_type",
-        "filter_start_time",
-        "filter_end_time",
-        "filter_table_list",
-        "filter_type_list",
-        "event_id_list",
-        "column_filter",
-        "download_key_id",
-        "tid",
-        *TEMPLATED,
-    )
 
     def __init__(
         self,
@@ -309,21 +274,12 @@ class DmsDataTrackExportOperator(AlibabaJobOperator):
         self.download_key_id = download_key_id
         self.tid = tid
         self.include_download_url = include_download_url
-        self._check_arguments(rendered=False)
 
     def check(self, arguments: Arguments) -> None:
         """The limits that the API's pages give."""
         arguments.required("order_id")
         arguments.is_number("order_id", "tid")
-        filters = (
-            "filter_start_time",
-            "filter_end_time",
-            "filter_table_list",
-            "filter_type_list",
-            "event_id_list",
-            "column_filter",
-        )
-        if arguments.adopts("download_key_id", ("rollback_sql_type",), filters):
+        if not self.is_new(arguments, "rollback_sql_type"):
             return
         arguments.one_of("rollback_sql_type", ROLLBACK_SQL_TYPES)
         for name in ("filter_start_time", "filter_end_time"):
@@ -340,20 +296,6 @@ class DmsDataTrackExportOperator(AlibabaJobOperator):
             if operator not in COLUMN_OPERATORS:
                 allowed = ", ".join(COLUMN_OPERATORS)
                 raise arguments.refuse("column_filter", f"has Operator {operator!r}; allowed are {allowed}")
-
-    def submit_arguments(self) -> dict[str, Any]:
-        """The arguments of the submit."""
-        return {
-            "order_id": self.order_id,
-            "rollback_sql_type": self.rollback_sql_type,
-            "filter_start_time": self.filter_start_time,
-            "filter_end_time": self.filter_end_time,
-            "filter_table_list": self.filter_table_list,
-            "filter_type_list": self.filter_type_list,
-            "event_id_list": self.event_id_list,
-            "column_filter": self.column_filter,
-            "tid": self.tid,
-        }
 
 
 class DmsDataTrackExportSensor(AlibabaJobSensor):
@@ -373,7 +315,6 @@ class DmsDataTrackExportSensor(AlibabaJobSensor):
 
     spec = DATA_TRACK_EXPORT
     key_argument = "download_key_id"
-    template_fields = ("order_id", "download_key_id", "tid", *TEMPLATED)
 
     def __init__(
         self,
@@ -389,7 +330,6 @@ class DmsDataTrackExportSensor(AlibabaJobSensor):
         self.download_key_id = download_key_id
         self.tid = tid
         self.include_download_url = include_download_url
-        self._check_arguments(rendered=False)
 
     def check(self, arguments: Arguments) -> None:
         """Ticket and key are needed."""

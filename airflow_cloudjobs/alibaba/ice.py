@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from airflow_cloudjobs.alibaba.base import TEMPLATED, AlibabaJobOperator, AlibabaJobSensor
+from airflow_cloudjobs.alibaba.base import AlibabaJobOperator, AlibabaJobSensor
 from airflow_cloudjobs.exceptions import JobTimedOut, JobUntold
 from airflow_cloudjobs.hook import CALL_PATIENCE
 from airflow_cloudjobs.jobs.arguments import Arguments
@@ -207,17 +207,6 @@ class IceUrlUploadOperator(AlibabaJobOperator):
 
     spec = URL_UPLOAD
     key_argument = "job_ids"
-    template_fields = (
-        "upload_urls",
-        "media_metadata",
-        "post_process_config",
-        "upload_target_config",
-        "user_data",
-        "app_id",
-        "entity_id",
-        "job_ids",
-        *TEMPLATED,
-    )
 
     def __init__(
         self,
@@ -241,19 +230,10 @@ class IceUrlUploadOperator(AlibabaJobOperator):
         self.app_id = app_id
         self.entity_id = entity_id
         self.job_ids = job_ids
-        self._check_arguments(rendered=False)
 
     def check(self, arguments: Arguments) -> None:
         """The limits that the API's pages give."""
-        others = (
-            "media_metadata",
-            "post_process_config",
-            "upload_target_config",
-            "user_data",
-            "app_id",
-            "entity_id",
-        )
-        if arguments.adopts("job_ids", ("upload_urls",), others):
+        if not self.is_new(arguments, "upload_urls"):
             return
         arguments.is_text("app_id", "entity_id")
         arguments.is_url("upload_urls")
@@ -290,18 +270,6 @@ class IceUrlUploadOperator(AlibabaJobOperator):
             if source not in urls:
                 raise arguments.refuse("media_metadata", "has a SourceURL that is not among 'upload_urls'")
 
-    def submit_arguments(self) -> dict[str, Any]:
-        """The arguments of the submit."""
-        return {
-            "upload_urls": self.upload_urls,
-            "media_metadata": self.media_metadata,
-            "post_process_config": self.post_process_config,
-            "upload_target_config": self.upload_target_config,
-            "user_data": self.user_data,
-            "app_id": self.app_id,
-            "entity_id": self.entity_id,
-        }
-
     def _several(self) -> bool:
         return is_several(self.upload_urls if self.job_ids is None else self.job_ids)
 
@@ -331,7 +299,6 @@ class IceUrlUploadSensor(AlibabaJobSensor):
 
     spec = URL_UPLOAD
     key_argument = "job_ids"
-    template_fields = ("job_ids", "upload_urls", *TEMPLATED)
 
     def __init__(
         self,
@@ -343,7 +310,6 @@ class IceUrlUploadSensor(AlibabaJobSensor):
         super().__init__(**kwargs)
         self.job_ids = job_ids
         self.upload_urls = upload_urls
-        self._check_arguments(rendered=False)
 
     def check(self, arguments: Arguments) -> None:
         """One of the two is needed."""

@@ -18,6 +18,8 @@ class HuaweiJobOperator(CloudJobOperator):
     :param huaweicloud_conn_id: the Airflow connection.
     """
 
+    template_fields = TEMPLATED
+
     def __init__(self, *, huaweicloud_conn_id: str = CONNECTION, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.huaweicloud_conn_id = huaweicloud_conn_id
@@ -28,6 +30,8 @@ class HuaweiJobSensor(CloudJobSensor):
 
     :param huaweicloud_conn_id: the Airflow connection.
     """
+
+    template_fields = TEMPLATED
 
     def __init__(self, *, huaweicloud_conn_id: str = CONNECTION, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from airflow_cloudjobs.huawei.base import TEMPLATED, HuaweiJobOperator, HuaweiJobSensor
+from airflow_cloudjobs.huawei.base import HuaweiJobOperator, HuaweiJobSensor
 from airflow_cloudjobs.jobs.arguments import Arguments
 from airflow_cloudjobs.jobs.identity import MARKER, Finder, Identity
 from airflow_cloudjobs.jobs.request import ApiRequest, as_text, encoded
@@ -171,17 +171,6 @@ class DliSqlJobOperator(HuaweiJobOperator):
     spec = SQL_JOB
     key_argument = "job_id"
     hidden_arguments = ("sql",)
-    template_fields = (
-        "sql",
-        "database",
-        "queue_name",
-        "conf",
-        "tags",
-        "engine_type",
-        "current_catalog",
-        "job_id",
-        *TEMPLATED,
-    )
     template_ext = (".sql",)
     template_fields_renderers = {"sql": "sql", "conf": "json", "tags": "json"}
 
@@ -207,12 +196,10 @@ class DliSqlJobOperator(HuaweiJobOperator):
         self.engine_type = engine_type
         self.current_catalog = current_catalog
         self.job_id = job_id
-        self._check_arguments(rendered=False)
 
     def check(self, arguments: Arguments) -> None:
         """The limits that the API's pages give."""
-        others = ("database", "queue_name", "conf", "tags", "engine_type", "current_catalog")
-        if arguments.adopts("job_id", ("sql",), others):
+        if not self.is_new(arguments, "sql"):
             return
         arguments.is_text("sql", "current_catalog")
         for name in ("database", "queue_name"):
@@ -255,18 +242,6 @@ class DliSqlJobOperator(HuaweiJobOperator):
                     f"holds {tag['key']!r}; a key has 1 to 128 characters, a value 255 at most",
                 )
 
-    def submit_arguments(self) -> dict[str, Any]:
-        """The arguments of the submit."""
-        return {
-            "sql": self.sql,
-            "database": self.database,
-            "queue_name": self.queue_name,
-            "conf": self.conf,
-            "tags": self.tags,
-            "engine_type": self.engine_type,
-            "current_catalog": self.current_catalog,
-        }
-
 
 class DliSqlJobSensor(HuaweiJobSensor):
     """Wait until SQL jobs on DLI have finished. Source: ShowSqlJobStatus.
@@ -279,12 +254,10 @@ class DliSqlJobSensor(HuaweiJobSensor):
 
     spec = SQL_JOB
     key_argument = "job_id"
-    template_fields = ("job_id", *TEMPLATED)
 
     def __init__(self, *, job_id: str | Sequence[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.job_id = job_id
-        self._check_arguments(rendered=False)
 
     def check(self, arguments: Arguments) -> None:
         """A key is needed."""

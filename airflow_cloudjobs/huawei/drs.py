@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote
 
-from airflow_cloudjobs.huawei.base import TEMPLATED, HuaweiJobOperator, HuaweiJobSensor
+from airflow_cloudjobs.huawei.base import HuaweiJobOperator, HuaweiJobSensor
 from airflow_cloudjobs.jobs.arguments import Arguments
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest, FormFile, parameters
@@ -123,7 +123,6 @@ class DrsObjectTemplateOperator(HuaweiJobOperator):
 
     spec = OBJECT_TEMPLATE
     key_argument = "job_id"
-    template_fields = ("job_id", "file_path", "file_import_db_level", "file_import_mapping_type", *TEMPLATED)
 
     def __init__(
         self,
@@ -139,7 +138,6 @@ class DrsObjectTemplateOperator(HuaweiJobOperator):
         self.file_path = file_path
         self.file_import_db_level = file_import_db_level
         self.file_import_mapping_type = file_import_mapping_type
-        self._check_arguments(rendered=False)
 
     @property
     def _adopts(self) -> bool:
@@ -154,15 +152,6 @@ class DrsObjectTemplateOperator(HuaweiJobOperator):
         arguments.ends_with("file_path", ENDINGS)
         arguments.one_of("file_import_db_level", DB_LEVELS)
         arguments.one_of("file_import_mapping_type", MAPPING_TYPES)
-
-    def submit_arguments(self) -> dict[str, Any]:
-        """The arguments of the submit."""
-        return {
-            "job_id": self.job_id,
-            "file_path": self.file_path,
-            "file_import_db_level": self.file_import_db_level,
-            "file_import_mapping_type": self.file_import_mapping_type,
-        }
 
 
 def _check_file(arguments: Arguments, path: str) -> None:
@@ -210,13 +199,11 @@ class DrsObjectTemplateSensor(HuaweiJobSensor):
 
     spec = OBJECT_TEMPLATE
     key_argument = "job_id"
-    template_fields = ("job_id", "file_import_db_level", *TEMPLATED)
 
     def __init__(self, *, job_id: str | Sequence[str], file_import_db_level: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.job_id = job_id
         self.file_import_db_level = file_import_db_level
-        self._check_arguments(rendered=False)
 
     def check(self, arguments: Arguments) -> None:
         """A key is needed."""
