@@ -7,26 +7,21 @@ Source: https://help.aliyun.com/document_detail/159972.htm (request structure an
 from __future__ import annotations
 
 import secrets
-from types import SimpleNamespace
+from hashlib import sha256
 from typing import Any
-
-from alibabacloud_tea_openapi.utils import Utils
 
 from airflow_cloudjobs.alibaba import errors
 from airflow_cloudjobs.alibaba.chain import DefaultChain
 from airflow_cloudjobs.alibaba.credentials import obtain
 from airflow_cloudjobs.alibaba.settings import AlibabaSettings
-from airflow_cloudjobs.alibaba.signature import ALGORITHM, authorization
+from airflow_cloudjobs.alibaba.signature import authorization
 from airflow_cloudjobs.http.exchange import CloudClient, Credential, Exchange, first, json_object, utc
 from airflow_cloudjobs.http.message import LONGEST_REST, HttpAnswer, HttpRequest
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind, leaves_open
 from airflow_cloudjobs.jobs.request import ApiRequest, encoded
-from airflow_cloudjobs.login import LOGIN_DID_NOT_HELP, silence
+from airflow_cloudjobs.login import LOGIN_DID_NOT_HELP
 
-silence("darabonba", "darabonba-core")
-silence("Tea", "alibabacloud-tea")
-
-EMPTY_BODY = Utils.hex_encode(Utils.hash(b"", ALGORITHM))
+EMPTY_BODY = sha256(b"").hexdigest()
 
 VERSIONS = {"dms-enterprise": "2018-11-01", "ice": "2020-11-09", "sts": "2015-04-01"}
 """The API version of each service that we speak."""
@@ -69,13 +64,9 @@ class AlibabaClient(CloudClient):
             headers["x-acs-accesskey-id"] = credential.key
             headers["x-acs-security-token"] = credential.security_token
         pairs = "&".join([f"{name}={encoded(query[name])}" for name in sorted(query)])
-        key, secret = credential.key, credential.secret
-        if request.read_only:
-            signed = authorization(request.method, request.path, pairs, headers, EMPTY_BODY, key, secret)
-        else:
-            whole = SimpleNamespace(method=request.method, pathname=request.path, query=query, headers=headers)
-            signed = Utils.get_authorization(whole, ALGORITHM, EMPTY_BODY, key, secret)
-        headers["Authorization"] = signed
+        headers["Authorization"] = authorization(
+            request.method, request.path, pairs, headers, EMPTY_BODY, credential.key, credential.secret
+        )
         return HttpRequest(request.operation, request.method, f"{base}{request.path}?{pairs}", headers)
 
     def read(self, request: ApiRequest, answer: HttpAnswer) -> dict[str, Any]:

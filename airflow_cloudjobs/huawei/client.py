@@ -11,11 +11,8 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
-from types import SimpleNamespace
+from hashlib import sha256
 from typing import Any
-
-from huaweicloudsdkcore.sdk_request import SdkRequest
-from huaweicloudsdkcore.signer.signer import Signer
 
 from airflow_cloudjobs.http.exchange import CloudClient, Credential, Exchange, first, json_object, utc
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest
@@ -23,7 +20,7 @@ from airflow_cloudjobs.huawei import errors
 from airflow_cloudjobs.huawei.chain import DefaultChain
 from airflow_cloudjobs.huawei.credentials import obtain
 from airflow_cloudjobs.huawei.settings import HuaweiSettings, IamUser
-from airflow_cloudjobs.huawei.signature import authorization, canonical_query
+from airflow_cloudjobs.huawei.signature import UNSIGNED, authorization, canonical_query
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind, leaves_open
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.login import LOGIN_DID_NOT_HELP
@@ -69,32 +66,14 @@ class HuaweiClient(CloudClient):
             headers["X-Sdk-Date"] = date = utc(int(self.now()), "%Y%m%dT%H%M%SZ")
             if credential.security_token:
                 headers["X-Security-Token"] = credential.security_token
-            if request.read_only and body is None:
-                headers["Authorization"] = authorization(
-                    request.method, path, query, headers, date, credential.key, credential.secret
-                )
-            else:
-                self._sign_change(request, path, headers, body or boundary.encode(), credential)
+            payload = sha256(body or b"").hexdigest()
+            if request.file:
+                headers["X-Sdk-Content-Sha256"] = payload = UNSIGNED
+            headers["Authorization"] = authorization(
+                request.method, path, query, headers, payload, date, credential.key, credential.secret
+            )
         url = f"{base}{path}?{query}" if query else base + path
         return HttpRequest(request.operation, request.method, url, headers, body, request.file, boundary)
-
-    def _sign_change(
-        self, request: ApiRequest, path: str, headers: dict[str, str], body: bytes, credential: Credential
-    ) -> None:
-        """Add the vendor's own signature to the headers.
-
-        :param body: the body; of a form anything but nothing, since the vendor's signer hashes an empty body as such
-            even where the payload is left unsigned.
-        """
-        signed = SdkRequest(
-            method=request.method,
-            host=headers["Host"],
-            resource_path=path,
-            query_params=list(request.query.items()),
-            header_params=headers,
-            body=body,
-        )
-        Signer(SimpleNamespace(ak=credential.key, sk=credential.secret)).sign(signed)
 
     def read(self, request: ApiRequest, answer: HttpAnswer) -> dict[str, Any]:
         """An error is a status of 400 and more, or ``is_success: false`` under HTTP 200.

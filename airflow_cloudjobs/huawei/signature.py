@@ -17,7 +17,9 @@ from urllib.parse import unquote
 from airflow_cloudjobs.jobs.request import encoded, encoded_path
 
 ALGORITHM = "SDK-HMAC-SHA256"
-EMPTY_BODY = sha256(b"").hexdigest()
+
+UNSIGNED = "UNSIGNED-PAYLOAD"
+"""Stands for the hash of a body that is no JSON, whose bytes are not signed."""
 
 
 def canonical_query(query: Mapping[str, str]) -> str:
@@ -26,15 +28,16 @@ def canonical_query(query: Mapping[str, str]) -> str:
 
 
 def authorization(
-    method: str, path: str, query: str, headers: Mapping[str, str], date: str, key: str, secret: str
+    method: str, path: str, query: str, headers: Mapping[str, str], payload: str, date: str, key: str, secret: str
 ) -> str:
-    """The header ``Authorization`` of a request without a body.
+    """The header ``Authorization`` of a request.
 
     :param method: the HTTP method.
     :param path: the path as it is sent.
     :param query: see :func:`canonical_query`.
     :param headers: what the signature covers, ``X-Sdk-Date`` too.
-    :param date: its value.
+    :param payload: SHA-256 of the body, in hex digits, or :data:`UNSIGNED`.
+    :param date: the value of ``X-Sdk-Date``.
     :param key: the AK.
     :param secret: the SK.
     """
@@ -46,6 +49,6 @@ def authorization(
     resource = encoded_path(unquote(path))
     if not resource.endswith("/"):
         resource += "/"
-    canonical = sha256(f"{method}\n{resource}\n{query}\n{lines}\n{covered}\n{EMPTY_BODY}".encode()).hexdigest()
+    canonical = sha256(f"{method}\n{resource}\n{query}\n{lines}\n{covered}\n{payload}".encode()).hexdigest()
     signature = hmac.digest(secret.encode(), f"{ALGORITHM}\n{date}\n{canonical}".encode(), "sha256").hex()
     return f"{ALGORITHM} Access={key}, SignedHeaders={covered}, Signature={signature}"
