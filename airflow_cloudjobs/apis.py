@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,12 @@ def spec_of(api: str) -> JobSpec:
         raise ValueError(f"there is no API {api!r}; known are {', '.join(SPECS)}")
     spec: JobSpec = _load(SPECS[api])
     return spec
+
+
+def is_registered(spec: JobSpec) -> bool:
+    """True if a trigger that is given the API's id finds this very spec."""
+    module, _, name = SPECS.get(spec.api, "").partition(":")
+    return getattr(sys.modules.get(module), name, None) is spec
 
 
 def hook_class_of(cloud: str) -> type[CloudHook]:

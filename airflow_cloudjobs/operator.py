@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -27,6 +26,7 @@ from airflow_cloudjobs.jobs.spec import Observation
 from airflow_cloudjobs.jobs.wait import Ending, JobEnd, WaitPlan
 from airflow_cloudjobs.submit import SubmitOnce, give_up
 from airflow_cloudjobs.task import CloudJobTask
+from airflow_cloudjobs.task_class import submit_parameters
 
 
 class CloudJobOperator(CloudJobTask, BaseOperator):
@@ -92,22 +92,16 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         self._killed = False
 
     @classmethod
-    def _fit(cls, own: Sequence[str]) -> None:
-        super()._fit(own)
-        if missing := [name for name in cls._submitted() if name not in own]:
-            raise TypeError(f"{cls.__name__}: to submit, {cls.spec.api} needs arguments {missing}")
-
-    @classmethod
-    def _submitted(cls) -> list[str]:
-        return list(inspect.signature(cls.spec.submit).parameters)
+    def _needed_arguments(cls) -> dict[str, str]:
+        return super()._needed_arguments() | dict.fromkeys(submit_parameters(cls.spec), "an argument of the submit")
 
     def submit_arguments(self) -> dict[str, Any]:
         """The arguments of the spec's ``submit``, which the task has by the same names."""
-        return {name: getattr(self, name) for name in self._submitted()}
+        return {name: getattr(self, name) for name in submit_parameters(self.spec)}
 
     def is_new(self, arguments: Arguments, *needed: str) -> bool:
         """True if a job is to be submitted and what it needs is given; False if one is adopted."""
-        others = [name for name in self._submitted() if name not in (*needed, *self.spec.scope)]
+        others = [name for name in submit_parameters(self.spec) if name not in (*needed, *self.spec.scope)]
         return not arguments.adopts(self.key_argument, needed, others)
 
     @property

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import random
 import time
 from abc import abstractmethod
@@ -13,9 +11,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_cloudjobs import compat, metrics
+from airflow_cloudjobs import compat, metrics, task_class
 from airflow_cloudjobs.apis import hook_class_of
-from airflow_cloudjobs.compat import BaseOperator
 from airflow_cloudjobs.exceptions import JobUntold, SubmitRefused
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument
@@ -29,6 +26,8 @@ from airflow_cloudjobs.settings import InvalidConnection
 from airflow_cloudjobs.trigger import OWNER, CloudJobTrigger
 
 if TYPE_CHECKING:
+    from airflow_cloudjobs.compat import BaseOperator
+
     _Base = BaseOperator
 else:
     _Base = object
@@ -49,8 +48,6 @@ class CloudJobTask(_Base):
     """The argument that names the job, or several jobs."""
     hidden_arguments: ClassVar[tuple[str, ...]] = ()
     """The templated arguments whose text is shown nowhere."""
-    untemplated: ClassVar[tuple[str, ...]] = ("include_download_url",)
-    """The arguments of a subclass that are no templates."""
 
     operator_extra_links = (CloudConsoleLink(),)
     ui_color = "#e8f3fc"
@@ -62,24 +59,17 @@ class CloudJobTask(_Base):
     include_download_url: bool = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Complete a class that names its API, and refuse one that does not fit it."""
+        """Complete a class that names its API, by the rules of :mod:`airflow_cloudjobs.task_class`."""
         super().__init_subclass__(**kwargs)
         if "spec" in vars(cls):
-            own = [
-                name for name, one in inspect.signature(cls.__init__).parameters.items() if one.kind is one.KEYWORD_ONLY
-            ]
-            cls._fit(own)
-            cls.template_fields = (*(name for name in own if name not in cls.untemplated), *cls.template_fields)
-            cls.__init__ = _checked(cls.__init__)  # type: ignore[method-assign]
+            task_class.refuse_misfit(cls, cls._needed_arguments())
+            cls.template_fields = task_class.templated(cls)
+            cls.__init__ = task_class.checked(cls.__init__)  # type: ignore[method-assign]
 
     @classmethod
-    def _fit(cls, own: Sequence[str]) -> None:
-        """Refuse a class whose arguments are not those that its API needs, or are Airflow's."""
-        for name in (cls.key_argument, *cls.spec.scope):
-            if name not in own:
-                raise TypeError(f"{cls.__name__}: {cls.spec.api} needs an argument {name!r}")
-        if taken := set(own) & set(inspect.signature(BaseOperator.__init__).parameters):
-            raise TypeError(f"{cls.__name__}: Airflow has arguments {sorted(taken)} of its own")
+    def _needed_arguments(cls) -> dict[str, str]:
+        """The arguments that a class of this API must have, and what each is for."""
+        return {cls.key_argument: "the key", **dict.fromkeys(cls.spec.scope, "part of a job's name")}
 
     @abstractmethod
     def check(self, arguments: Arguments) -> None:
@@ -285,14 +275,3 @@ class CloudJobTask(_Base):
         if end.request_id:
             text += f" (request id {end.request_id})"
         return f"{text}. Console: {self._console_url}"
-
-
-def _checked(init: Any) -> Any:
-    """A constructor whose arguments are checked in the end, when all of them are set."""
-
-    @functools.wraps(init)
-    def checked(self: CloudJobTask, *args: Any, **kwargs: Any) -> None:
-        init(self, *args, **kwargs)
-        self._check_arguments(rendered=False)
-
-    return checked

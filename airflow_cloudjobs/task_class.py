@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a task class need not say, because the signature of its constructor and its API say it.
+
+A class names its API (``spec``), the argument that holds the job's key, and its arguments, each once: as a keyword of
+its constructor. Which of them are templates, which go into the submit, when they are checked and which belong to a new
+job only follows from that. A class that does not fit its API is refused when it is made, not by a task at night.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_cloudjobs.apis import is_registered
+
+if TYPE_CHECKING:
+    from airflow_cloudjobs.jobs.spec import JobSpec
+    from airflow_cloudjobs.task import CloudJobTask
+
+
+def own_arguments(cls: type[CloudJobTask]) -> Mapping[str, inspect.Parameter]:
+    """The keywords that a class's constructor names itself."""
+    return {
+        name: one for name, one in inspect.signature(cls.__init__).parameters.items() if one.kind is one.KEYWORD_ONLY
+    }
+
+
+def submit_parameters(spec: JobSpec) -> tuple[str, ...]:
+    """The arguments of the submit of an API."""
+    return tuple(inspect.signature(spec.submit).parameters)
+
+
+def refuse_misfit(cls: type[CloudJobTask], needed: Mapping[str, str]) -> None:
+    """Refuse a class whose tasks could not work.
+
+    :param cls: a class that names its API.
+    :param needed: the arguments that it must have, with what each is for.
+    :raises TypeError: naming the class, the API and the argument.
+    """
+    own, api = own_arguments(cls), cls.spec.api
+    for name, purpose in needed.items():
+        if name not in own:
+            raise TypeError(f"{cls.__name__}: needs an argument {name!r}, which is {purpose} of {api}")
+    if "__init__" in vars(cls) and (taken := sorted(own.keys() & _inherited_arguments(cls))):
+        raise TypeError(
+            f"{cls.__name__}: argument {taken[0]!r} is one that all tasks have already; name it otherwise and "
+            "send it by the API's name"
+        )
+    if not is_registered(cls.spec):
+        raise TypeError(f"{cls.__name__}: no trigger would find {api!r}; name its spec in airflow_cloudjobs.apis.SPECS")
+
+
+def _inherited_arguments(cls: type) -> set[str]:
+    """The arguments of the classes above: Airflow gives several a meaning of its own (``queue``, ``pool``)."""
+    return {
+        name
+        for base in cls.__mro__[1:]
+        if "__init__" in vars(base)
+        for name, one in inspect.signature(vars(base)["__init__"]).parameters.items()
+        if one.kind is one.KEYWORD_ONLY or one.kind is one.POSITIONAL_OR_KEYWORD
+    }
+
+
+def templated(cls: type[CloudJobTask]) -> tuple[str, ...]:
+    """The template fields of a class: all of its arguments but switches, and those of the classes above."""
+    own = (name for name, one in own_arguments(cls).items() if not isinstance(one.default, bool))
+    return tuple(dict.fromkeys((*own, *cls.template_fields)))
+
+
+def checked(init: Callable[..., None]) -> Callable[..., None]:
+    """A constructor whose arguments are checked in the end, when all of them are set."""
+    names = [name for name, one in inspect.signature(init).parameters.items() if one.kind is one.KEYWORD_ONLY]
+
+    @functools.wraps(init)
+    def with_check(self: CloudJobTask, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        for name in names:
+            if not hasattr(self, name):
+                raise TypeError(f"{type(self).__name__}: its constructor does not keep argument {name!r}")
+        self._check_arguments(rendered=False)
+
+    return with_check

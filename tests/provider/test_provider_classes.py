@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Classes of tasks: what follows from their signature and API, and what is refused when one is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from airflow_cloudjobs.alibaba.base import AlibabaJobSensor
+from airflow_cloudjobs.alibaba.dms import (
+    DATA_TRACK_EXPORT,
+    DmsDataTrackExportOperator,
+    DmsDataTrackExportSensor,
+)
+from airflow_cloudjobs.huawei.base import HuaweiJobOperator, HuaweiJobSensor
+from airflow_cloudjobs.huawei.dli import SQL_JOB, DliSqlJobOperator
+from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument
+
+
+def wrong_key_argument() -> type:
+    class Sensor(HuaweiJobSensor):
+        spec = SQL_JOB
+        key_argument = "job_key"
+
+        def __init__(self, *, job_id: str, **kwargs: Any) -> None: ...
+
+    return Sensor
+
+
+def scope_without_argument() -> type:
+    class Sensor(AlibabaJobSensor):
+        spec = DATA_TRACK_EXPORT
+        key_argument = "download_key_id"
+
+        def __init__(self, *, download_key_id: str, tid: int | None = None, **kwargs: Any) -> None: ...
+
+    return Sensor
+
+
+def argument_of_airflow() -> type:
+    class Sensor(HuaweiJobSensor):
+        spec = SQL_JOB
+        key_argument = "job_id"
+
+        def __init__(self, *, job_id: str, queue: str | None = None, **kwargs: Any) -> None: ...
+
+    return Sensor
+
+
+def argument_of_every_sensor() -> type:
+    class Sensor(HuaweiJobSensor):
+        spec = SQL_JOB
+        key_argument = "job_id"
+
+        def __init__(self, *, job_id: str, timeout: int = 3, **kwargs: Any) -> None: ...
+
+    return Sensor
+
+
+def submit_without_argument() -> type:
+    class Operator(HuaweiJobOperator):
+        spec = SQL_JOB
+        key_argument = "job_id"
+
+        def __init__(self, *, sql: str | None = None, job_id: str | None = None, **kwargs: Any) -> None: ...
+
+    return Operator
+
+
+def spec_that_no_trigger_finds() -> type:
+    class Sensor(HuaweiJobSensor):
+        spec = replace(SQL_JOB, api="dli.flink_job")
+        key_argument = "job_id"
+
+        def __init__(self, *, job_id: str, **kwargs: Any) -> None: ...
+
+    return Sensor
+
+
+def another_spec_of_a_known_api() -> type:
+    class Sensor(HuaweiJobSensor):
+        spec = replace(SQL_JOB, interval=3.0)
+        key_argument = "job_id"
+
+        def __init__(self, *, job_id: str, **kwargs: Any) -> None: ...
+
+    return Sensor
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (wrong_key_argument, "Sensor: needs an argument 'job_key', which is the key of dli.sql_job"),
+        (scope_without_argument, "Sensor: needs an argument 'order_id', which is part of a job's name"),
+        (argument_of_airflow, "Sensor: argument 'queue' is one that all tasks have already"),
+        (argument_of_every_sensor, "Sensor: argument 'timeout' is one that all tasks have already"),
+        (submit_without_argument, "Operator: needs an argument 'database', which is an argument of the submit"),
+        (spec_that_no_trigger_finds, "Sensor: no trigger would find 'dli.flink_job'; name its spec in"),
+        (another_spec_of_a_known_api, "Sensor: no trigger would find 'dli.sql_job'"),
+    ],
+)
+def test_a_class_that_does_not_fit_is_refused_when_it_is_made(make: Callable[[], type], said: str) -> None:
+    with pytest.raises(TypeError) as refused:
+        make()
+    assert said in str(refused.value)
+
+
+def test_an_argument_that_the_constructor_forgets_is_named_by_the_first_task() -> None:
+    class Sensor(HuaweiJobSensor):
+        spec = SQL_JOB
+        key_argument = "job_id"
+
+        def __init__(self, *, job_id: str, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+
+        def check(self, arguments: Arguments) -> None: ...
+
+    with pytest.raises(TypeError, match="Sensor: its constructor does not keep argument 'job_id'"):
+        Sensor(task_id="wait", job_id="j-1")
+
+
+def test_arguments_are_checked_and_templated_without_a_word_in_the_class() -> None:
+    class Sensor(HuaweiJobSensor):
+        spec = SQL_JOB
+        key_argument = "job_id"
+
+        def __init__(self, *, job_id: str, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.job_id = job_id
+
+        def check(self, arguments: Arguments) -> None:
+            arguments.required("job_id")
+
+    assert set(Sensor.template_fields) == {"job_id", "huaweicloud_conn_id", "region", "endpoint"}
+    with pytest.raises(InvalidArgument, match="argument 'job_id' is missing"):
+        Sensor(task_id="wait", job_id=None)
+
+
+def test_a_switch_is_no_template() -> None:
+    for cls in (DmsDataTrackExportOperator, DmsDataTrackExportSensor):
+        assert "include_download_url" not in cls.template_fields
+        assert {"order_id", "download_key_id", "tid"} <= set(cls.template_fields)
+
+
+def test_a_users_own_subclass_needs_nothing() -> None:
+    class Mine(DliSqlJobOperator):
+        template_fields = (*DliSqlJobOperator.template_fields, "team")
+
+        def __init__(self, *, team: str, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.team = team
+
+    task = Mine(task_id="query", team="sales", sql="SELECT 1")
+    assert task.submit_arguments()["sql"] == "SELECT 1"
+    with pytest.raises(InvalidArgument, match="argument 'sql' is empty"):
+        Mine(task_id="query", team="sales", sql=" ")
