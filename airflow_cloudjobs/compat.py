@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from importlib.util import find_spec
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -33,10 +31,9 @@ from airflow.providers.common.compat.sdk import (
 from airflow.triggers.base import BaseTrigger, StartTriggerArgs
 from asgiref.sync import sync_to_async
 
-from airflow_cloudjobs.jobs.identity import Identity
-
 __all__ = [
     "LATE_TASKS_RESUME",
+    "TASKS_HAVE_SUPERVISORS",
     "TRIGGERS_END_TASKS",
     "TRIGGERS_HEAR_OF_KILLS",
     "AirflowException",
@@ -56,20 +53,21 @@ __all__ = [
     "TaskDeferralTimeout",
     "XCom",
     "ahide_in_logs",
-    "apart",
     "default_deferrable",
     "first_reschedule",
     "get_async_connection",
     "hide_in_logs",
-    "identity_of",
     "is_built",
-    "is_given_up",
+    "is_cleared",
     "let_read_connections",
     "push_xcom",
-    "still_owns",
+    "row_of",
+    "state_for_trigger",
+    "state_of",
     "success_event",
     "task_store",
     "try_number_of",
+    "xcom_for_trigger",
 ]
 
 
@@ -94,7 +92,11 @@ TRIGGERS_END_TASKS = TRIGGERS_HEAR_OF_KILLS
 """True where a trigger can store a task's result and end it (XComs from triggers came to stay with 3.3)."""
 
 
-LATE_TASKS_RESUME = find_spec("airflow.sdk") is not None
+TASKS_HAVE_SUPERVISORS = find_spec("airflow.sdk") is not None
+"""True where tasks and triggers ask a supervisor for what is in Airflow's database (Airflow 3)."""
+
+
+LATE_TASKS_RESUME = TASKS_HAVE_SUPERVISORS
 """False where a task that comes back from its trigger after its ``execution_timeout`` is not run again (Airflow 2)."""
 
 
@@ -139,17 +141,6 @@ def let_read_connections() -> None:
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
 
 
-def identity_of(context: Mapping[str, Any]) -> Identity | None:
-    """Whose job a task's job is; None outside of a task instance."""
-    ti: Any = context.get("ti")
-    if not hasattr(ti, "max_tries"):
-        return None
-    # Both only grow: max_tries when a user clears the task, unless it runs just then; clear_number with every clear in
-    # its run. Over retries they stay the same: just what an epoch is.
-    epoch = int(ti.max_tries) + int(getattr(context.get("dag_run"), "clear_number", 0) or 0)
-    return Identity(str(ti.dag_id), str(ti.run_id), str(ti.task_id), int(ti.map_index), epoch)
-
-
 def try_number_of(context: Mapping[str, Any]) -> int:
     """Which attempt this is, from 1."""
     return int(getattr(context.get("ti"), "try_number", 1) or 1)
@@ -183,37 +174,40 @@ def first_reschedule(context: Mapping[str, Any]) -> float | None:
         return first.timestamp() if first else None
 
 
-async def still_owns(trigger: Any, xcom_key: str, value: Any) -> bool:
-    """True if a trigger's task still waits for what it waits for: the trigger was only moved.
+async def state_for_trigger(trigger: Any) -> str | None:
+    """The state that Airflow has of a trigger's task now; for use on a triggerer."""
+    from airflow.sdk.execution_time.comms import GetTaskStates
 
-    Airflow cancels a trigger in the same way when a user kills its task and when another triggerer takes it
-    over. The task's state alone does not tell them apart: cleared, it may be deferred again, on another job.
-
-    :param trigger: the trigger.
-    :param xcom_key: the XCom in which the task says what it waits for.
-    :param value: what it says if that is what this trigger waits for.
-    """
     ti = trigger.task_instance
-    try:
-        from airflow.sdk.execution_time.comms import GetTaskStates, GetXCom
-    except ImportError:
-        return await asyncio.to_thread(_still_owns_by_row, trigger)
-    mapped = ti.map_index >= 0
-    states = await _asked(
-        GetTaskStates(
-            dag_id=ti.dag_id,
-            run_ids=[ti.run_id],
-            task_ids=[ti.task_id],
-            map_index=ti.map_index if mapped else None,
-        )
-    )
-    name = f"{ti.task_id}_{ti.map_index}" if mapped else ti.task_id
-    if states.task_states.get(ti.run_id, {}).get(name) != "deferred":
-        return False
+    states = await _asked(GetTaskStates(**_place_of(ti)))
+    return _state_in(states.task_states, ti)
+
+
+async def xcom_for_trigger(trigger: Any, key: str) -> Any:
+    """An XCom of a trigger's task; for use on a triggerer."""
+    from airflow.sdk.execution_time.comms import GetXCom
+
+    ti = trigger.task_instance
     found = await _asked(
-        GetXCom(key=xcom_key, dag_id=ti.dag_id, run_id=ti.run_id, task_id=ti.task_id, map_index=ti.map_index)
+        GetXCom(key=key, dag_id=ti.dag_id, run_id=ti.run_id, task_id=ti.task_id, map_index=ti.map_index)
     )
-    return bool(found.value == value)
+    return found.value
+
+
+def _place_of(ti: Any) -> dict[str, Any]:
+    """What names a task instance when Airflow is asked for its state."""
+    return {
+        "dag_id": ti.dag_id,
+        "run_ids": [ti.run_id],
+        "task_ids": [ti.task_id],
+        "map_index": ti.map_index if ti.map_index >= 0 else None,
+    }
+
+
+def _state_in(states: Mapping[str, Mapping[str, str | None]], ti: Any) -> str | None:
+    """The state of a task instance in Airflow's answer."""
+    name = f"{ti.task_id}_{ti.map_index}" if ti.map_index >= 0 else ti.task_id
+    return states.get(ti.run_id, {}).get(name)
 
 
 async def _asked(message: Any) -> Any:
@@ -226,17 +220,11 @@ async def _asked(message: Any) -> Any:
     return await _in_thread(comms.send, message)
 
 
-def _still_owns_by_row(trigger: Any) -> bool:
-    """The same from Airflow 2's database, where the task's row names its trigger."""
-    state, trigger_id = _row_of(trigger.task_instance)
-    return state == "deferred" and trigger_id == trigger.trigger_id
-
-
 PLACE = ("dag_id", "task_id", "run_id", "map_index")
 """What names a task instance in Airflow 2's database."""
 
 
-def _row_of(ti: Any) -> tuple[str | None, int | None]:
+def row_of(ti: Any) -> tuple[str | None, int | None]:
     """State and trigger of a task instance in Airflow 2's database; nothing if it is gone."""
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.session import create_session
@@ -246,50 +234,14 @@ def _row_of(ti: Any) -> tuple[str | None, int | None]:
         return (row.state, row.trigger_id) if row else (None, None)
 
 
-GIVEN_UP = frozenset({"success", "failed", "skipped", "removed", "upstream_failed", "restarting"})
-"""States of a task that somebody has ended, or cleared, while it ran."""
-
-
-def is_given_up(context: Mapping[str, Any], patience: float = 3.0) -> bool:
-    """True if nobody will go on with what a running task has begun, now that Airflow tells it to stop.
-
-    Airflow stops a task in the same way when a user has ended it and when only its worker is replaced: it was not
-    heard of for a while, its scheduler died, its machine is shut down. The next attempt then goes on with the job.
-
-    :param context: the task's context.
-    :param patience: seconds; Airflow gives five between asking a task to stop and killing it.
-    :raises TimeoutError: it cannot be found out.
-    """
-    ti: Any = context.get("ti")
-
-    def given_up() -> bool:
-        if _is_cleared(context):
-            return True  # the scheduler may be so quick that the state does not tell any more
-        state = _state_of(ti)
-        if state == "running":
-            return try_number_of(context) > int(ti.max_tries)  # of itself it goes on only if it is retried
-        return state in GIVEN_UP
-
-    return apart(given_up, patience)
-
-
-def _state_of(ti: Any) -> str | None:
-    """The state that Airflow has of a task instance now."""
+def state_of(ti: Any) -> str | None:
+    """The state that Airflow has of a task instance now; for use on a worker."""
     if not hasattr(ti, "get_task_states"):
-        return _row_of(ti)[0]
-    mapped = ti.map_index >= 0
-    states: Any = ti.get_task_states(
-        dag_id=ti.dag_id,
-        run_ids=[ti.run_id],
-        task_ids=[ti.task_id],
-        map_index=ti.map_index if mapped else None,
-    )
-    name = f"{ti.task_id}_{ti.map_index}" if mapped else ti.task_id
-    state: str | None = states.get(ti.run_id, {}).get(name)
-    return state
+        return row_of(ti)[0]
+    return _state_in(ti.get_task_states(**_place_of(ti)), ti)
 
 
-def _is_cleared(context: Mapping[str, Any]) -> bool:
+def is_cleared(context: Mapping[str, Any]) -> bool:
     """True if a user has cleared tasks of the run since this attempt began; one that is stopped then is among them."""
     try:
         from airflow.sdk.execution_time.comms import GetDagRun
@@ -303,26 +255,6 @@ def _is_cleared(context: Mapping[str, Any]) -> bool:
         return False  # run by hand, not by a worker
     now = comms.send(GetDagRun(dag_id=run.dag_id, run_id=run.run_id))
     return bool(now.clear_number > run.clear_number)
-
-
-def apart(work: Callable[[], T], patience: float) -> T:
-    """Speak to Airflow from a task that is told to stop: the signal may have come while its thread did so already.
-
-    :param work: what to do, in a thread of its own, which does not wait for the one that was struck.
-    :param patience: seconds.
-    :return: what it returns.
-    :raises TimeoutError: it was not done in time.
-    """
-    outcome: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            outcome.set_result(work())
-        except BaseException as error:
-            outcome.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return outcome.result(patience)
 
 
 async def push_xcom(trigger: Any, key: str, value: Any) -> None:

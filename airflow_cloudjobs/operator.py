@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from airflow_cloudjobs import compat
+from airflow_cloudjobs import task_state
 from airflow_cloudjobs.compat import (
     AirflowTaskTimeout,
     BaseOperator,
@@ -199,7 +199,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             self._end_attempt(self._to_cancel)
             return
         try:
-            wanted = self.durable and not compat.is_given_up(self._context)
+            wanted = self.durable and not task_state.is_given_up(self._context)
         except Exception as error:
             hint = f"If it is to end, cancel it in the console: {self._console_url}"
             self.log.error("Not known whether the task was ended, so %s is not cancelled: %r. %s", jobs, error, hint)
@@ -217,7 +217,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         """
         if self._cancel(late) and self.durable and (store := task_store(self._context)):
             try:
-                compat.apart(lambda: give_up(store), patience=2.0)
+                task_state.run_in_thread(lambda: give_up(store), patience=2.0)
             except Exception as error:
                 self.log.warning("Could not remember that %s is given up: %r", ", ".join(late), error)
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from airflow_cloudjobs import compat
+from airflow_cloudjobs import compat, task_state
 from airflow_cloudjobs.exceptions import LookUpFailed, SubmitFailed, SubmitRefused, SubmitUntold
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
 from airflow_cloudjobs.jobs.arguments import InvalidArgument
@@ -82,7 +82,7 @@ class SubmitOnce:
         self._retried = compat.try_number_of(context) > 1
         self._store = compat.task_store(context) if durable else None
         self._before = Submission.from_dict(self._store.get(STORED)) if self._store else None
-        self._identity = self._current(compat.identity_of(context)) if durable else None
+        self._identity = self._current(task_state.identity_of(context)) if durable else None
         self._epoch = self._identity.epoch if self._identity else 0
         self._finder = spec.finder if self._identity else None
         if self._finder and self._identity:

@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_cloudjobs import compat
+from airflow_cloudjobs import compat, task_state
 from airflow_cloudjobs.apis import hook_class_of, spec_of
 from airflow_cloudjobs.hook import CloudHook
 from airflow_cloudjobs.jobs.errors import CloudApiError
@@ -219,7 +219,7 @@ class CloudJobTrigger(BaseTrigger):
         by_hand = f"If it is to end, cancel it in the console of the cloud: {', '.join(self.keys)}"
         try:
             async with asyncio.timeout(KILL_LIMIT):
-                if await compat.still_owns(self, OWNER, self.keys):
+                if await task_state.still_owns(self, OWNER, self.keys):
                     self.log.info("Not cancelling %s: the task still waits for it elsewhere", ", ".join(self.keys))
                     return
                 for key in self.keys:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from airflow_cloudjobs import regions
+from airflow_cloudjobs.alibaba.regions import ICE_CENTRAL
 from airflow_cloudjobs.http.exchange import Credential
 from airflow_cloudjobs.settings import (
     METADATA,
@@ -122,7 +123,7 @@ class AlibabaSettings(CloudSettings):
                 "region",
                 "is missing: ICE needs one, e.g. cn-shanghai (or the task's 'region', or 'endpoints')",
             )
-        return "ice.aliyuncs.com" if self.region in regions.ICE_CENTRAL else f"ice.{self.region}.aliyuncs.com"
+        return "ice.aliyuncs.com" if self.region in ICE_CENTRAL else f"ice.{self.region}.aliyuncs.com"
 
     def token_files(self) -> Mapping[str, str]:
         """The OIDC token."""

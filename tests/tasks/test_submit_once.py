@@ -13,7 +13,6 @@ import pytest
 from jobapis import DLI, DMS_UPLOAD, DRS, ICE, MODES, JobApi
 from taskbench import RETRY, SUCCESS, Ran, Store, TaskInstance, rendered, run
 
-from airflow_cloudjobs.compat import identity_of
 from airflow_cloudjobs.exceptions import (
     ExecutionTimedOut,
     JobFailed,
@@ -24,6 +23,7 @@ from airflow_cloudjobs.exceptions import (
 )
 from airflow_cloudjobs.localcloud import Control, LocalCloud
 from airflow_cloudjobs.submit import STORED, SubmitOnce, give_up
+from airflow_cloudjobs.task_state import identity_of
 
 FAST = 0.03
 FOR_TOO_LONG = 90
