@@ -33,7 +33,7 @@ CANCEL_BACKOFF = Backoff(first=1.0, cap=5.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CancelStep:
     """What to ask the cloud next.
 
     :param request: the call.
@@ -64,7 +64,7 @@ class CancelResult:
         """False if the job may run on."""
         return self.refusal is None or self.ended
 
-    def note(self, console: str) -> Note:
+    def log_line(self, console: str) -> Note:
         """The line for the task's log; an error if somebody has to see to the job.
 
         :param console: the address of the vendor's console.
@@ -78,7 +78,7 @@ class CancelResult:
         return Note(logging.ERROR, f"{name}: could not be cancelled: {self.refusal}. {advice}")
 
 
-Answer = Mapping[str, Any] | CloudApiError
+Reply = Mapping[str, Any] | CloudApiError
 """What the cloud answers, or the error that comes instead."""
 
 
@@ -93,8 +93,8 @@ def has_ended(spec: JobSpec, seen: Observation | CloudApiError) -> bool:
 
 def cancelling(
     spec: JobSpec, key: str, scope: Scope, *, deadline: float, now: Callable[[], float], random: Callable[[], float]
-) -> Generator[Step, Answer | None, CancelResult]:
-    """Cancel a job, again after passing trouble; if it stays refused, look whether the job has ended by itself.
+) -> Generator[CancelStep, Reply | None, CancelResult]:
+    """Cancel a job, again after passing trouble; if it stays refused, poll once: it may have ended by itself.
 
     Yields what to ask the cloud, is sent what came of it, and returns what became of the cancel.
 
@@ -108,24 +108,24 @@ def cancelling(
     assert spec.cancel is not None  # noqa: S101 - who has nothing to cancel with does not come here
     pause = 0.0
     for attempt in itertools.count():
-        answer = yield Step(spec.cancel(key, scope), pause)
-        if not isinstance(answer, CloudApiError):
+        reply = yield CancelStep(spec.cancel(key, scope), pause)
+        if not isinstance(reply, CloudApiError):
             return CancelResult(spec.api, key)
-        refusal = answer
+        refusal = reply
         pause = CANCEL_BACKOFF.after(attempt, refusal.retry_after, random)
         if not refusal.retryable or now() + pause > deadline:
             break
         log.warning("%s %s: could not be cancelled, trying again in %.1f s: %s", spec.api, key, pause, refusal)
-    look = spec.poll([key], scope)
-    answer = yield Step(look)
-    return CancelResult(spec.api, key, refusal, ended=_tells_an_end(spec, key, look, answer))
+    poll = spec.poll([key], scope)
+    reply = yield CancelStep(poll)
+    return CancelResult(spec.api, key, refusal, ended=_tells_an_end(spec, key, poll, reply))
 
 
-def _tells_an_end(spec: JobSpec, key: str, look: ApiRequest, answer: Answer | None) -> bool:
-    if answer is None or isinstance(answer, CloudApiError):
+def _tells_an_end(spec: JobSpec, key: str, poll: ApiRequest, reply: Reply | None) -> bool:
+    if reply is None or isinstance(reply, CloudApiError):
         return False
     try:
-        return has_ended(spec, polled(spec, [key], look, answer)[key])
+        return has_ended(spec, polled(spec, [key], poll, reply)[key])
     except CloudApiError:
         return False  # in no form that is documented
 
@@ -141,32 +141,32 @@ def cancel(hook: CloudHook, spec: JobSpec, key: str, scope: Scope, *, deadline: 
     :return: what became of it.
     """
     flow = cancelling(spec, key, scope, deadline=deadline, now=time.monotonic, random=random.random)
-    answer: Answer | None = None
+    reply: Reply | None = None
     while True:
         try:
-            step = flow.send(answer)
+            step = flow.send(reply)
         except StopIteration as end:
             result: CancelResult = end.value
             return result
         time.sleep(step.pause)
         try:
-            answer = hook.call(step.request, patience=0.0)
+            reply = hook.call(step.request, patience=0.0)
         except CloudApiError as error:
-            answer = error
+            reply = error
 
 
 async def acancel(hook: CloudHook, spec: JobSpec, key: str, scope: Scope, *, deadline: float) -> CancelResult:
     """The same on the running event loop."""
     flow = cancelling(spec, key, scope, deadline=deadline, now=time.monotonic, random=random.random)
-    answer: Answer | None = None
+    reply: Reply | None = None
     while True:
         try:
-            step = flow.send(answer)
+            step = flow.send(reply)
         except StopIteration as end:
             result: CancelResult = end.value
             return result
         await asyncio.sleep(step.pause)
         try:
-            answer = await hook.acall(step.request)
+            reply = await hook.acall(step.request)
         except CloudApiError as error:
-            answer = error
+            reply = error

@@ -249,8 +249,8 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
                 self._end_attempt(late)
                 return ExecutionTimedOut(message, bad)
             self._cancel(late)
-            # An AirflowSensorTimeout, as a sensor's is, since Airflow does not retry that: ``wait_timeout`` is the job's
-            # time over all attempts, and is used up.
+            # An AirflowSensorTimeout, as a sensor's is, since Airflow does not retry that: ``wait_timeout`` is the time
+            # of all attempts together, and is used up.
             return JobTimedOut(message, bad)
         if endings <= {Ending.FAILED, Ending.CANCELLED}:
             return JobFailed(message, bad)
@@ -264,7 +264,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         done = bool(keys)
         for key in keys:
             result = cancel(self.hook, self.spec, key, self._scope, deadline=time.monotonic() + CANCEL_PATIENCE)
-            self._tell(result.note(self._console_url))
+            self._tell(result.log_line(self._console_url))
             done = done and result.done
         return done
 

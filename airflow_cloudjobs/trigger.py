@@ -31,7 +31,7 @@ KILL_LIMIT = 20.0
 """Seconds for finding out about a kill and cancelling; Airflow itself gives 30."""
 
 LAST_WORDS = 5.0
-"""The seconds at the end of it in which no cancel is begun any more, but what became of it is found out and said."""
+"""The seconds at the end of it in which no cancel is begun any more, but what became of it is found out and logged."""
 
 REGION_PATIENCE = 2.0
 """Seconds that a log line waits for the region in the console's address."""
@@ -260,7 +260,7 @@ class CloudJobTrigger(BaseTrigger):
         for key in keys:
             self.log.info("%s %s: cancelling, since %s", self.api, key, why)
             result = await acancel(hook, spec, key, self.scope, deadline=deadline)
-            self._tell(result.note(self._console() if result.done else await self._full_console()))
+            self._tell(result.log_line(self._console() if result.done else await self._full_console()))
 
     def _console(self) -> str:
         """The console's address as far as it is known without the connection."""

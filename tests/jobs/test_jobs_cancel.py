@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_cloudjobs.cancel import CANCEL_BACKOFF, Answer, CancelResult, Step, cancelling
+from airflow_cloudjobs.cancel import CANCEL_BACKOFF, CancelResult, CancelStep, Reply, cancelling
 from airflow_cloudjobs.huawei.dli import SQL_JOB
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 
@@ -28,8 +28,8 @@ def _seen(status: str) -> dict[str, Any]:
     return {"is_success": True, "job_id": "k", "status": status}
 
 
-def _driven(answers: Iterable[Answer], drawn: float = 0.5) -> tuple[CancelResult, list[Step]]:
-    """Answer a cancel's steps with these on a clock that only its pauses move."""
+def _driven(answers: Iterable[Reply], drawn: float = 0.5) -> tuple[CancelResult, list[CancelStep]]:
+    """Reply a cancel's steps with these on a clock that only its pauses move."""
     elapsed = 0.0
     flow = cancelling(SQL_JOB, "k", {}, deadline=PATIENCE, now=lambda: elapsed, random=lambda: drawn)
     steps = [next(flow)]
@@ -42,7 +42,7 @@ def _driven(answers: Iterable[Answer], drawn: float = 0.5) -> tuple[CancelResult
     raise AssertionError(f"it asks for more than {steps}")
 
 
-def _operations(steps: list[Step]) -> list[str]:
+def _operations(steps: list[CancelStep]) -> list[str]:
     return [step.request.operation for step in steps]
 
 
@@ -50,7 +50,7 @@ def test_a_cancel_that_is_taken() -> None:
     result, steps = _driven([CANCELLED])
     assert result.done
     assert _operations(steps) == ["CancelSqlJob"]
-    assert result.note(CONSOLE) == (logging.INFO, "dli.sql_job k: cancelled")
+    assert result.log_line(CONSOLE) == (logging.INFO, "dli.sql_job k: cancelled")
 
 
 @pytest.mark.parametrize("kind", [ErrorKind.INVALID, ErrorKind.DENIED, ErrorKind.UNKNOWN, ErrorKind.NOT_FOUND])
@@ -68,12 +68,12 @@ def test_a_cancel_that_is_taken() -> None:
     ],
 )
 def test_a_refused_cancel_is_an_error_unless_the_job_is_seen_to_have_ended(
-    kind: ErrorKind, look: Answer, done: bool
+    kind: ErrorKind, look: Reply, done: bool
 ) -> None:
     result, steps = _driven([_error(kind), look])
     assert _operations(steps) == ["CancelSqlJob", "ShowSqlJobStatus"]
     assert result.done == done
-    level, text = result.note(CONSOLE)
+    level, text = result.log_line(CONSOLE)
     assert level == (logging.INFO if done else logging.ERROR)
     assert text.startswith("dli.sql_job k: ")
     if not done:
