@@ -15,6 +15,7 @@ from airflow_cloudjobs.compat import BaseHook, hide_in_logs
 from airflow_cloudjobs.http.lane import Tell
 from airflow_cloudjobs.hub import KEY_REFUSED, NOT_READ_AGAIN, live_connection
 from airflow_cloudjobs.jobs.answers import Answers, first_error, polled, refused_together
+from airflow_cloudjobs.jobs.backoff import Backoff
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Scope
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 CALL_PATIENCE = 60.0
 """Seconds for which a single call is repeated where that is safe."""
+
+CALL_BACKOFF = Backoff(first=1.0, cap=20.0)
+"""The pauses before it is repeated."""
 
 _unverified: set[str] = set()
 """The connections without a check of certificates that this process has warned of."""
@@ -129,7 +133,7 @@ class CloudHook(BaseHook):
         :raises CloudApiError: with ``ambiguous`` set where the cloud may have acted on the request.
         """
         give_up = time.monotonic() + patience
-        pause = 1.0
+        attempt = 0
         while True:
             try:
                 return self.get_conn().call(request)
@@ -137,12 +141,12 @@ class CloudHook(BaseHook):
                 if error.kind in KEY_REFUSED and self._has_another_key():
                     continue
                 harmless = request.read_only or not error.ambiguous
-                wait = pause * random.random() + (error.retry_after or 0.0)
+                wait = CALL_BACKOFF.after(attempt, error.retry_after, random.random)
                 if not (error.retryable and harmless) or time.monotonic() + wait > give_up:
                     raise
                 self.log.warning("Will call again in %.1f s: %s", wait, error)
             time.sleep(wait)
-            pause = min(pause * 2, 20.0)
+            attempt += 1
 
     async def acall(self, request: ApiRequest) -> dict[str, Any]:
         """Make one call of the cloud's API on the running event loop, once.

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow_cloudjobs import task_state
+from airflow_cloudjobs.cancel import cancel, has_ended
 from airflow_cloudjobs.compat import (
     AirflowTaskTimeout,
     BaseOperator,
@@ -20,13 +21,14 @@ from airflow_cloudjobs.compat import (
 )
 from airflow_cloudjobs.exceptions import ExecutionTimedOut, JobFailed, JobTimedOut, JobUntold
 from airflow_cloudjobs.jobs.arguments import Arguments
-from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.several import listed
-from airflow_cloudjobs.jobs.spec import Observation
 from airflow_cloudjobs.jobs.wait import Ending, JobEnd, WaitPlan
 from airflow_cloudjobs.submit import SubmitOnce, give_up
 from airflow_cloudjobs.task import CloudJobTask
 from airflow_cloudjobs.task_class import submit_parameters
+
+CANCEL_PATIENCE = 10.0
+"""Seconds for which a worker tries to cancel one job."""
 
 
 class CloudJobOperator(CloudJobTask, BaseOperator):
@@ -234,10 +236,15 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         if Ending.TIMED_OUT in endings:
             late = [end.key for end in bad if end.ending is Ending.TIMED_OUT and end.key in self._to_cancel]
             attempt_ends = self._execution_deadline(self._context)
+            # The wait ends with the earlier of two limits. Where both have passed by now it was the attempt's, after
+            # which Airflow would retry too. With one limit alone there is nothing to compare, and the clock of the
+            # triggerer that found it passed may be ahead of ours.
             if attempt_ends is not None and (self.wait_timeout is None or time.time() >= attempt_ends):
                 self._end_attempt(late)
                 return ExecutionTimedOut(message, bad)
             self._cancel(late)
+            # An AirflowSensorTimeout, as a sensor's is, since Airflow does not retry that: ``wait_timeout`` is the time
+            # of all attempts together, and is used up.
             return JobTimedOut(message, bad)
         if endings <= {Ending.FAILED, Ending.CANCELLED}:
             return JobFailed(message, bad)
@@ -250,24 +257,10 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         """
         done = bool(keys)
         for key in keys:
-            assert self.spec.cancel is not None  # noqa: S101 - or there is nothing to cancel
-            try:
-                self.hook.call(self.spec.cancel(key, self._scope), patience=10.0)
-                self.log.info("%s %s: cancelled", self.spec.api, key)
-            except CloudApiError as error:
-                if self._has_ended(key):
-                    self.log.info("%s %s: had ended before it could be cancelled", self.spec.api, key)
-                else:
-                    done = False
-                    self.log.error(
-                        "%s %s: could not be cancelled: %s. Cancel it in the console: %s",
-                        self.spec.api,
-                        key,
-                        error,
-                        self._console_url,
-                    )
+            result = cancel(self.hook, self.spec, key, self._scope, deadline=time.monotonic() + CANCEL_PATIENCE)
+            self._tell(result.log_line(self._console_url))
+            done = done and result.done
         return done
 
     def _has_ended(self, key: str) -> bool:
-        seen = self.hook.ask(self.spec, [key], self._scope)[key]
-        return isinstance(seen, Observation) and self.spec.states.outcome(seen.status) is not None
+        return has_ended(self.spec, self.hook.ask(self.spec, [key], self._scope)[key])

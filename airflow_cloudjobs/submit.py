@@ -35,6 +35,8 @@ RETENTION = timedelta(days=365)
 
 LOOKS = (0.0, 2.0, 5.0, 15.0)
 """Seconds before each look for a job that may have been submitted a moment ago; a slow cloud lists it late too."""
+# A table and no Backoff: it answers no trouble, but looks at once and then until a job must be listed, so what counts
+# is the sum, which must not be drawn.
 
 SUBMITS = 3
 """How often a submit without an answer is made at most, where each is looked up before the next."""

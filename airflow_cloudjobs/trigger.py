@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -14,7 +15,9 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_cloudjobs import compat, task_state
 from airflow_cloudjobs.apis import hook_class_of, spec_of
+from airflow_cloudjobs.cancel import acancel
 from airflow_cloudjobs.hook import CloudHook
+from airflow_cloudjobs.jobs.backoff import Backoff
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.result import result_of
 from airflow_cloudjobs.jobs.several import is_several, listed
@@ -27,8 +30,16 @@ OWNER = "cloudjobs_owner"
 KILL_LIMIT = 20.0
 """Seconds for finding out about a kill and cancelling; Airflow itself gives 30."""
 
-STORE_PATIENCE = 60.0
-"""Seconds; with the pause after which this is passed, XComs that cannot be stored end a trigger."""
+LAST_WORDS = 5.0
+"""The seconds at the end of it in which no cancel is begun any more, but what became of it is found out and logged."""
+
+REGION_PATIENCE = 2.0
+"""Seconds that a log line waits for the region in the console's address."""
+
+STORE_BACKOFF = Backoff(first=1.0, cap=60.0, jitter=0.0)
+STORE_REPEATS = 6
+"""How often XComs that cannot be stored are tried again, within a minute, before they end a trigger. Nothing is drawn:
+how many are stored at a time is limited elsewhere."""
 
 _at_work: set[asyncio.Future[None]] = set()
 """What is done about kills just now; a task that nobody refers to may vanish."""
@@ -155,8 +166,7 @@ class CloudJobTrigger(BaseTrigger):
 
     async def _store_facts(self, job_key: str | list[str]) -> None:
         """Store what a worker would have stored before the wait."""
-        pause = 1.0
-        while True:
+        for attempt in itertools.count():
             try:
                 url = await self._console_url()
                 await compat.push_xcom(self, "job_key", job_key)
@@ -165,11 +175,10 @@ class CloudJobTrigger(BaseTrigger):
             except Exception as error:
                 if isinstance(error, CloudApiError) and not error.retryable:
                     return  # the connection is wrong, which the wait says too
-                if pause > STORE_PATIENCE:
+                if attempt == STORE_REPEATS:
                     raise
                 self.log.warning("The key and the console's address could not be stored, trying again: %r", error)
-                await asyncio.sleep(pause)
-                pause *= 2
+                await asyncio.sleep(STORE_BACKOFF.after(attempt, None, random.random))
             else:
                 return
 
@@ -216,49 +225,58 @@ class CloudJobTrigger(BaseTrigger):
             raise struck
 
     async def _end_jobs(self) -> None:
-        by_hand = f"If it is to end, cancel it in the console of the cloud: {', '.join(self.keys)}"
+        jobs, deadline = ", ".join(self.keys), time.monotonic() + KILL_LIMIT - LAST_WORDS
+        unknown = "whether the task was killed"
         try:
             async with asyncio.timeout(KILL_LIMIT):
                 if await task_state.still_owns(self, OWNER, self.keys):
-                    self.log.info("Not cancelling %s: the task still waits for it elsewhere", ", ".join(self.keys))
+                    self.log.info("Not cancelling %s: the task still waits for it elsewhere", jobs)
                     return
-                for key in self.keys:
-                    await self._cancel(key)
+                unknown = "whether the jobs of a killed task were cancelled"
+                await self._cancel(self.keys, deadline, "its task was killed")
         except asyncio.CancelledError:
-            self.log.error("Stopped while the jobs of a killed task were cancelled. %s", by_hand)
+            self.log.error(
+                "Stopped while the jobs of a killed task were cancelled. %s", _by_hand(jobs, self._console())
+            )
             raise
         except Exception as error:
             # Whatever it is, guessing could cancel a job that its task still wants.
-            self.log.error("Not known whether the task was killed: %r. %s", error, by_hand)
+            by_hand = _by_hand(jobs, await self._full_console())
+            self.log.error("Not known %s: %r. %s", unknown, error, by_hand)
 
     async def _cancel_late(self, ends: Sequence[JobEnd]) -> None:
         """Cancel what is out of time, since the task may not get to do it."""
         late = [end.key for end in ends if end.ending is Ending.TIMED_OUT]
+        deadline = time.monotonic() + KILL_LIMIT - LAST_WORDS
         try:
             async with asyncio.timeout(KILL_LIMIT):
-                for key in late:
-                    await self._cancel(key, "time ran out")
+                await self._cancel(late, deadline, "time ran out")
         except Exception as error:
-            self.log.error("%s could not be cancelled: %r. Cancel it in the console.", ", ".join(late), error)
+            by_hand = _by_hand(", ".join(late), await self._full_console())
+            self.log.error("Not known whether late jobs were cancelled: %r. %s", error, by_hand)
 
-    async def _cancel(self, key: str, why: str = "its task was killed") -> None:
+    async def _cancel(self, keys: Sequence[str], deadline: float, why: str) -> None:
         spec, hook = spec_of(self.api), self.hook
-        assert spec.cancel is not None  # noqa: S101 - on_kill has looked
-        pause = 0.5
-        while True:
-            try:
-                await hook.acall(spec.cancel(key, self.scope))
-            except CloudApiError as error:
-                if error.retryable:
-                    self.log.warning("%s %s: could not be cancelled, trying again: %s", self.api, key, error)
-                    await asyncio.sleep(pause)
-                    pause *= 2
-                    continue
-                # A job that has ended cannot be cancelled, and need not be.
-                self.log.info("%s %s: not cancelled: %s", self.api, key, error)
-            else:
-                self.log.info("%s %s: cancelled, since %s", self.api, key, why)
-            return
+        for key in keys:
+            self.log.info("%s %s: cancelling, since %s", self.api, key, why)
+            result = await acancel(hook, spec, key, self.scope, deadline=deadline)
+            self._tell(result.log_line(self._console() if result.done else await self._full_console()))
+
+    def _console(self) -> str:
+        """The console's address as far as it is known without the connection."""
+        return spec_of(self.api).console.format(region=self.region or "")
+
+    async def _full_console(self) -> str:
+        """The console's address for a line of the log, which is not lost if the connection cannot be read."""
+        try:
+            async with asyncio.timeout(REGION_PATIENCE):
+                return await self._console_url()
+        except Exception:
+            return self._console()
 
     def _tell(self, note: Note) -> None:
         self.log.log(note.level, note.text)
+
+
+def _by_hand(jobs: str, console: str) -> str:
+    return f"If it is to end, cancel {jobs} in the console: {console}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import random
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
@@ -19,6 +20,7 @@ from functools import lru_cache
 from typing import Any
 
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire
+from airflow_cloudjobs.jobs.backoff import Backoff
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.redact import without_signatures
 from airflow_cloudjobs.jobs.request import ApiRequest
@@ -31,8 +33,8 @@ CLOCK_TOLERANCE = 60.0
 RENEW_WITHIN = 0.25
 """The last part of its life in which a credential is renewed at the earliest, however short the life is."""
 
-LOGIN_REST = 30.0
-"""Seconds for which a login that keeps failing is left alone at most; the first failure costs one second."""
+LOGIN_BACKOFF = Backoff(first=1.0, cap=30.0, jitter=0.0)
+"""For how long a login that keeps failing is left alone. All who want it share one attempt, so nothing is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,7 @@ class CloudClient(ABC):
         """
         rest = self._login_rests_until - self._now()
         # A longer rest is none: the clock was set back since.
-        if self._login_failure is not None and 0 < rest <= LOGIN_REST:
+        if self._login_failure is not None and 0 < rest <= LOGIN_BACKOFF.cap:
             login.close()
             again = CloudApiError.from_dict(self._login_failure.as_dict())
             again.retry_after = max(rest, again.retry_after or 0.0)
@@ -182,8 +184,8 @@ class CloudClient(ABC):
             # Nothing that a login asks for is a job's submit.
             error.ambiguous = False
             self._login_failure = error
-            self._login_rests_until = self._now() + min(2.0**self._failed_logins, LOGIN_REST)
-            self._failed_logins = min(self._failed_logins + 1, 8)
+            self._login_rests_until = self._now() + LOGIN_BACKOFF.after(self._failed_logins, None, random.random)
+            self._failed_logins += 1
             old = self.credential
             if old is not None and self._lives(old):
                 log.warning("The credential could not be renewed and is used on while it lives: %s", error)

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from airflow_cloudjobs.jobs.backoff import Backoff
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Outcome
 
@@ -30,8 +31,8 @@ GROWTH = 0.1
 JITTER = 0.2
 """Pauses are shortened by up to this part, so that waits begun together do not poll together."""
 
-ERROR_PAUSE_CAP = 60.0
-"""Seconds; the longest pause after trouble that the cloud gave no Retry-After for."""
+ERROR_BACKOFF = Backoff(first=2 * FIRST_PAUSE, cap=60.0, floor=0.1)
+"""The pauses after trouble."""
 
 PATIENCE_POLLS = 10
 PATIENCE_CAP = 600.0
@@ -391,10 +392,8 @@ class Wait:
         return min(self.plan.interval, grown) * (1.0 - JITTER * self._random())
 
     def _error_pause(self, job: _Job) -> float:
-        """Full jitter below a doubling ceiling, after what the cloud asked to wait: all whom it told so come then."""
-        ceiling = min(ERROR_PAUSE_CAP, FIRST_PAUSE * 2.0 ** min(job.errors, 16))
-        asked = job.error.retry_after if job.error and job.error.retry_after else 0.0
-        return asked + max(0.1, ceiling * self._random())
+        asked = job.error.retry_after if job.error else None
+        return ERROR_BACKOFF.after(job.errors - 1, asked, self._random)
 
 
 _ENDINGS = {

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 
+import pytest
 import structlog
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import (
@@ -27,6 +28,8 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
     TaskDeferred,
 )
+from airflow.sdk.execution_time import task_runner
+from airflow.sdk.execution_time.comms import GetTaskStates, TaskStatesResult
 
 # Airflow wants execute() called by its task runner; this module stands in for that.
 ExecutorSafeguard.test_mode = True
@@ -123,6 +126,43 @@ def run(make: Callable[[], Any], **context: Any) -> Ran:
     return ran
 
 
+def kill_deferred(make: Callable[[], Any], before: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run a task until it is deferred, have its trigger wait for a while, and end the task as a user does.
+
+    :param make: makes the task, as its DAG file does.
+    :param before: what happens just before the kill.
+    :param monkeypatch: puts a supervisor into Airflow's place, which tells the trigger that its task was ended.
+    :return: the lines of the trigger's log.
+    """
+    context = {"ti": TaskInstance(), "task_state_store": Store()}
+    with pytest.raises(TaskDeferred) as deferred:
+        rendered(make, context).execute(context)
+    path, kwargs = deferred.value.trigger.serialize()
+    trigger = _trigger(path, json.loads(json.dumps(kwargs)))
+    trigger.task_instance = context["ti"]
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", _Supervisor(), raising=False)
+
+    async def wait_and_kill() -> None:
+        waiting = asyncio.create_task(anext(trigger.run()))
+        await asyncio.wait([waiting], timeout=0.1)
+        before()
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        await trigger.on_kill()
+
+    with _logged() as lines:
+        asyncio.run(wait_and_kill())
+    return "\n".join(lines)
+
+
+class _Supervisor:
+    """What a triggerer's supervisor answers of a task that a user has ended."""
+
+    async def asend(self, message: Any) -> TaskStatesResult:
+        assert isinstance(message, GetTaskStates)
+        return TaskStatesResult(task_states={TaskInstance.run_id: {TaskInstance.task_id: "failed"}})
+
+
 @contextmanager
 def _logged() -> Iterator[list[str]]:
     """What is logged meanwhile, whether through Airflow's task loggers or through Python's."""
@@ -177,11 +217,15 @@ def rendered(make: Callable[[], Any], context: dict[str, Any]) -> Any:
 
 async def first_event(path: str, kwargs: dict[str, Any]) -> Any:
     """What a trigger tells, as it is stored."""
-    module, _, name = path.rpartition(".")
-    trigger = getattr(import_module(module), name)(**kwargs)
+    trigger = _trigger(path, kwargs)
     events = [event.payload async for event in trigger.run()]
     assert len(events) == 1, "a trigger that goes on after its event is killed on Airflow 3.3"
     return json.loads(json.dumps(events[0]))
+
+
+def _trigger(path: str, kwargs: dict[str, Any]) -> Any:
+    module, _, name = path.rpartition(".")
+    return getattr(import_module(module), name)(**kwargs)
 
 
 class _Lines(logging.Handler):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from jobapis import APIS, DLI, DMS_UPLOAD, MODES, JobApi
-from taskbench import FAILED, Store, TaskInstance, rendered, run
+from taskbench import FAILED, Store, TaskInstance, kill_deferred, rendered, run
 
 from airflow_cloudjobs.exceptions import JobTimedOut
 from airflow_cloudjobs.localcloud import Control
@@ -139,3 +139,87 @@ def test_a_cancel_that_is_refused_says_what_to_do(control: Control) -> None:
     assert type(ran.error) is JobTimedOut, "the verdict is that of the wait"
     assert "could not be cancelled" in ran.log
     assert DLI.console in ran.log
+
+
+def _deferred() -> Any:
+    return DLI.operator(task_id="t", **DLI.new, deferrable=True, poll_interval=FAST)
+
+
+def test_a_deferred_job_is_cancelled_with_its_task(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
+    control.plan(DLI.api, "forever")
+    log = kill_deferred(_deferred, lambda: None, monkeypatch)
+    [job] = control.jobs(DLI.api)
+    assert _cancels(control) == 1
+    assert f"INFO dli.sql_job {job['key']}: cancelled" in log
+    assert "ERROR" not in log
+
+
+def test_a_refused_cancel_of_a_deferred_task_says_what_to_do(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its job runs on, and costs."""
+    control.plan(DLI.api, "forever")
+    control.fault("http", "cancel", status=403, code="APIGW.0302", message="no permission")
+    log = kill_deferred(_deferred, lambda: None, monkeypatch)
+    [job] = control.jobs(DLI.api)
+    [line] = [line for line in log.splitlines() if line.startswith("ERROR")]
+    for part in (DLI.api, job["key"], "could not be cancelled", "APIGW.0302", "no permission", DLI.console):
+        assert part in line
+
+
+def test_a_deferred_job_that_has_ended_meanwhile_is_no_trouble(
+    control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control.plan(DLI.api, "forever")
+
+    def end_it() -> None:
+        [job] = control.jobs(DLI.api)
+        control.set_status(DLI.api, job["key"], "FINISHED")
+
+    log = kill_deferred(_deferred, end_it, monkeypatch)
+    assert "had ended before it could be cancelled" in log
+    assert "ERROR" not in log
+
+
+@pytest.mark.usefixtures("lucky")
+def test_a_cancel_of_a_deferred_task_that_meets_trouble_is_tried_again(
+    control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control.plan(DLI.api, "forever")
+    control.fault("reset", "cancel", count=2)
+    log = kill_deferred(_deferred, lambda: None, monkeypatch)
+    assert _cancels(control) == 1
+    assert "ERROR" not in log
+
+
+def test_a_cancel_that_the_cloud_wants_later_than_time_allows_is_given_up(
+    control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control.plan(DLI.api, "forever")
+    control.fault("throttle", "cancel", retry_after="60")
+    log = kill_deferred(_deferred, lambda: None, monkeypatch)
+    [line] = [line for line in log.splitlines() if line.startswith("ERROR")]
+    assert DLI.console in line
+
+
+def test_a_cancel_of_a_deferred_task_that_is_not_answered_in_time(
+    control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_cloudjobs.trigger.KILL_LIMIT", 0.5)
+    control.plan(DLI.api, "forever")
+    control.fault("hang", "cancel", delay=2)
+    log = kill_deferred(_deferred, lambda: None, monkeypatch)
+    [job] = control.jobs(DLI.api)
+    [line] = [line for line in log.splitlines() if line.startswith("ERROR")]
+    assert "Not known whether the jobs of a killed task were cancelled" in line
+    assert job["key"] in line
+    assert f"{DLI.console}?region=cn-north-4" in line
+
+
+def test_a_cancel_without_a_connection_names_the_console_all_the_same(
+    control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control.plan(DLI.api, "forever")
+    log = kill_deferred(_deferred, lambda: monkeypatch.delenv("AIRFLOW_CONN_HUAWEICLOUD_DEFAULT"), monkeypatch)
+    [job] = control.jobs(DLI.api)
+    [line] = [line for line in log.splitlines() if line.startswith("ERROR")]
+    for part in (DLI.api, job["key"], "could not be read", DLI.console):
+        assert part in line
