@@ -22,7 +22,7 @@ from airflow_cloudjobs.compat import (
 from airflow_cloudjobs.exceptions import ExecutionTimedOut, JobFailed, JobTimedOut, JobUntold
 from airflow_cloudjobs.jobs.arguments import Arguments
 from airflow_cloudjobs.jobs.errors import CloudApiError
-from airflow_cloudjobs.jobs.several import listed
+from airflow_cloudjobs.jobs.many import as_list
 from airflow_cloudjobs.jobs.spec import Observation
 from airflow_cloudjobs.jobs.wait import Ending, JobEnd, WaitPlan
 from airflow_cloudjobs.submit import SubmitOnce, give_up
@@ -177,7 +177,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             told = ti.xcom_pull(task_ids=ti.task_id, key="job_key", map_indexes=ti.map_index)
             if not told:
                 raise
-            keys = [str(key) for key in listed(told)]
+            keys = [str(key) for key in as_list(told)]
             self._to_cancel = keys if self._may_cancel() else []
             wait = self._new_wait(keys, WaitPlan(now, self.poll_interval, now))
             self.hook.look(wait, self._scope, self._tell)

@@ -21,8 +21,8 @@ from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
 from airflow_cloudjobs.jobs.arguments import InvalidArgument
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.identity import Identity, Step, Submission, Unclear, first_step
+from airflow_cloudjobs.jobs.many import as_list
 from airflow_cloudjobs.jobs.request import ApiRequest
-from airflow_cloudjobs.jobs.several import listed
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Outcome, Scope
 
 log = logging.getLogger(__name__)
@@ -167,14 +167,14 @@ class SubmitOnce:
         """The arguments of a submit of what the draft does not name yet."""
         if not draft.open_places:
             return self._arguments
-        items = listed(self._arguments[self._spec.several])
-        return {**self._arguments, self._spec.several: [items[place] for place in draft.open_places]}
+        items = as_list(self._arguments[self._spec.many])
+        return {**self._arguments, self._spec.many: [items[place] for place in draft.open_places]}
 
     def _sent(self, request: ApiRequest, draft: Submission) -> list[str]:
         """The keys of the job; a request without an answer is looked up before it is made again."""
         for _ in range(SUBMITS):
             try:
-                keys = self._spec.submitted(self._hook.call(request), request)
+                keys = self._spec.submitted(self._hook.call(request), self._wanted(draft))
             except CloudApiError as error:
                 if not error.ambiguous:
                     kind = SubmitFailed if error.retryable else SubmitRefused
@@ -251,8 +251,8 @@ class SubmitOnce:
 
     def _fits(self, draft: Submission) -> bool:
         """Whether its jobs stand in the places of what is to be submitted; tasks are changed between two attempts."""
-        several = self._spec.several
-        return bool(several) and len(listed(self._arguments[several])) == len(draft.keys)
+        many = self._spec.many
+        return bool(many) and len(as_list(self._arguments[many])) == len(draft.keys)
 
     def _earlier_record(self) -> Mapping[str, Any] | None:
         """How the poll answers before our submit; an end shown there is an earlier job's."""

@@ -19,9 +19,9 @@ from airflow_cloudjobs.compat import BaseOperator
 from airflow_cloudjobs.exceptions import JobUntold, SubmitRefused
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument
+from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.redact import signatures
 from airflow_cloudjobs.jobs.result import result_of
-from airflow_cloudjobs.jobs.several import is_several, listed
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation
 from airflow_cloudjobs.jobs.wait import Ending, JobEnd, Note, Wait, WaitPlan
 from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
@@ -158,11 +158,11 @@ class CloudJobTask(_Base):
         return self.spec.console.format(region=self.hook.settings.region)
 
     def _asked_keys(self) -> list[str]:
-        return [str(key) for key in listed(getattr(self, self.key_argument))]
+        return [str(key) for key in as_list(getattr(self, self.key_argument))]
 
     def _several(self) -> bool:
         """True if a list was asked for, so that a list is given."""
-        return is_several(getattr(self, self.key_argument))
+        return is_sequence(getattr(self, self.key_argument))
 
     def _shaped(self, values: Sequence[Any]) -> Any:
         return list(values) if self._several() else values[0]

@@ -16,8 +16,8 @@ from airflow_cloudjobs import compat
 from airflow_cloudjobs.apis import hook_class_of, spec_of
 from airflow_cloudjobs.hook import CloudHook
 from airflow_cloudjobs.jobs.errors import CloudApiError
+from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.result import result_of
-from airflow_cloudjobs.jobs.several import is_several, listed
 from airflow_cloudjobs.jobs.wait import Ending, JobEnd, Note, Wait, WaitPlan
 from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
 
@@ -148,10 +148,10 @@ class CloudJobTrigger(BaseTrigger):
 
         :return: the key, or all of them where several were asked for.
         """
-        self.keys = [str(key) for key in listed(asked["keys"])]
+        self.keys = [str(key) for key in as_list(asked["keys"])]
         self.scope, self.conn_id = asked["scope"], asked["conn_id"]
         self.region, self.endpoint = asked["region"], asked["endpoint"]
-        return self.keys if is_several(asked["keys"]) else self.keys[0]
+        return self.keys if is_sequence(asked["keys"]) else self.keys[0]
 
     async def _store_facts(self, job_key: str | list[str]) -> None:
         """Store what a worker would have stored before the wait."""

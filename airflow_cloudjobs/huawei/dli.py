@@ -10,8 +10,8 @@ from typing import Any
 from airflow_cloudjobs.huawei.base import HuaweiJobOperator, HuaweiJobSensor
 from airflow_cloudjobs.jobs.arguments import Arguments
 from airflow_cloudjobs.jobs.identity import MARKER, Finder, Identity
+from airflow_cloudjobs.jobs.many import is_sequence
 from airflow_cloudjobs.jobs.request import ApiRequest, as_text, encoded
-from airflow_cloudjobs.jobs.several import is_several
 from airflow_cloudjobs.jobs.spec import JobSpec, Listing, Record, Scope, StateMap, whole
 
 SERVICE = "dli"
@@ -126,7 +126,7 @@ SQL_JOB = JobSpec(
     service=SERVICE,
     page="https://support.huaweicloud.com/intl/en-us/api-dli/dli_02_0021.html",
     submit=_submit,
-    submitted=lambda answer, request: [str(answer.get("job_id") or "")],
+    submitted=lambda answer, arguments: [str(answer.get("job_id") or "")],
     poll=_poll,
     records=lambda answer, keys: whole(_without_sql(answer), keys),
     status="status",
@@ -218,7 +218,7 @@ class DliSqlJobOperator(HuaweiJobOperator):
     def _check_conf(self, arguments: Arguments) -> None:
         conf = arguments.values["conf"]
         if not isinstance(conf, Mapping):
-            if not is_several(conf):
+            if not is_sequence(conf):
                 raise arguments.refuse("conf", "must be a mapping, or a list of 'name=value'")
             for item in conf:
                 if not isinstance(item, str) or not item.partition("=")[0].strip() or "=" not in item:
@@ -229,7 +229,7 @@ class DliSqlJobOperator(HuaweiJobOperator):
     def _check_tags(self, arguments: Arguments) -> None:
         tags = arguments.values["tags"]
         if not isinstance(tags, Mapping):
-            if not is_several(tags):
+            if not is_sequence(tags):
                 raise arguments.refuse("tags", "must be a mapping, or a list of {'key', 'value'}")
             for tag in tags:
                 arguments.check_fields("tags", tag, ("key",), ("value",))

@@ -118,9 +118,9 @@ class JobSpec:
     :param service: the vendor's short name of the service, as requests carry it.
     :param page: the vendor's page that documents the poll.
     :param submit: builds the request that starts a job from the operator's submit arguments.
-    :param submitted: the keys of the jobs that an answer to ``submit`` names, given the request too; raises
-        ``CloudApiError`` where the answer says that a job was not taken.
-    :param several: the argument of ``submit`` that holds an item for each job, in the order of the keys, so that only
+    :param submitted: the keys of the jobs that an answer to ``submit`` names, given the arguments of ``submit`` too;
+        raises ``CloudApiError`` where the answer says that a job was not taken.
+    :param many: the argument of ``submit`` that holds an item for each job, in the order of the keys, so that only
         those that failed are submitted again; empty where a submit starts one job.
     :param poll: builds the request that asks for some jobs, given their keys and scope.
     :param records: picks the jobs out of an answer to ``poll``, by key; a key left out does not exist.
@@ -148,13 +148,13 @@ class JobSpec:
     service: str
     page: str
     submit: Callable[..., ApiRequest]
-    submitted: Callable[[Mapping[str, Any], ApiRequest], list[str]]
+    submitted: Callable[[Mapping[str, Any], Mapping[str, Any]], list[str]]
     poll: Callable[[Sequence[str], Scope], ApiRequest]
     records: Callable[[Mapping[str, Any], Sequence[str]], Mapping[str, Record]]
     status: str
     states: StateMap
     reason: tuple[str, ...]
-    several: str = ""
+    many: str = ""
     progress: Callable[[Record], str] = field(default=lambda record: "")
     omit: frozenset[str] = frozenset()
     signed_urls: frozenset[str] = frozenset()

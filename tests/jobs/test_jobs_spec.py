@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_cloudjobs.apis import SPECS, spec_of
+from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import as_text, parameters
 from airflow_cloudjobs.jobs.spec import Outcome, StateMap
 
@@ -153,6 +154,24 @@ class TestObserve:
         seen = SQL_JOB.observe({"request_id": "r", "is_success": True, "status": "FINISHED"}, ["k"])["k"]
         assert (seen.status, seen.request_id) == ("FINISHED", "r")
         assert "request_id" not in seen.record
+
+
+class TestSubmitted:
+    """The keys that an answer names, where the arguments have to be known for it."""
+
+    def test_the_key_of_a_template_is_the_job_it_is_for(self) -> None:
+        assert TEMPLATE.submitted({"send_success": True}, {"job_id": "a/b c%"}) == ["a/b c%"]
+
+    def test_keys_come_in_the_order_of_the_addresses(self) -> None:
+        urls = ["https://h/a,b.mp4", "https://h/c%2Cd.mp4", "https://h/a,b.mp4"]
+        jobs = [{"SourceURL": url, "JobId": key} for url, key in zip(reversed(urls), "321", strict=True)]
+        assert URL_UPLOAD.submitted({"UploadJobs": jobs}, {"upload_urls": urls}) == ["3", "2", "1"]
+        assert URL_UPLOAD.submitted({"UploadJobs": jobs[1:2]}, {"upload_urls": urls[1]}) == ["2"]
+
+    def test_an_address_without_a_job(self) -> None:
+        jobs = [{"SourceURL": "https://h/a", "JobId": "1"}]
+        with pytest.raises(CloudApiError, match=r"UploadMediaByURL: no job was started for https://h/b"):
+            URL_UPLOAD.submitted({"UploadJobs": jobs}, {"upload_urls": ["https://h/a", "https://h/b"]})
 
 
 SIGNED = "https://bucket.oss-cn-hangzhou.aliyuncs.com/a.zip?Expires=1&OSSAccessKeyId=k&Signature=s%3D"
