@@ -17,8 +17,9 @@ from airflow_cloudjobs.apis import hook_class_of, spec_of
 from airflow_cloudjobs.hook import CloudHook
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
+from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
 from airflow_cloudjobs.jobs.result import result_of
-from airflow_cloudjobs.jobs.wait import Ending, JobEnd, Note, Wait, WaitPlan
+from airflow_cloudjobs.jobs.wait import Note, Wait, WaitPlan
 from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
 
 OWNER = "cloudjobs_owner"
@@ -32,6 +33,13 @@ STORE_PATIENCE = 60.0
 
 _at_work: set[asyncio.Future[None]] = set()
 """What is done about kills just now; a task that nobody refers to may vanish."""
+
+
+def results_in(event: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """What a trigger's event says of each job, as ``JobResult.as_dict`` gives it; empty if it names none."""
+    # A triggerer of the release before says "ends"; read until the next release.
+    results: Sequence[Mapping[str, Any]] = event.get("results") or event.get("ends") or ()
+    return results
 
 
 class CloudJobTrigger(BaseTrigger):
@@ -115,13 +123,13 @@ class CloudJobTrigger(BaseTrigger):
         return hook
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait; the one event is ``{"api": …, "try_number": …, "ends": [JobEnd.as_dict(), …]}``."""
+        """Wait; the one event is ``{"api": …, "try_number": …, "results": [JobResult.as_dict(), …]}``."""
         spec = spec_of(self.api)
         # Airflow takes minutes for the XComs of a thousand tasks that begin together; their polls need not wait for it.
         stored = asyncio.create_task(self._store_facts(self._take_over(self.asked))) if self.asked else None
         now = time.time()
         plan = WaitPlan.from_dict({"started": now, "interval": spec.interval, **self.plan})
-        wait = Wait(spec, self.keys, plan, random=random.random, resumed=now, doubts=self.doubts)
+        wait = Wait(spec, self.keys, plan, random=random.random, resumed=now, unknown_since=self.doubts)
         try:
             await self.hook.awatch(wait, self.scope, self._tell)
             if stored:
@@ -134,13 +142,13 @@ class CloudJobTrigger(BaseTrigger):
             if stored:
                 stored.cancel()
         if self.cancel and not compat.LATE_TASKS_RESUME:
-            await self._cancel_late(wait.ends)
-        if self.end_task and await self._pushed(wait.ends, self.end_task):
+            await self._cancel_late(wait.results)
+        if self.end_task and await self._pushed(wait.results, self.end_task):
             yield compat.success_event()
             return
         # The event is stored, so it carries only what a result may show.
-        shown = [replace(end, record=spec.result_of(end.record)) for end in wait.ends]
-        event = {"api": self.api, "try_number": self.try_number, "ends": [end.as_dict() for end in shown]}
+        shown = [replace(one, record=spec.public_fields(one.record)) for one in wait.results]
+        event = {"api": self.api, "try_number": self.try_number, "results": [one.as_dict() for one in shown]}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's is untyped
 
     def _take_over(self, asked: Mapping[str, Any]) -> str | list[str]:
@@ -176,16 +184,16 @@ class CloudJobTrigger(BaseTrigger):
     async def _console_url(self) -> str:
         return spec_of(self.api).console.format(region=await self.hook.aregion())
 
-    async def _pushed(self, ends: Sequence[JobEnd], end_task: Mapping[str, Any]) -> bool:
+    async def _pushed(self, results: Sequence[JobResult], end_task: Mapping[str, Any]) -> bool:
         """True if all succeeded and the task's result is where a worker would have put it."""
-        if any(end.ending is not Ending.SUCCEEDED for end in ends):
+        if any(result.outcome is not Outcome.SUCCEEDED for result in results):
             return False  # failing needs a worker: retries and callbacks are its own
         spec = spec_of(self.api)
         try:
             if end_task["push"]:
                 url = await self._console_url()
-                results = [result_of(spec, end, console_url=url) for end in ends]
-                await compat.push_xcom(self, "return_value", results if end_task["several"] else results[0])
+                values = [result_of(spec, result, console_url=url) for result in results]
+                await compat.push_xcom(self, "return_value", values if end_task["several"] else values[0])
         except Exception as error:
             self.log.warning("The result could not be stored from here, leaving it to a worker: %r", error)
             return False
@@ -231,9 +239,9 @@ class CloudJobTrigger(BaseTrigger):
             # Whatever it is, guessing could cancel a job that its task still wants.
             self.log.error("Not known whether the task was killed: %r. %s", error, by_hand)
 
-    async def _cancel_late(self, ends: Sequence[JobEnd]) -> None:
+    async def _cancel_late(self, results: Sequence[JobResult]) -> None:
         """Cancel what is out of time, since the task may not get to do it."""
-        late = [end.key for end in ends if end.ending is Ending.TIMED_OUT]
+        late = [one.key for one in results if one.outcome is Outcome.TIMED_OUT]
         try:
             async with asyncio.timeout(KILL_LIMIT):
                 for key in late:

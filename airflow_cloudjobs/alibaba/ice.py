@@ -11,11 +11,12 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from airflow_cloudjobs.alibaba.base import AlibabaJobOperator, AlibabaJobSensor
-from airflow_cloudjobs.exceptions import JobTimedOut, JobUntold
+from airflow_cloudjobs.exceptions import JobOutcomeUnknown, JobTimedOut
 from airflow_cloudjobs.hook import CALL_PATIENCE
 from airflow_cloudjobs.jobs.arguments import Arguments
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
-from airflow_cloudjobs.jobs.identity import MARKER, Finder, Identity, Unclear
+from airflow_cloudjobs.jobs.finder import Finder, Unclear
+from airflow_cloudjobs.jobs.identity import MARKER, Identity
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.redact import without_signatures
 from airflow_cloudjobs.jobs.request import ApiRequest, parameters
@@ -116,7 +117,7 @@ def _ask(arguments: Mapping[str, Any], identity: Identity) -> list[ApiRequest]:
 
 
 def _found(
-    answers: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], identity: Identity, past: Collection[str]
+    answers: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], identity: Identity, superseded: Collection[str]
 ) -> list[str]:
     """Our job of each address; all of them or none, since one request starts all."""
     urls = as_list(arguments["upload_urls"])
@@ -125,7 +126,7 @@ def _found(
         str(info.get("JobId")): info
         for answer in answers
         for info in answer.get("URLUploadInfoList") or ()
-        if identity.marker in str(info.get("UserData")) and str(info.get("JobId")) not in past
+        if identity.marker in str(info.get("UserData")) and str(info.get("JobId")) not in superseded
     }
     newest = _newest_by_url(ours.values())
     if all(url in newest for url in urls):
@@ -334,11 +335,11 @@ class IceUrlUploadSensor(AlibabaJobSensor):
             # There is no key yet to wait for on a triggerer, so trouble in between is ridden out here.
             answer = self.hook.call(find_by_url(url), patience=max(CALL_PATIENCE, rest))
         except CloudApiError as error:
-            kind = JobTimedOut if error.retryable else JobUntold
+            kind = JobTimedOut if error.retryable else JobOutcomeUnknown
             raise kind(f"{self.spec.api}: uploads by address could not be looked up: {error}") from error
         infos = answer.get("URLUploadInfoList") or ()
         if not infos:
-            raise JobUntold(
+            raise JobOutcomeUnknown(
                 f"{self.spec.api}: the cloud knows no upload of {without_signatures(url)}. "
                 "Check 'upload_urls', and the region and account of the connection"
             )

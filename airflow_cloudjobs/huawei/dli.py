@@ -9,7 +9,8 @@ from typing import Any
 
 from airflow_cloudjobs.huawei.base import HuaweiJobOperator, HuaweiJobSensor
 from airflow_cloudjobs.jobs.arguments import Arguments
-from airflow_cloudjobs.jobs.identity import MARKER, Finder, Identity
+from airflow_cloudjobs.jobs.finder import Finder
+from airflow_cloudjobs.jobs.identity import MARKER, Identity
 from airflow_cloudjobs.jobs.many import is_sequence
 from airflow_cloudjobs.jobs.request import ApiRequest, as_text, encoded
 from airflow_cloudjobs.jobs.spec import JobSpec, Listing, Record, Scope, StateMap, whole
@@ -109,12 +110,12 @@ def _ask(arguments: Mapping[str, Any], identity: Identity) -> list[ApiRequest]:
 
 
 def _found(
-    answers: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], identity: Identity, past: Collection[str]
+    answers: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], identity: Identity, superseded: Collection[str]
 ) -> list[str]:
     """The newest job with our marker; one that does not show it is not ours, whatever the filter let through."""
     marker = {"key": MARKER, "value": identity.marker}
     for job in answers[0].get("jobs") or ():
-        if marker in (job.get("tags") or ()) and (key := str(job["job_id"])) not in past:
+        if marker in (job.get("tags") or ()) and (key := str(job["job_id"])) not in superseded:
             return [key]
     return []
 

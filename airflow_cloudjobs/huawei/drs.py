@@ -97,7 +97,7 @@ OBJECT_TEMPLATE = JobSpec(
     ),
     scope=("file_import_db_level",),
     interval=10.0,
-    outlived=True,
+    stale_results=True,
     console="https://console.huaweicloud.com/drs/?region={region}#/drs/synchronization/list",
 )
 

@@ -8,9 +8,11 @@ cloud lists a failed status for it (see :mod:`airflow_cloudjobs.jobs.spec`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, asdict, dataclass, fields, replace
+from dataclasses import KW_ONLY, asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
+
+from airflow_cloudjobs.jobs.stored import stored_fields
 
 
 class ErrorKind(StrEnum):
@@ -136,8 +138,7 @@ class CloudApiError(Exception):
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> CloudApiError:
         """The inverse of :meth:`as_dict`; fields and kinds of another version do no harm."""
-        names = {item.name for item in fields(cls)}
-        known = {name: value for name, value in data.items() if name in names}
+        known = stored_fields(cls, data)
         try:
             known["kind"] = ErrorKind(known.get("kind", ErrorKind.UNKNOWN))
         except ValueError:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, NamedTuple
 
-from airflow_cloudjobs.jobs.identity import Finder
+from airflow_cloudjobs.jobs.finder import Finder
+from airflow_cloudjobs.jobs.outcome import Outcome
 from airflow_cloudjobs.jobs.redact import without_signatures
 from airflow_cloudjobs.jobs.request import ApiRequest
 
@@ -20,16 +20,6 @@ Scope = Mapping[str, Any]
 
 Record = Mapping[str, Any]
 """One job as the cloud describes it, with the API's own field names."""
-
-
-class Outcome(StrEnum):
-    """How a job ended, the ``outcome`` of every result."""
-
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    SUBMITTED = "submitted"
-    """The job was started and not waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +126,7 @@ class JobSpec:
     :param interval: seconds between two polls once a job runs for long, unless the task says otherwise.
     :param cancel: builds the request that cancels a job; None where the API has none.
     :param finder: how our own job can be found again; None where the API has no way.
-    :param outlived: True where the poll's key outlives a job, so that right after a submit the cloud may
-        still show the end of an earlier one.
+    :param stale_results: True if right after a submit the cloud may still show the end of an earlier job.
     :param not_found_grace: seconds after our own submit in which "no such job" means "not yet".
     :param console: address of the vendor's console, with ``{region}``.
     """
@@ -164,7 +153,7 @@ class JobSpec:
     interval: float = 30.0
     cancel: Callable[[str, Scope], ApiRequest] | None = None
     finder: Finder | None = None
-    outlived: bool = False
+    stale_results: bool = False
     not_found_grace: float = 60.0
     console: str
 
@@ -193,7 +182,7 @@ class JobSpec:
         words = (str(record[name]).strip() for name in self.reason if record.get(name) not in (None, ""))
         return str(without_signatures(": ".join(dict.fromkeys(word for word in words if word))))
 
-    def result_of(self, record: Record, *, signed_urls: bool = False) -> dict[str, Any]:
+    def public_fields(self, record: Record, *, signed_urls: bool = False) -> dict[str, Any]:
         """A record as it may be shown: without omitted fields, and without what grants access.
 
         :param signed_urls: True keeps the fields that are signed addresses.

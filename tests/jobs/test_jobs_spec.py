@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from airflow_cloudjobs.apis import SPECS, spec_of
 from airflow_cloudjobs.jobs.errors import CloudApiError
+from airflow_cloudjobs.jobs.outcome import Outcome
 from airflow_cloudjobs.jobs.request import as_text, parameters
-from airflow_cloudjobs.jobs.spec import Outcome, StateMap
+from airflow_cloudjobs.jobs.spec import StateMap
 
 FILE_UPLOAD = spec_of("dms.file_upload")
 EXPORT = spec_of("dms.data_track_export")
@@ -180,17 +181,19 @@ SIGNED = "https://bucket.oss-cn-hangzhou.aliyuncs.com/a.zip?Expires=1&OSSAccessK
 class TestResult:
     def test_a_signed_address_is_only_given_where_asked_for(self) -> None:
         record = {"DownloadStatus": "DOWNLOAD_SUCCESS", "DownloadUrl": f"{SIGNED}\n", "TotalCount": 3}
-        assert EXPORT.result_of(record) == {"DownloadStatus": "DOWNLOAD_SUCCESS", "TotalCount": 3}
-        asked = EXPORT.result_of(record, signed_urls=True)
+        assert EXPORT.public_fields(record) == {"DownloadStatus": "DOWNLOAD_SUCCESS", "TotalCount": 3}
+        asked = EXPORT.public_fields(record, signed_urls=True)
         assert asked["DownloadUrl"] == SIGNED  # without the newline that DMS sends after it
 
     def test_a_signed_address_anywhere_else_is_made_harmless(self) -> None:
-        result = URL_UPLOAD.result_of({"Status": "SUCCESS", "UploadURL": SIGNED, "UserData": json.dumps({"u": SIGNED})})
+        result = URL_UPLOAD.public_fields(
+            {"Status": "SUCCESS", "UploadURL": SIGNED, "UserData": json.dumps({"u": SIGNED})}
+        )
         assert "Signature" not in json.dumps(result)
         assert result["UploadURL"] == "https://bucket.oss-cn-hangzhou.aliyuncs.com/a.zip?***"
 
     def test_the_statement_is_left_out(self) -> None:
-        result = SQL_JOB.result_of({"status": "FINISHED", "statement": "select secret", "result_path": "obs://b/r"})
+        result = SQL_JOB.public_fields({"status": "FINISHED", "statement": "select secret", "result_path": "obs://b/r"})
         assert result == {"status": "FINISHED", "result_path": "obs://b/r"}
 
     def test_reasons_are_the_vendors_words_once(self) -> None:
