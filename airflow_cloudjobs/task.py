@@ -21,7 +21,7 @@ from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
-from airflow_cloudjobs.jobs.redact import signatures
+from airflow_cloudjobs.jobs.redact import signatures, without_signatures
 from airflow_cloudjobs.jobs.result import result_of
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation
 from airflow_cloudjobs.jobs.wait import Note, Wait, WaitPlan
@@ -261,13 +261,25 @@ class CloudJobTask(_Base):
         """The task's result; raises, with the result in XCom all the same, if a job did not succeed."""
         metrics.ended(self.spec.api, results)
         value = self._shaped([self._result(result) for result in results])
-        bad = [result for result in results if result.outcome is not Outcome.SUCCEEDED]
+        bad = [self._explained(result) for result in results if result.outcome is not Outcome.SUCCEEDED]
         if not bad:
             return value
         if self.do_xcom_push and (ti := context.get("ti")):
             # A task that handles the failure downstream wants to know which job it was, and why.
             ti.xcom_push(key="return_value", value=value)
         raise self._failure(bad, "\n".join(self._sentence(result) for result in bad))
+
+    def _explained(self, result: JobResult) -> JobResult:
+        """A failure with the reason that only another call tells; it stands, whatever comes of that call."""
+        explain = self.spec.explain
+        if not explain or result.reason or result.outcome is not Outcome.FAILED:
+            return result
+        try:
+            reason = explain.reason(self.hook.call(explain.request(result.key, self._scope), patience=0.0))
+        except Exception as error:
+            self.log.warning("%s %s: could not be asked why it failed: %s", self.spec.api, result.key, error)
+            return result
+        return replace(result, reason=str(without_signatures(reason)))
 
     @abstractmethod
     def _failure(self, bad: Sequence[JobResult], message: str) -> Exception:

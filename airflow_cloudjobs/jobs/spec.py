@@ -98,6 +98,18 @@ class Listing:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """Where an API says why a job has failed, if not in what the poll shows.
+
+    :param request: builds the request for it, given the job's key and scope.
+    :param reason: the reason in the answer to that; empty if there is none.
+    """
+
+    request: Callable[[str, Scope], ApiRequest]
+    reason: Callable[[Mapping[str, Any]], str]
+
+
 @dataclass(frozen=True, kw_only=True)
 class JobSpec:
     """A job API.
@@ -117,6 +129,7 @@ class JobSpec:
     :param status: the field of a record that holds the status.
     :param states: what each status means.
     :param reason: the fields of a record that say why a job failed.
+    :param explain: where else the reason is, for failed jobs whose record gives none; None where there is no such call.
     :param progress: says how far a job is, from its record; empty if the record does not tell.
     :param omit: fields that are left out of results (query texts, say).
     :param signed_urls: fields whose value grants access to whoever holds it; only given where asked for.
@@ -144,6 +157,7 @@ class JobSpec:
     states: StateMap
     reason: tuple[str, ...]
     many: str = ""
+    explain: Explain | None = None
     progress: Callable[[Record], str] = field(default=lambda record: "")
     omit: frozenset[str] = frozenset()
     signed_urls: frozenset[str] = frozenset()
