@@ -232,7 +232,11 @@ class Wait:
         before, job.seen = job.seen, seen
         job.errors, job.error, job.due = 0, None, now + pause
         stale = self._guard.distrusts(seen, now)
-        return [*notes, *self._progress(key, job, seen, before, stale, now), *self._judge(key, job, seen, stale, now)]
+        return [
+            *notes,
+            *self._status_logged(key, job, seen, before, stale, now),
+            *self._judge(key, job, seen, stale, now),
+        ]
 
     def _readable_again(self, key: str, job: _Job, now: float) -> list[Note]:
         blind_since = job.blind_since
@@ -241,23 +245,25 @@ class Wait:
             return []
         return [Note(logging.INFO, f"{self.spec.api} {key}: readable again after {_span(now - blind_since)}")]
 
-    def _progress(
+    def _status_logged(
         self, key: str, job: _Job, seen: Observation, before: Observation | None, stale: bool, now: float
     ) -> list[Note]:
         """A line for a change of the status, or now and then a sign of life."""
+        changed = before is None or before.status != seen.status
+        if not changed and now - job.logged < HEARTBEAT:
+            return []
+        job.logged = now
         states = self.spec.states
         shown = _shown(seen.status) if states.knows(seen.status) else repr(seen.status)
         if stale and states.outcome(seen.status) is not None:
             shown += " (of an earlier job, not believed yet)"
-        if before is None or before.status != seen.status:
-            text = shown if before is None else f"{_shown(before.status)} -> {shown}"
-            text += f" after {self._waited(now)}"
-        elif now - job.logged >= HEARTBEAT:
+        if changed:
+            text = f"{shown} after {self._waited(now)}"
+            if before is not None:
+                text = f"{_shown(before.status)} -> {text}"
+        else:
             progress = self.spec.progress(seen.record)
             text = f"still {shown} after {self._waited(now)}{progress and f', {progress}'}"
-        else:
-            return []
-        job.logged = now
         return [Note(logging.INFO, f"{self.spec.api} {key}: {text}")]
 
     def _judge(self, key: str, job: _Job, seen: Observation, stale: bool, now: float) -> list[Note]:
