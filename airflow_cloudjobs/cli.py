@@ -149,7 +149,8 @@ def wait_for_jobs(args: argparse.Namespace) -> int:
     import random
 
     from airflow_cloudjobs import compat
-    from airflow_cloudjobs.jobs.wait import Ending, Note, Wait, WaitPlan
+    from airflow_cloudjobs.jobs.outcome import Outcome
+    from airflow_cloudjobs.jobs.wait import Note, Wait, WaitPlan
 
     compat.let_read_connections()
     spec = spec_of(args.api)
@@ -172,14 +173,14 @@ def wait_for_jobs(args: argparse.Namespace) -> int:
     plan = WaitPlan(now, args.interval or spec.interval, deadline)
     wait = Wait(spec, list(dict.fromkeys(args.keys)), plan, random=random.random)
     hook.watch(wait, scope, tell)
-    for end in wait.ends:
-        reason = f": {end.reason}" if end.reason else ""
-        request = f" (request id {end.request_id})" if end.request_id else ""
-        print(f"{end.key} {end.ending.value} {end.status}{reason}{request}", flush=True)
-    endings = {end.ending for end in wait.ends}
-    if endings & {Ending.FAILED, Ending.CANCELLED}:
+    for result in wait.results:
+        reason = f": {result.reason}" if result.reason else ""
+        request = f" (request id {result.request_id})" if result.request_id else ""
+        print(f"{result.key} {result.outcome.value} {result.status}{reason}{request}", flush=True)
+    outcomes = {result.outcome for result in wait.results}
+    if outcomes & {Outcome.FAILED, Outcome.CANCELLED}:
         return FAILED
-    return SUCCEEDED if endings == {Ending.SUCCEEDED} else UNTOLD
+    return SUCCEEDED if outcomes == {Outcome.SUCCEEDED} else UNTOLD
 
 
 def _scope(spec: JobSpec, args: argparse.Namespace) -> dict[str, str]:

@@ -1,58 +1,66 @@
 # SPDX-License-Identifier: Apache-2.0
 """What our tasks raise. The base decides what Airflow does: retry, fail at once, or skip on ``soft_fail``.
 
-============================  =======================  ============================================
-exception                     Airflow's kind           raised when
-============================  =======================  ============================================
-:class:`JobFailed`            AirflowException         an operator's job failed or was cancelled
-:class:`JobFailedForGood`     AirflowFailException     a sensor's job did: a retry reads the same end
-:class:`JobTimedOut`          AirflowSensorTimeout     time ran out with the job still running
-:class:`ExecutionTimedOut`    AirflowException         an operator's ``execution_timeout`` did
-:class:`JobUntold`            AirflowFailException     the cloud would not tell how the job ended
-:class:`SubmitFailed`         AirflowException         the cloud took no job; a later attempt may work
-:class:`SubmitRefused`        AirflowFailException     the cloud took no job and will not take it
-:class:`LookUpFailed`         AirflowException         it may have, and a later attempt can look for the job
-:class:`SubmitUntold`         AirflowFailException     the cloud may or may not have taken the job
-============================  =======================  ============================================
+=============================  =======================  ============================================
+exception                      Airflow's kind           raised when
+=============================  =======================  ============================================
+:class:`JobFailed`             AirflowException         an operator's job failed or was cancelled
+:class:`JobFailedForGood`      AirflowFailException     a sensor's job did: a retry reads the same end
+:class:`JobTimedOut`           AirflowSensorTimeout     time ran out with the job still running
+:class:`ExecutionTimedOut`     AirflowException         an operator's ``execution_timeout`` did
+:class:`JobOutcomeUnknown`     AirflowFailException     the cloud would not tell how the job ended
+:class:`SubmitFailed`          AirflowException         the cloud took no job; a later attempt may work
+:class:`SubmitRefused`         AirflowFailException     the cloud took no job and will not take it
+:class:`LookUpFailed`          AirflowException         it may have, and a later attempt can look for the job
+:class:`SubmitOutcomeUnknown`  AirflowFailException     the cloud may or may not have taken the job
+=============================  =======================  ============================================
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 from airflow_cloudjobs.compat import AirflowException, AirflowFailException, AirflowSensorTimeout
-from airflow_cloudjobs.jobs.wait import JobEnd
+from airflow_cloudjobs.jobs.outcome import JobResult
 
 
-class _WithEnds(Exception):
+class _WithResults(Exception):
     """An exception about jobs.
 
     :param message: what the task's log shows.
-    :param ends: how the wait ended, job by job.
+    :param results: what was found out, job by job.
     """
 
-    def __init__(self, message: str, ends: Sequence[JobEnd] = ()) -> None:
+    def __init__(self, message: str, results: Sequence[JobResult] = ()) -> None:
         super().__init__(message)
-        self.ends = tuple(ends)
+        self.results = tuple(results)
+
+    @property
+    def ends(self) -> tuple[JobResult, ...]:
+        """The former name of ``results``; goes with the next release."""
+        warnings.warn("'ends' is called 'results' now", DeprecationWarning, stacklevel=2)
+        return self.results
 
 
-class JobFailed(_WithEnds, AirflowException):
+class JobFailed(_WithResults, AirflowException):
     """The job failed or was cancelled; a retry of the task may do better."""
 
 
-class JobFailedForGood(_WithEnds, AirflowFailException):
+class JobFailedForGood(_WithResults, AirflowFailException):
     """The job failed or was cancelled, and looking again cannot change that."""
 
 
-class JobTimedOut(_WithEnds, AirflowSensorTimeout):
+class JobTimedOut(_WithResults, AirflowSensorTimeout):
     """Time ran out; the job may go on."""
 
 
-class ExecutionTimedOut(_WithEnds, AirflowException):
+class ExecutionTimedOut(_WithResults, AirflowException):
     """The time of one attempt ran out; the next goes on with the job, or submits anew if it was cancelled."""
 
 
-class JobUntold(_WithEnds, AirflowFailException):
+class JobOutcomeUnknown(_WithResults, AirflowFailException):
     """The cloud did not tell how the job ended; submitting it again might double it."""
 
 
@@ -68,5 +76,17 @@ class LookUpFailed(AirflowException):
     """The cloud may have taken the job and cannot be asked just now; a later attempt looks for it before it submits."""
 
 
-class SubmitUntold(AirflowFailException):
+class SubmitOutcomeUnknown(AirflowFailException):
     """The submit got no answer: the cloud may have taken the job. It is not repeated blindly."""
+
+
+_FORMER = {"JobUntold": JobOutcomeUnknown, "SubmitUntold": SubmitOutcomeUnknown}
+"""The names of the release before; they go with the next one."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FORMER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    present = _FORMER[name]
+    warnings.warn(f"{name} is called {present.__name__} now", DeprecationWarning, stacklevel=2)
+    return present

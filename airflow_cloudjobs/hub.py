@@ -19,7 +19,7 @@ from airflow_cloudjobs.http.gate import Gate
 from airflow_cloudjobs.http.lane import Lane, Tell
 from airflow_cloudjobs.http.pace import Pace
 from airflow_cloudjobs.http.shared import Shared
-from airflow_cloudjobs.jobs.answers import Answers, first_error, listed, polled
+from airflow_cloudjobs.jobs.answers import Answers, first_error, polled, running_jobs
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.jobs.spec import JobSpec, Listing, Observation, Scope
@@ -163,7 +163,7 @@ class LiveConnection:
         """One page of the jobs in progress, and whether there may be another."""
         request = listing.ask(page, scope)
         try:
-            page_of_jobs = listed(spec, listing, request, await self.call(request))
+            page_of_jobs = running_jobs(spec, listing, request, await self.call(request))
         except CloudApiError as error:
             self._meters[spec.api].called(error=error)
             raise

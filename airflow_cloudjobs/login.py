@@ -47,8 +47,7 @@ def explained(login: Exchange, settings: CloudSettings, fields: str) -> Exchange
         return (yield from login)
     except CloudApiError as error:
         who = f"This is the login by auth {settings.auth!r} of connection {settings.conn_id!r}: check {fields}"
-        error.hint = f"{error.hint}. {who}" if error.hint else who
-        raise
+        raise error.but(hint=f"{error.hint}. {who}" if error.hint else who) from error.__cause__
 
 
 def token_from_file(settings: CloudSettings, name: str, path: str) -> Exchange:
@@ -86,8 +85,8 @@ def metadata(
     try:
         answer: HttpAnswer = yield request
     except CloudApiError as error:
-        error.hint = "Only an instance of the cloud has a metadata service: does this run on one?"
-        raise
+        hint = "Only an instance of the cloud has a metadata service: does this run on one?"
+        raise error.but(hint=hint) from error.__cause__
     if answer.status == 200:
         return answer.body.decode(errors="replace").strip()
     if optional and answer.status in (404, 405):

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from airflow_cloudjobs.compat import Stats
 from airflow_cloudjobs.jobs.errors import CloudApiError
-from airflow_cloudjobs.jobs.wait import JobEnd
+from airflow_cloudjobs.jobs.outcome import JobResult
 
 GATHERED = 5.0
 """Seconds for which an event loop gathers its counts: sending one costs as much as judging an answer."""
@@ -20,11 +20,11 @@ _waits: Counter[str] = Counter()
 """By API, the waits on this process's event loops."""
 
 
-def ended(api: str, ends: Iterable[JobEnd]) -> None:
+def ended(api: str, results: Iterable[JobResult]) -> None:
     """``cloudjobs.job_seconds`` (tags ``api``, ``ending``): from the beginning of a wait to each job's end."""
-    for end in ends:
-        tags = {"api": api, "ending": end.ending.value}
-        Stats.timing("cloudjobs.job_seconds", timedelta(seconds=end.seconds), tags=tags)
+    for result in results:
+        tags = {"api": api, "ending": result.outcome.value}
+        Stats.timing("cloudjobs.job_seconds", timedelta(seconds=result.seconds), tags=tags)
 
 
 def called(api: str, calls: int, polls: int) -> None:

@@ -19,13 +19,15 @@ from airflow_cloudjobs.compat import (
     default_deferrable,
     task_store,
 )
-from airflow_cloudjobs.exceptions import ExecutionTimedOut, JobFailed, JobTimedOut, JobUntold
+from airflow_cloudjobs.exceptions import ExecutionTimedOut, JobFailed, JobOutcomeUnknown, JobTimedOut
 from airflow_cloudjobs.jobs.arguments import Arguments
-from airflow_cloudjobs.jobs.several import listed
-from airflow_cloudjobs.jobs.wait import Ending, JobEnd, WaitPlan
+from airflow_cloudjobs.jobs.many import as_list
+from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
+from airflow_cloudjobs.jobs.wait import WaitPlan
 from airflow_cloudjobs.submit import SubmitOnce, give_up
 from airflow_cloudjobs.task import CloudJobTask
 from airflow_cloudjobs.task_class import submit_parameters
+from airflow_cloudjobs.trigger import results_in
 
 CANCEL_PATIENCE = 10.0
 """Seconds for which a worker tries to cancel one job."""
@@ -56,11 +58,11 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
     :raises JobFailed: the job failed or was cancelled (retried, if the task has retries).
     :raises JobTimedOut: ``wait_timeout`` ran out.
     :raises ExecutionTimedOut: ``execution_timeout`` ran out (retried, as Airflow retries what runs out of it).
-    :raises JobUntold: the cloud would not tell how the job ended.
+    :raises JobOutcomeUnknown: the cloud would not tell how the job ended.
     :raises SubmitFailed: no job was taken because of passing trouble (retried).
     :raises SubmitRefused: the cloud, or a check, refused the job.
     :raises LookUpFailed: the cloud may have taken the job, and could not be asked just now (retried).
-    :raises SubmitUntold: the cloud may have taken the job, but did not say so.
+    :raises SubmitOutcomeUnknown: the cloud may have taken the job, but did not say so.
     """
 
     def __init__(
@@ -128,14 +130,14 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             self.on_kill()
         self._announce(context, keys)
         if not self.wait_for_completion:
-            return self._shaped([self._result(JobEnd(key, Ending.NOT_AWAITED)) for key in keys])
+            return self._shaped([self._result(JobResult(key, Outcome.SUBMITTED)) for key in keys])
         wait = self._new_wait(keys, plan)
         self.hook.look(wait, self._scope, self._tell)
         if not wait.over:
             if self.deferrable:
                 self._defer(context, wait, cancel=bool(self._to_cancel))
             self.hook.watch(wait, self._scope, self._tell)
-        return self._results(context, wait.ends)
+        return self._results(context, wait.results)
 
     def _submit(self, context: Mapping[str, Any]) -> tuple[list[str], WaitPlan]:
         """The jobs of this task, submitted now or by an attempt before, and the plan of their wait."""
@@ -158,8 +160,8 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         plan = replace(
             self._plan(context, submission.at),
             not_found_until=submission.at + self.spec.not_found_grace,
-            earlier=submission.earlier,
-            earlier_until=submission.believed_from,
+            baseline=submission.baseline,
+            trusted_after=submission.trusted_after,
         )
         return list(submission.keys), plan
 
@@ -173,16 +175,16 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             told = ti.xcom_pull(task_ids=ti.task_id, key="job_key", map_indexes=ti.map_index)
             if not told:
                 raise
-            keys = [str(key) for key in listed(told)]
+            keys = [str(key) for key in as_list(told)]
             self._to_cancel = keys if self._may_cancel() else []
             wait = self._new_wait(keys, WaitPlan(now, self.poll_interval, now))
             self.hook.look(wait, self._scope, self._tell)
-            return self._results(context, wait.ends)
+            return self._results(context, wait.results)
 
     def execute_complete(self, context: Any, event: Mapping[str, Any] | None = None) -> Any:
         """Go on after the trigger's event."""
         if event and self._may_cancel():
-            self._to_cancel = [str(end["key"]) for end in event.get("ends", ())]
+            self._to_cancel = [str(result["key"]) for result in results_in(event)]
         return super().execute_complete(context, event)
 
     def on_kill(self) -> None:
@@ -231,10 +233,10 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         known = [limit for limit in limits if limit is not None]
         return WaitPlan(started, self.poll_interval, min(known) if known else None)
 
-    def _failure(self, bad: Sequence[JobEnd], message: str) -> Exception:
-        endings = {end.ending for end in bad}
-        if Ending.TIMED_OUT in endings:
-            late = [end.key for end in bad if end.ending is Ending.TIMED_OUT and end.key in self._to_cancel]
+    def _failure(self, bad: Sequence[JobResult], message: str) -> Exception:
+        outcomes = {result.outcome for result in bad}
+        if Outcome.TIMED_OUT in outcomes:
+            late = [one.key for one in bad if one.outcome is Outcome.TIMED_OUT and one.key in self._to_cancel]
             attempt_ends = self._execution_deadline(self._context)
             # The wait ends with the earlier of two limits. Where both have passed by now it was the attempt's, after
             # which Airflow would retry too. With one limit alone there is nothing to compare, and the clock of the
@@ -246,9 +248,9 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             # An AirflowSensorTimeout, as a sensor's is, since Airflow does not retry that: ``wait_timeout`` is the time
             # of all attempts together, and is used up.
             return JobTimedOut(message, bad)
-        if endings <= {Ending.FAILED, Ending.CANCELLED}:
+        if outcomes <= {Outcome.FAILED, Outcome.CANCELLED}:
             return JobFailed(message, bad)
-        return JobUntold(message, bad)
+        return JobOutcomeUnknown(message, bad)
 
     def _cancel(self, keys: Sequence[str]) -> bool:
         """Ask the cloud to cancel jobs; that one has ended already is no trouble.

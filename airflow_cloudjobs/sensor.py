@@ -22,9 +22,10 @@ from airflow_cloudjobs.compat import (
     task_store,
     try_number_of,
 )
-from airflow_cloudjobs.exceptions import JobFailedForGood, JobTimedOut, JobUntold
+from airflow_cloudjobs.exceptions import JobFailedForGood, JobOutcomeUnknown, JobTimedOut
 from airflow_cloudjobs.jobs.arguments import needs_a_worker
-from airflow_cloudjobs.jobs.wait import Ending, JobEnd, Wait, WaitPlan
+from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
+from airflow_cloudjobs.jobs.wait import Wait, WaitPlan
 from airflow_cloudjobs.task import CloudJobTask
 from airflow_cloudjobs.trigger import CloudJobTrigger
 
@@ -56,7 +57,7 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
     :raises SubmitRefused: an argument or the connection cannot work.
     :raises JobFailedForGood: the job failed or was cancelled.
     :raises JobTimedOut: time ran out.
-    :raises JobUntold: the cloud would not tell how the job ended.
+    :raises JobOutcomeUnknown: the cloud would not tell how the job ended.
     """
 
     def __init__(
@@ -147,15 +148,15 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
     def _poke(self, context: Any) -> PokeReturnValue:
         if self._wait is None:
             self._wait = self._begin(context)
-        wait, doubts = self._wait, self._wait.doubts
+        wait, unknown_since = self._wait, self._wait.unknown_since
         self.hook.look(wait, self._scope, self._tell)
         if wait.over:
-            return PokeReturnValue(True, self._results(context, wait.ends))
-        if self.reschedule and wait.doubts != doubts:
+            return PokeReturnValue(True, self._results(context, wait.results))
+        if self.reschedule and wait.unknown_since != unknown_since:
             self._keep(context, wait)
         if wait.plan.deadline is not None and time.time() >= wait.plan.deadline:
             wait.give_up(time.time())
-            return PokeReturnValue(True, self._results(context, wait.ends))
+            return PokeReturnValue(True, self._results(context, wait.results))
         return PokeReturnValue(False)
 
     def _begin(self, context: Mapping[str, Any]) -> Wait:
@@ -183,7 +184,7 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
     def _keep(self, context: Mapping[str, Any], wait: Wait) -> None:
         """Remember for the next poke which jobs are waited for, and since when they show something undocumented."""
         if store := task_store(context):
-            store.set(SEEN, {"try": try_number_of(context), "keys": wait.keys, "doubts": wait.doubts})
+            store.set(SEEN, {"try": try_number_of(context), "keys": wait.keys, "doubts": wait.unknown_since})
 
     def _get_next_poke_interval(self, started_at: Any, run_duration: Callable[[], float], poke_count: int) -> float:
         """Airflow's pause between two pokes, grown from a second where looking again costs no new process."""
@@ -225,10 +226,10 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
                 raise AirflowSkipException(f"Skipping instead of failing: {error}") from error
             raise
 
-    def _failure(self, bad: Sequence[JobEnd], message: str) -> Exception:
-        endings = {end.ending for end in bad}
-        if endings & {Ending.FAILED, Ending.CANCELLED}:
+    def _failure(self, bad: Sequence[JobResult], message: str) -> Exception:
+        outcomes = {result.outcome for result in bad}
+        if outcomes & {Outcome.FAILED, Outcome.CANCELLED}:
             return JobFailedForGood(message, bad)
-        if Ending.TIMED_OUT in endings:
+        if Outcome.TIMED_OUT in outcomes:
             return JobTimedOut(message, bad)
-        return JobUntold(message, bad)
+        return JobOutcomeUnknown(message, bad)

@@ -16,14 +16,17 @@ from datetime import timedelta
 from typing import Any
 
 from airflow_cloudjobs import compat, task_state
-from airflow_cloudjobs.exceptions import LookUpFailed, SubmitFailed, SubmitRefused, SubmitUntold
+from airflow_cloudjobs.exceptions import LookUpFailed, SubmitFailed, SubmitOutcomeUnknown, SubmitRefused
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
 from airflow_cloudjobs.jobs.arguments import InvalidArgument
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
-from airflow_cloudjobs.jobs.identity import Identity, Step, Submission, Unclear, first_step
+from airflow_cloudjobs.jobs.finder import Unclear
+from airflow_cloudjobs.jobs.identity import Identity
+from airflow_cloudjobs.jobs.many import as_list
+from airflow_cloudjobs.jobs.outcome import Outcome
 from airflow_cloudjobs.jobs.request import ApiRequest
-from airflow_cloudjobs.jobs.several import listed
-from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Outcome, Scope
+from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Scope
+from airflow_cloudjobs.jobs.submission import Step, Submission, first_step
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +51,7 @@ def give_up(store: Any) -> None:
     :param store: the task's store.
     """
     if submission := Submission.from_dict(store.get(STORED)):
-        store.set(STORED, replace(submission, given_up=True).as_dict(), retention=RETENTION)
+        store.set(STORED, replace(submission, abandoned=True).as_dict(), retention=RETENTION)
 
 
 class SubmitOnce:
@@ -92,17 +95,17 @@ class SubmitOnce:
         self._arguments = arguments
 
     def _current(self, identity: Identity | None) -> Identity | None:
-        """The identity, in its next turn if the jobs of the last one were given up."""
+        """The identity, in its next generation if the jobs of the last one were abandoned."""
         before = self._before
         if identity and before and before.epoch == identity.epoch:
-            return replace(identity, turn=before.turn + before.given_up)
+            return replace(identity, generation=before.generation + before.abandoned)
         return identity
 
     @property
     def abandoned(self) -> tuple[str, ...]:
         """Jobs of this task that no attempt will go on with: a user has cleared it since."""
         before = self._before
-        if before and self._identity and (before.epoch != self._epoch or before.given_up):
+        if before and self._identity and (before.epoch != self._epoch or before.abandoned):
             return tuple(key for key in before.keys if key)
         return ()
 
@@ -113,12 +116,12 @@ class SubmitOnce:
         :raises SubmitRefused: the cloud will not take the job.
         :raises SubmitFailed: the cloud took no job; a later attempt may work.
         :raises LookUpFailed: the cloud may have taken the job, and a later attempt can look for it.
-        :raises SubmitUntold: the cloud may have taken the job.
+        :raises SubmitOutcomeUnknown: the cloud may have taken the job.
         """
         before = self._before
         step = first_step(before, epoch=self._epoch, retried=self._retried, findable=self._finder is not None)
         if step is Step.STOP:
-            raise SubmitUntold(
+            raise SubmitOutcomeUnknown(
                 f"{self._spec.api}: an attempt before this one was stopped while it submitted, so the job may "
                 f"or may not run, and the API has no way to look it up. {self._advice}"
             )
@@ -137,7 +140,7 @@ class SubmitOnce:
         return self._submit(draft)
 
     def _nothing(self) -> Submission:
-        return Submission(self._epoch, time.time(), turn=self._identity.turn if self._identity else 0)
+        return Submission(self._epoch, time.time(), generation=self._identity.generation if self._identity else 0)
 
     def _submit(self, draft: Submission) -> Submission:
         """Submit the jobs that the draft does not name yet."""
@@ -145,8 +148,8 @@ class SubmitOnce:
             request = self._spec.submit(**self._wanted(draft))
         except InvalidArgument as error:
             raise SubmitRefused(str(error)) from error
-        earlier = self._earlier_record() if self._spec.outlived else None
-        draft = self._remember(replace(draft, at=time.time(), earlier=earlier))
+        baseline = self._baseline() if self._spec.stale_results else None
+        draft = self._remember(replace(draft, at=time.time(), baseline=baseline))
         try:
             keys = self._sent(request, draft)
         except (SubmitRefused, SubmitFailed):
@@ -169,20 +172,20 @@ class SubmitOnce:
         """The arguments of a submit of what the draft does not name yet."""
         if not draft.open_places:
             return self._arguments
-        items = listed(self._arguments[self._spec.several])
-        return {**self._arguments, self._spec.several: [items[place] for place in draft.open_places]}
+        items = as_list(self._arguments[self._spec.many])
+        return {**self._arguments, self._spec.many: [items[place] for place in draft.open_places]}
 
     def _sent(self, request: ApiRequest, draft: Submission) -> list[str]:
         """The keys of the job; a request without an answer is looked up before it is made again."""
         for _ in range(SUBMITS):
             try:
-                keys = self._spec.submitted(self._hook.call(request), request)
+                keys = self._spec.submitted(self._hook.call(request), self._wanted(draft))
             except CloudApiError as error:
                 if not error.ambiguous:
                     kind = SubmitFailed if error.retryable else SubmitRefused
                     raise kind(f"{self._spec.api}: no job was started: {error}") from error
                 if not self._finder:
-                    raise SubmitUntold(
+                    raise SubmitOutcomeUnknown(
                         f"{self._spec.api}: the submit got no clear answer, so the job may or may not run: "
                         f"{error}. {self._advice}"
                     ) from error
@@ -193,8 +196,10 @@ class SubmitOnce:
                 continue
             if keys and all(keys):
                 return keys
-            raise SubmitUntold(f"{self._spec.api}: the answer to {request.operation} names no job. {self._advice}")
-        raise SubmitUntold(
+            raise SubmitOutcomeUnknown(
+                f"{self._spec.api}: the answer to {request.operation} names no job. {self._advice}"
+            )
+        raise SubmitOutcomeUnknown(
             f"{self._spec.api}: {SUBMITS} submits got no clear answer and the job cannot be found. {self._advice}"
         )
 
@@ -217,13 +222,13 @@ class SubmitOnce:
                 if certain and not error.retryable:
                     log.warning("%s: cannot look for a job of the attempt before: %s", self._spec.api, error)
                     return []
-                kind = LookUpFailed if error.retryable else SubmitUntold
+                kind = LookUpFailed if error.retryable else SubmitOutcomeUnknown
                 raise kind(
                     f"{self._spec.api}: a job may have been submitted, and looking for it failed: {error}. "
                     f"{self._advice}"
                 ) from error
             try:
-                keys = self._finder.found(answers, arguments, self._identity, {*draft.keys, *draft.past})
+                keys = self._finder.found(answers, arguments, self._identity, {*draft.keys, *draft.superseded})
             except Unclear as error:
                 unclear = error
                 continue
@@ -238,9 +243,9 @@ class SubmitOnce:
         """The jobs to submit anew: none as long as one goes on."""
         answers = self._hook.ask(self._spec, before.keys, self._scope, patience=CALL_PATIENCE)
         records = [seen.record for seen in answers.values() if isinstance(seen, Observation)]
-        rest = before.believed_from - time.time()
-        if before.earlier in records and rest > 0:
-            time.sleep(rest)  # it may be an earlier job's end that is still shown
+        remaining = before.trusted_after - time.time()
+        if before.baseline in records and remaining > 0:
+            time.sleep(remaining)  # it may be an earlier job's end that is still shown
             answers = self._hook.ask(self._spec, before.keys, self._scope, patience=CALL_PATIENCE)
         outcomes = {
             key: self._spec.states.outcome(seen.status) if isinstance(seen, Observation) else None
@@ -253,10 +258,10 @@ class SubmitOnce:
 
     def _fits(self, draft: Submission) -> bool:
         """Whether its jobs stand in the places of what is to be submitted; tasks are changed between two attempts."""
-        several = self._spec.several
-        return bool(several) and len(listed(self._arguments[several])) == len(draft.keys)
+        many = self._spec.many
+        return bool(many) and len(as_list(self._arguments[many])) == len(draft.keys)
 
-    def _earlier_record(self) -> Mapping[str, Any] | None:
+    def _baseline(self) -> Mapping[str, Any] | None:
         """How the poll answers before our submit; an end shown there is an earlier job's."""
         key = str(self._key)
         seen = self._hook.ask(self._spec, [key], self._scope, patience=CALL_PATIENCE)[key]

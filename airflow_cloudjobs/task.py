@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_cloudjobs import compat, metrics, task_class
 from airflow_cloudjobs.apis import hook_class_of
-from airflow_cloudjobs.exceptions import JobUntold, SubmitRefused
+from airflow_cloudjobs.exceptions import JobOutcomeUnknown, SubmitRefused
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument
-from airflow_cloudjobs.jobs.redact import signatures
+from airflow_cloudjobs.jobs.many import as_list, is_sequence
+from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
+from airflow_cloudjobs.jobs.redact import signatures, without_signatures
 from airflow_cloudjobs.jobs.result import result_of
-from airflow_cloudjobs.jobs.several import is_several, listed
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation
-from airflow_cloudjobs.jobs.wait import Ending, JobEnd, Note, Wait, WaitPlan
+from airflow_cloudjobs.jobs.wait import Note, Wait, WaitPlan
 from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
 from airflow_cloudjobs.settings import InvalidConnection
-from airflow_cloudjobs.trigger import OWNER, CloudJobTrigger
+from airflow_cloudjobs.trigger import OWNER, CloudJobTrigger, results_in
 
 if TYPE_CHECKING:
     from airflow_cloudjobs.compat import BaseOperator
@@ -148,11 +149,11 @@ class CloudJobTask(_Base):
         return self.spec.console.format(region=self.hook.settings.region)
 
     def _asked_keys(self) -> list[str]:
-        return [str(key) for key in listed(getattr(self, self.key_argument))]
+        return [str(key) for key in as_list(getattr(self, self.key_argument))]
 
     def _several(self) -> bool:
         """True if a list was asked for, so that a list is given."""
-        return is_several(getattr(self, self.key_argument))
+        return is_sequence(getattr(self, self.key_argument))
 
     def _shaped(self, values: Sequence[Any]) -> Any:
         return list(values) if self._several() else values[0]
@@ -172,8 +173,8 @@ class CloudJobTask(_Base):
         started = getattr(context.get("ti"), "start_date", None)
         return (started.timestamp() if started else time.time()) + self.execution_timeout.total_seconds()
 
-    def _new_wait(self, keys: Sequence[str], plan: WaitPlan, doubts: Mapping[str, float] | None = None) -> Wait:
-        return Wait(self.spec, keys, plan, random=random.random, doubts=doubts)
+    def _new_wait(self, keys: Sequence[str], plan: WaitPlan, unknown_since: Mapping[str, float] | None = None) -> Wait:
+        return Wait(self.spec, keys, plan, random=random.random, unknown_since=unknown_since)
 
     def _tell(self, note: Note) -> None:
         self.log.log(note.level, note.text)
@@ -183,8 +184,7 @@ class CloudJobTask(_Base):
 
         :param cancel: True has the trigger cancel the jobs when the task is killed.
         """
-        # What the cloud has just asked us to wait, the triggerer waits too.
-        plan = replace(wait.plan, not_before=time.time() + wait.pause(time.time()), looked=True)
+        plan = wait.continued(time.time())
         if cancel and (ti := context.get("ti")):
             ti.xcom_push(key=OWNER, value=wait.keys)
         timeout = None
@@ -199,7 +199,7 @@ class CloudJobTask(_Base):
                 region=self.region,
                 endpoint=self.endpoint,
                 plan=plan.as_dict(),
-                doubts=wait.doubts,
+                doubts=wait.unknown_since,
                 cancel=cancel,
                 try_number=compat.try_number_of(context),
                 end_task={"several": self._several(), "push": self.do_xcom_push} if self.end_from_trigger else None,
@@ -215,63 +215,75 @@ class CloudJobTask(_Base):
             # Some versions of Airflow give a retry the event of the attempt before.
             self.log.warning("Not believing the event of attempt %s: starting over", attempt)
             return self.execute(context)
-        return self._results(context, self._ends_of(event))
+        return self._results(context, self._results_of(event))
 
-    def _ends_of(self, event: Mapping[str, Any] | None) -> list[JobEnd]:
+    def _results_of(self, event: Mapping[str, Any] | None) -> list[JobResult]:
         """What a trigger found; a strange event is never taken for success."""
         try:
             if not event or event["api"] != self.spec.api:
                 raise ValueError(f"it is about {(event or {}).get('api')!r}")
-            ends = [JobEnd.from_dict(item) for item in event["ends"]]
-            if not ends:
+            results = [JobResult.from_dict(item) for item in results_in(event)]
+            if not results:
                 raise ValueError("it names no job")
         except (KeyError, TypeError, ValueError) as error:
-            raise JobUntold(f"{self.spec.api}: the trigger's event cannot be read: {error!r}") from error
+            raise JobOutcomeUnknown(f"{self.spec.api}: the trigger's event cannot be read: {error!r}") from error
         if self.include_download_url:
-            ends = self._with_download_urls(ends)
-        return ends
+            results = self._with_download_urls(results)
+        return results
 
-    def _with_download_urls(self, ends: Sequence[JobEnd]) -> list[JobEnd]:
+    def _with_download_urls(self, results: Sequence[JobResult]) -> list[JobResult]:
         """Signed addresses are not in events, since those are stored: ask for them again where wanted."""
-        answers = self.hook.ask(self.spec, [end.key for end in ends], self._scope, patience=CALL_PATIENCE)
+        answers = self.hook.ask(self.spec, [one.key for one in results], self._scope, patience=CALL_PATIENCE)
         with_urls = []
-        for end in ends:
-            answer = answers[end.key]
+        for one in results:
+            answer = answers[one.key]
             if isinstance(answer, Observation):
-                with_urls.append(replace(end, record=answer.record))
+                with_urls.append(replace(one, record=answer.record))
             else:
-                with_urls.append(end)
-                self.log.warning("%s %s: its result is without the signed address: %s", self.spec.api, end.key, answer)
+                with_urls.append(one)
+                self.log.warning("%s %s: its result is without the signed address: %s", self.spec.api, one.key, answer)
         return with_urls
 
-    def _result(self, end: JobEnd) -> dict[str, Any]:
-        return result_of(self.spec, end, console_url=self._console_url, signed_urls=self.include_download_url)
+    def _result(self, result: JobResult) -> dict[str, Any]:
+        return result_of(self.spec, result, console_url=self._console_url, signed_urls=self.include_download_url)
 
-    def _results(self, context: Mapping[str, Any], ends: Sequence[JobEnd]) -> Any:
+    def _results(self, context: Mapping[str, Any], results: Sequence[JobResult]) -> Any:
         """The task's result; raises, with the result in XCom all the same, if a job did not succeed."""
-        metrics.ended(self.spec.api, ends)
-        results = self._shaped([self._result(end) for end in ends])
-        bad = [end for end in ends if end.ending is not Ending.SUCCEEDED]
+        metrics.ended(self.spec.api, results)
+        value = self._shaped([self._result(result) for result in results])
+        bad = [self._explained(result) for result in results if result.outcome is not Outcome.SUCCEEDED]
         if not bad:
-            return results
+            return value
         if self.do_xcom_push and (ti := context.get("ti")):
             # A task that handles the failure downstream wants to know which job it was, and why.
-            ti.xcom_push(key="return_value", value=results)
-        raise self._failure(bad, "\n".join(self._sentence(end) for end in bad))
+            ti.xcom_push(key="return_value", value=value)
+        raise self._failure(bad, "\n".join(self._sentence(result) for result in bad))
+
+    def _explained(self, result: JobResult) -> JobResult:
+        """A failure with the reason that only another call tells; it stands, whatever comes of that call."""
+        explain = self.spec.explain
+        if not explain or result.reason or result.outcome is not Outcome.FAILED:
+            return result
+        try:
+            reason = explain.reason(self.hook.call(explain.request(result.key, self._scope), patience=0.0))
+        except Exception as error:
+            self.log.warning("%s %s: could not be asked why it failed: %s", self.spec.api, result.key, error)
+            return result
+        return replace(result, reason=str(without_signatures(reason)))
 
     @abstractmethod
-    def _failure(self, bad: Sequence[JobEnd], message: str) -> Exception:
+    def _failure(self, bad: Sequence[JobResult], message: str) -> Exception:
         """The exception for jobs that did not succeed."""
 
-    def _sentence(self, end: JobEnd) -> str:
+    def _sentence(self, result: JobResult) -> str:
         """All that somebody on call needs to know of one job."""
-        head = f"{self.spec.title} {end.key} ({self.spec.api})"
-        if end.ending in (Ending.FAILED, Ending.CANCELLED):
-            text = f"{head} ended as {end.status}: {end.reason or 'the cloud gives no reason'}"
-        elif end.ending is Ending.TIMED_OUT:
-            text = f"{head}: {end.reason}"
+        head = f"{self.spec.title} {result.key} ({self.spec.api})"
+        if result.outcome in (Outcome.FAILED, Outcome.CANCELLED):
+            text = f"{head} ended as {result.status}: {result.reason or 'the cloud gives no reason'}"
+        elif result.outcome is Outcome.TIMED_OUT:
+            text = f"{head}: {result.reason}"
         else:
-            text = f"{head}: how it ended cannot be told: {end.reason}"
-        if end.request_id:
-            text += f" (request id {end.request_id})"
+            text = f"{head}: how it ended cannot be told: {result.reason}"
+        if result.request_id:
+            text += f" (request id {result.request_id})"
         return f"{text}. Console: {self._console_url}"

@@ -19,9 +19,10 @@ from airflow_cloudjobs.cancel import acancel
 from airflow_cloudjobs.hook import CloudHook
 from airflow_cloudjobs.jobs.backoff import Backoff
 from airflow_cloudjobs.jobs.errors import CloudApiError
+from airflow_cloudjobs.jobs.many import as_list, is_sequence
+from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
 from airflow_cloudjobs.jobs.result import result_of
-from airflow_cloudjobs.jobs.several import is_several, listed
-from airflow_cloudjobs.jobs.wait import Ending, JobEnd, Note, Wait, WaitPlan
+from airflow_cloudjobs.jobs.wait import Note, Wait, WaitPlan
 from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
 
 OWNER = "cloudjobs_owner"
@@ -43,6 +44,13 @@ how many are stored at a time is limited elsewhere."""
 
 _at_work: set[asyncio.Future[None]] = set()
 """What is done about kills just now; a task that nobody refers to may vanish."""
+
+
+def results_in(event: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """What a trigger's event says of each job, as ``JobResult.as_dict`` gives it; empty if it names none."""
+    # A triggerer of the release before says "ends"; read until the next release.
+    results: Sequence[Mapping[str, Any]] = event.get("results") or event.get("ends") or ()
+    return results
 
 
 class CloudJobTrigger(BaseTrigger):
@@ -126,13 +134,13 @@ class CloudJobTrigger(BaseTrigger):
         return hook
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait; the one event is ``{"api": …, "try_number": …, "ends": [JobEnd.as_dict(), …]}``."""
+        """Wait; the one event is ``{"api": …, "try_number": …, "results": [JobResult.as_dict(), …]}``."""
         spec = spec_of(self.api)
         # Airflow takes minutes for the XComs of a thousand tasks that begin together; their polls need not wait for it.
         stored = asyncio.create_task(self._store_facts(self._take_over(self.asked))) if self.asked else None
         now = time.time()
         plan = WaitPlan.from_dict({"started": now, "interval": spec.interval, **self.plan})
-        wait = Wait(spec, self.keys, plan, random=random.random, resumed=now, doubts=self.doubts)
+        wait = Wait(spec, self.keys, plan, random=random.random, resumed=now, unknown_since=self.doubts)
         try:
             await self.hook.awatch(wait, self.scope, self._tell)
             if stored:
@@ -145,13 +153,13 @@ class CloudJobTrigger(BaseTrigger):
             if stored:
                 stored.cancel()
         if self.cancel and not compat.LATE_TASKS_RESUME:
-            await self._cancel_late(wait.ends)
-        if self.end_task and await self._pushed(wait.ends, self.end_task):
+            await self._cancel_late(wait.results)
+        if self.end_task and await self._pushed(wait.results, self.end_task):
             yield compat.success_event()
             return
         # The event is stored, so it carries only what a result may show.
-        shown = [replace(end, record=spec.result_of(end.record)) for end in wait.ends]
-        event = {"api": self.api, "try_number": self.try_number, "ends": [end.as_dict() for end in shown]}
+        shown = [replace(one, record=spec.public_fields(one.record)) for one in wait.results]
+        event = {"api": self.api, "try_number": self.try_number, "results": [one.as_dict() for one in shown]}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's is untyped
 
     def _take_over(self, asked: Mapping[str, Any]) -> str | list[str]:
@@ -159,10 +167,10 @@ class CloudJobTrigger(BaseTrigger):
 
         :return: the key, or all of them where several were asked for.
         """
-        self.keys = [str(key) for key in listed(asked["keys"])]
+        self.keys = [str(key) for key in as_list(asked["keys"])]
         self.scope, self.conn_id = asked["scope"], asked["conn_id"]
         self.region, self.endpoint = asked["region"], asked["endpoint"]
-        return self.keys if is_several(asked["keys"]) else self.keys[0]
+        return self.keys if is_sequence(asked["keys"]) else self.keys[0]
 
     async def _store_facts(self, job_key: str | list[str]) -> None:
         """Store what a worker would have stored before the wait."""
@@ -185,16 +193,16 @@ class CloudJobTrigger(BaseTrigger):
     async def _console_url(self) -> str:
         return spec_of(self.api).console.format(region=await self.hook.aregion())
 
-    async def _pushed(self, ends: Sequence[JobEnd], end_task: Mapping[str, Any]) -> bool:
+    async def _pushed(self, results: Sequence[JobResult], end_task: Mapping[str, Any]) -> bool:
         """True if all succeeded and the task's result is where a worker would have put it."""
-        if any(end.ending is not Ending.SUCCEEDED for end in ends):
+        if any(result.outcome is not Outcome.SUCCEEDED for result in results):
             return False  # failing needs a worker: retries and callbacks are its own
         spec = spec_of(self.api)
         try:
             if end_task["push"]:
                 url = await self._console_url()
-                results = [result_of(spec, end, console_url=url) for end in ends]
-                await compat.push_xcom(self, "return_value", results if end_task["several"] else results[0])
+                values = [result_of(spec, result, console_url=url) for result in results]
+                await compat.push_xcom(self, "return_value", values if end_task["several"] else values[0])
         except Exception as error:
             self.log.warning("The result could not be stored from here, leaving it to a worker: %r", error)
             return False
@@ -244,9 +252,9 @@ class CloudJobTrigger(BaseTrigger):
             by_hand = _by_hand(jobs, await self._full_console())
             self.log.error("Not known %s: %r. %s", unknown, error, by_hand)
 
-    async def _cancel_late(self, ends: Sequence[JobEnd]) -> None:
+    async def _cancel_late(self, results: Sequence[JobResult]) -> None:
         """Cancel what is out of time, since the task may not get to do it."""
-        late = [end.key for end in ends if end.ending is Ending.TIMED_OUT]
+        late = [one.key for one in results if one.outcome is Outcome.TIMED_OUT]
         deadline = time.monotonic() + KILL_LIMIT - LAST_WORDS
         try:
             async with asyncio.timeout(KILL_LIMIT):

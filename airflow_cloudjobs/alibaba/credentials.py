@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from airflow_cloudjobs.alibaba.chain import DefaultChain
 from airflow_cloudjobs.alibaba.settings import AssumedRole, CredentialsUri, InstanceRole, OidcRole
-from airflow_cloudjobs.http.exchange import Blocking, Credential, Exchange, hide
+from airflow_cloudjobs.http.exchange import Blocking, Credential, Exchange, hidden
 from airflow_cloudjobs.http.message import HttpRequest
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest, parameters
@@ -113,10 +113,11 @@ def _assume_role_with_oidc(client: AlibabaClient, role: OidcRole) -> Exchange:
     )
     try:
         data = client.read(ApiRequest("sts", ASSUME_ROLE_WITH_OIDC), answer)
-    except CloudApiError as error:
-        hide(error, token)
-        raise
-    return _temporary(ASSUME_ROLE_WITH_OIDC, data.get("Credentials"))
+    except CloudApiError as raised:
+        error = hidden(raised, token)
+    else:
+        return _temporary(ASSUME_ROLE_WITH_OIDC, data.get("Credentials"))
+    raise error
 
 
 def _instance_role(base: str, role: InstanceRole) -> Exchange:

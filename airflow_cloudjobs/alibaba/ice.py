@@ -8,20 +8,22 @@ import os
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, urlsplit
 
 from airflow_cloudjobs.alibaba.base import AlibabaJobOperator, AlibabaJobSensor
-from airflow_cloudjobs.exceptions import JobTimedOut, JobUntold
+from airflow_cloudjobs.exceptions import JobOutcomeUnknown, JobTimedOut
 from airflow_cloudjobs.hook import CALL_PATIENCE
 from airflow_cloudjobs.jobs.arguments import Arguments
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
-from airflow_cloudjobs.jobs.identity import MARKER, Finder, Identity, Unclear
+from airflow_cloudjobs.jobs.finder import Finder, Unclear
+from airflow_cloudjobs.jobs.identity import MARKER, Identity
+from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.redact import without_signatures
 from airflow_cloudjobs.jobs.request import ApiRequest, parameters
-from airflow_cloudjobs.jobs.several import is_several, listed
 from airflow_cloudjobs.jobs.spec import JobSpec, Record, Scope, StateMap
 
 SERVICE = "ice"
+SUBMIT = "UploadMediaByURL"
 
 MOST_URLS = 20
 MOST_KEYS_A_POLL = 10
@@ -49,7 +51,7 @@ def _submit(
     entity_id: str | None = None,
 ) -> ApiRequest:
     query = parameters(
-        UploadURLs=_joined(listed(upload_urls)),
+        UploadURLs=_joined(as_list(upload_urls)),
         MediaMetaData=media_metadata,
         PostProcessConfig=post_process_config,
         UploadTargetConfig=upload_target_config,
@@ -57,7 +59,7 @@ def _submit(
         AppId=app_id,
         EntityId=entity_id,
     )
-    return ApiRequest(SERVICE, "UploadMediaByURL", query=query)
+    return ApiRequest(SERVICE, SUBMIT, query=query)
 
 
 def _joined(urls: Sequence[str]) -> str:
@@ -65,13 +67,13 @@ def _joined(urls: Sequence[str]) -> str:
     return ",".join(quote(url, safe="") for url in urls)
 
 
-def _submitted(answer: Mapping[str, Any], request: ApiRequest) -> list[str]:
+def _submitted(answer: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[str]:
     """One job per address, in the order of the addresses."""
     waiting: dict[str, list[str]] = {}
     for job in answer.get("UploadJobs") or ():
         waiting.setdefault(str(job.get("SourceURL")), []).append(str(job.get("JobId") or ""))
     started = [key for keys in waiting.values() for key in keys]
-    urls = [unquote(url) for url in request.query["UploadURLs"].split(",")]
+    urls = as_list(arguments["upload_urls"])
     if len(started) == len(urls) and not all(url in waiting for url in urls):
         return started  # the cloud spells the addresses in another way
     without = [url for url in urls if not waiting.get(url)]
@@ -79,7 +81,7 @@ def _submitted(answer: Mapping[str, Any], request: ApiRequest) -> list[str]:
         raise CloudApiError(
             f"no job was started for {', '.join(map(without_signatures, without))}",
             kind=ErrorKind.INVALID,
-            operation=request.operation,
+            operation=SUBMIT,
             request_id=str(answer.get("RequestId") or ""),
             hint=f"Started were {', '.join(started)}" if started else "",
         )
@@ -111,20 +113,20 @@ def _mark(arguments: Mapping[str, Any], identity: Identity) -> dict[str, Any]:
 
 def _ask(arguments: Mapping[str, Any], identity: Identity) -> list[ApiRequest]:
     # One address a call: an answer holds a hundred jobs at most, and an address may have been uploaded every day.
-    return [find_by_url(url) for url in dict.fromkeys(listed(arguments["upload_urls"]))]
+    return [find_by_url(url) for url in dict.fromkeys(as_list(arguments["upload_urls"]))]
 
 
 def _found(
-    answers: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], identity: Identity, past: Collection[str]
+    answers: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], identity: Identity, superseded: Collection[str]
 ) -> list[str]:
     """Our job of each address; all of them or none, since one request starts all."""
-    urls = listed(arguments["upload_urls"])
+    urls = as_list(arguments["upload_urls"])
     # UserData is not always valid JSON in the vendor's own samples, so it is not parsed.
     ours = {
         str(info.get("JobId")): info
         for answer in answers
         for info in answer.get("URLUploadInfoList") or ()
-        if identity.marker in str(info.get("UserData")) and str(info.get("JobId")) not in past
+        if identity.marker in str(info.get("UserData")) and str(info.get("JobId")) not in superseded
     }
     newest = _newest_by_url(ours.values())
     if all(url in newest for url in urls):
@@ -160,7 +162,7 @@ URL_UPLOAD = JobSpec(
     page="https://www.alibabacloud.com/help/en/ims/developer-reference/api-ice-2020-11-09-geturluploadinfos",
     submit=_submit,
     submitted=_submitted,
-    several="upload_urls",
+    many="upload_urls",
     poll=_poll,
     records=_records,
     batch=MOST_KEYS_A_POLL,
@@ -238,7 +240,7 @@ class IceUrlUploadOperator(AlibabaJobOperator):
         arguments.is_text("app_id", "entity_id")
         arguments.is_url("upload_urls")
         if arguments.known("upload_urls"):
-            urls = listed(arguments.values["upload_urls"])
+            urls = as_list(arguments.values["upload_urls"])
             if len(urls) > MOST_URLS:
                 raise arguments.refuse("upload_urls", f"has {len(urls)} addresses; allowed are {MOST_URLS} at most")
         if arguments.known("user_data"):
@@ -256,7 +258,7 @@ class IceUrlUploadOperator(AlibabaJobOperator):
 
     def _check_extensions(self, arguments: Arguments) -> None:
         """ICE tells the media type by the extension, which the metadata may give instead of the address."""
-        urls = listed(arguments.values["upload_urls"])
+        urls = as_list(arguments.values["upload_urls"])
         metadata = {item["SourceURL"]: item for item in arguments.values["media_metadata"] or ()}
         for place, url in enumerate(urls):
             extension = os.path.splitext(urlsplit(url).path)[1] or metadata.get(url, {}).get("FileExtension")
@@ -271,7 +273,7 @@ class IceUrlUploadOperator(AlibabaJobOperator):
                 raise arguments.refuse("media_metadata", "has a SourceURL that is not among 'upload_urls'")
 
     def _several(self) -> bool:
-        return is_several(self.upload_urls if self.job_ids is None else self.job_ids)
+        return is_sequence(self.upload_urls if self.job_ids is None else self.job_ids)
 
 
 def _check_user_data(arguments: Arguments) -> None:
@@ -318,13 +320,13 @@ class IceUrlUploadSensor(AlibabaJobSensor):
         arguments.is_url("upload_urls")
 
     def _several(self) -> bool:
-        return is_several(self.upload_urls if self.job_ids is None else self.job_ids)
+        return is_sequence(self.upload_urls if self.job_ids is None else self.job_ids)
 
     def _asked_keys(self) -> list[str]:
         if self.job_ids is not None:
             return super()._asked_keys()
         # One address a call, so that it does not matter how the cloud spells it in its answer.
-        return [self._newest_job(url) for url in listed(self.upload_urls)]
+        return [self._newest_job(url) for url in as_list(self.upload_urls)]
 
     def _newest_job(self, url: str) -> str:
         """The job that was last begun for an address."""
@@ -333,11 +335,11 @@ class IceUrlUploadSensor(AlibabaJobSensor):
             # There is no key yet to wait for on a triggerer, so trouble in between is ridden out here.
             answer = self.hook.call(find_by_url(url), patience=max(CALL_PATIENCE, rest))
         except CloudApiError as error:
-            kind = JobTimedOut if error.retryable else JobUntold
+            kind = JobTimedOut if error.retryable else JobOutcomeUnknown
             raise kind(f"{self.spec.api}: uploads by address could not be looked up: {error}") from error
         infos = answer.get("URLUploadInfoList") or ()
         if not infos:
-            raise JobUntold(
+            raise JobOutcomeUnknown(
                 f"{self.spec.api}: the cloud knows no upload of {without_signatures(url)}. "
                 "Check 'upload_urls', and the region and account of the connection"
             )

@@ -152,10 +152,11 @@ class CloudClient(ABC):
             answer = yield self.sign(request, credential)
             try:
                 return self.read(request, answer)
-            except CloudApiError as error:
-                hide(error, *credential.secrets())
-                if corrected or error.kind is not ErrorKind.CLOCK or not self._correct_clock(answer, offset):
-                    raise
+            except CloudApiError as raised:
+                error = hidden(raised, *credential.secrets())
+            # Raised out here, it does not have the error that shows the secrets for its context.
+            if corrected or error.kind is not ErrorKind.CLOCK or not self._correct_clock(answer, offset):
+                raise error
             corrected = True
 
     def guarded(self, login: Exchange) -> Exchange:
@@ -169,27 +170,24 @@ class CloudClient(ABC):
         # A longer rest is none: the clock was set back since.
         if self._login_failure is not None and 0 < rest <= LOGIN_BACKOFF.cap:
             login.close()
-            again = CloudApiError.from_dict(self._login_failure.as_dict())
-            again.retry_after = max(rest, again.retry_after or 0.0)
-            raise again
+            raise self._login_failure.but(retry_after=max(rest, self._login_failure.retry_after or 0.0))
         try:
             credential: Credential = yield from login
         except CloudApiError as error:
             # An expired credential of a login is no credential of ours that could be renewed, and being throttled
             # there says nothing about the pace of the API that is called.
-            error.kind = {
+            kind = {
                 ErrorKind.EXPIRED: ErrorKind.DENIED,
                 ErrorKind.THROTTLED: ErrorKind.TRANSIENT,
             }.get(error.kind, error.kind)
             # Nothing that a login asks for is a job's submit.
-            error.ambiguous = False
-            self._login_failure = error
+            self._login_failure = failure = error.but(kind=kind, ambiguous=False)
             self._login_rests_until = self._now() + LOGIN_BACKOFF.after(self._failed_logins, None, random.random)
             self._failed_logins += 1
             old = self.credential
             if old is not None and self._lives(old):
-                log.warning("The credential could not be renewed and is used on while it lives: %s", error)
-            raise
+                log.warning("The credential could not be renewed and is used on while it lives: %s", failure)
+            raise failure from error.__cause__
         self._login_failure, self._failed_logins = None, 0
         return replace(credential, obtained=self.now())
 
@@ -230,16 +228,18 @@ class CloudClient(ABC):
         return True
 
 
-def hide(error: CloudApiError, *secrets: str) -> None:
+def hidden(error: CloudApiError, *secrets: str) -> CloudApiError:
     """Refusals may repeat what was sent; a secret must not come back in a message.
 
-    :param error: what will be raised.
+    :param error: what was refused.
     :param secrets: what it must not hold; empty ones are left out.
+    :return: the error to raise.
     """
+    message = error.message
     for secret in secrets:
         if secret:
-            error.message = error.message.replace(secret, "***")
-    error.message = str(without_signatures(error.message))
+            message = message.replace(secret, "***")
+    return error.but(message=str(without_signatures(message)))
 
 
 def moment(text: Any) -> float | None:

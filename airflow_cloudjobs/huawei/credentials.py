@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from airflow_cloudjobs.http.exchange import Blocking, Credential, Exchange, hide, moment
+from airflow_cloudjobs.http.exchange import Blocking, Credential, Exchange, hidden, moment
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest
 from airflow_cloudjobs.huawei.chain import DefaultChain
 from airflow_cloudjobs.huawei.settings import Agency, IamUser, IdToken
@@ -165,15 +165,13 @@ def _asked_iam(
     sent = {"Host": urlsplit(base).netloc, "Content-Type": "application/json;charset=utf8", **headers}
     answer: HttpAnswer = yield HttpRequest(operation, "POST", f"{base}{path}", sent, json.dumps(body).encode())
     try:
-        data = client.read(ApiRequest("iam", operation), answer)
-    except CloudApiError as error:
-        hide(error, secret)
-        if error.http_status == 401:
-            # Asking again with the same proof may lock the account.
-            error.kind = ErrorKind.DENIED
-            error.hint = ""
-        raise
-    return data, answer.headers.get("x-subject-token", "")
+        return client.read(ApiRequest("iam", operation), answer), answer.headers.get("x-subject-token", "")
+    except CloudApiError as raised:
+        error = hidden(raised, secret)
+    if error.http_status == 401:
+        # Asking again with the same proof may lock the account.
+        error = error.but(kind=ErrorKind.DENIED, hint="")
+    raise error
 
 
 def _temporary(operation: str, data: Any) -> Credential:

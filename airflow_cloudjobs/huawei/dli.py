@@ -9,9 +9,10 @@ from typing import Any
 
 from airflow_cloudjobs.huawei.base import HuaweiJobOperator, HuaweiJobSensor
 from airflow_cloudjobs.jobs.arguments import Arguments
-from airflow_cloudjobs.jobs.identity import MARKER, Finder, Identity
+from airflow_cloudjobs.jobs.finder import Finder
+from airflow_cloudjobs.jobs.identity import MARKER, Identity
+from airflow_cloudjobs.jobs.many import is_sequence
 from airflow_cloudjobs.jobs.request import ApiRequest, as_text, encoded
-from airflow_cloudjobs.jobs.several import is_several
 from airflow_cloudjobs.jobs.spec import JobSpec, Listing, Record, Scope, StateMap, whole
 
 SERVICE = "dli"
@@ -109,12 +110,12 @@ def _ask(arguments: Mapping[str, Any], identity: Identity) -> list[ApiRequest]:
 
 
 def _found(
-    answers: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], identity: Identity, past: Collection[str]
+    answers: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], identity: Identity, superseded: Collection[str]
 ) -> list[str]:
     """The newest job with our marker; one that does not show it is not ours, whatever the filter let through."""
     marker = {"key": MARKER, "value": identity.marker}
     for job in answers[0].get("jobs") or ():
-        if marker in (job.get("tags") or ()) and (key := str(job["job_id"])) not in past:
+        if marker in (job.get("tags") or ()) and (key := str(job["job_id"])) not in superseded:
             return [key]
     return []
 
@@ -126,7 +127,7 @@ SQL_JOB = JobSpec(
     service=SERVICE,
     page="https://support.huaweicloud.com/intl/en-us/api-dli/dli_02_0021.html",
     submit=_submit,
-    submitted=lambda answer, request: [str(answer.get("job_id") or "")],
+    submitted=lambda answer, arguments: [str(answer.get("job_id") or "")],
     poll=_poll,
     records=lambda answer, keys: whole(_without_sql(answer), keys),
     status="status",
@@ -218,7 +219,7 @@ class DliSqlJobOperator(HuaweiJobOperator):
     def _check_conf(self, arguments: Arguments) -> None:
         conf = arguments.values["conf"]
         if not isinstance(conf, Mapping):
-            if not is_several(conf):
+            if not is_sequence(conf):
                 raise arguments.refuse("conf", "must be a mapping, or a list of 'name=value'")
             for item in conf:
                 if not isinstance(item, str) or not item.partition("=")[0].strip() or "=" not in item:
@@ -229,7 +230,7 @@ class DliSqlJobOperator(HuaweiJobOperator):
     def _check_tags(self, arguments: Arguments) -> None:
         tags = arguments.values["tags"]
         if not isinstance(tags, Mapping):
-            if not is_several(tags):
+            if not is_sequence(tags):
                 raise arguments.refuse("tags", "must be a mapping, or a list of {'key', 'value'}")
             for tag in tags:
                 arguments.check_fields("tags", tag, ("key",), ("value",))

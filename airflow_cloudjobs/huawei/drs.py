@@ -7,7 +7,7 @@ import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from airflow_cloudjobs.huawei.base import HuaweiJobOperator, HuaweiJobSensor
 from airflow_cloudjobs.jobs.arguments import Arguments
@@ -16,6 +16,7 @@ from airflow_cloudjobs.jobs.request import ApiRequest, FormFile, parameters
 from airflow_cloudjobs.jobs.spec import JobSpec, Scope, StateMap, whole
 
 SERVICE = "drs"
+SUBMIT = "UploadDbObjectTemplate"
 
 ENDINGS = (".xls", ".xlsx", ".json", ".txt", ".zip")
 ZIPPED_ENDINGS = (".json", ".txt")
@@ -40,23 +41,23 @@ def _submit(
     _check_file(Arguments(OBJECT_TEMPLATE.title, {}, rendered=True), file_path)
     return ApiRequest(
         SERVICE,
-        "UploadDbObjectTemplate",
+        SUBMIT,
         path=_template(job_id),
         query=parameters(file_import_db_level=file_import_db_level, file_import_mapping_type=file_import_mapping_type),
         file=FormFile("file", file_path),
     )
 
 
-def _submitted(answer: Mapping[str, Any], request: ApiRequest) -> list[str]:
+def _submitted(answer: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[str]:
     """The import has no key of its own: it is known by the DRS job it is for."""
     if answer.get("send_success") is False:
         raise CloudApiError(
             "DRS did not take the template (send_success is false)",
             kind=ErrorKind.INVALID,
-            operation=request.operation,
+            operation=SUBMIT,
             request_id=str(answer.get("request_id") or ""),
         )
-    return [unquote(request.path.split("/")[4])]
+    return [arguments["job_id"]]
 
 
 def _poll(keys: Sequence[str], scope: Scope) -> ApiRequest:
@@ -96,7 +97,7 @@ OBJECT_TEMPLATE = JobSpec(
     ),
     scope=("file_import_db_level",),
     interval=10.0,
-    outlived=True,
+    stale_results=True,
     console="https://console.huaweicloud.com/drs/?region={region}#/drs/synchronization/list",
 )
 

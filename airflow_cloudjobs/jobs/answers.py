@@ -29,7 +29,7 @@ def polled(spec: JobSpec, keys: Sequence[str], request: ApiRequest, answer: Mapp
     return {key: seen.get(key) or _missing(request, answer) for key in keys}
 
 
-def listed(
+def running_jobs(
     spec: JobSpec, listing: Listing, request: ApiRequest, answer: Mapping[str, Any]
 ) -> tuple[Mapping[str, Observation], bool]:
     """What a page of a list says of the jobs in progress, and whether there may be another page.

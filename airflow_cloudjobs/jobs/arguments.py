@@ -12,8 +12,8 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.request import as_text
-from airflow_cloudjobs.jobs.several import is_several, listed
 
 _WHOLE = re.compile(r"-?[0-9]+")
 
@@ -143,7 +143,7 @@ class Arguments:
     def each_one_of(self, name: str, allowed: Collection[str]) -> None:
         """Every item of a list must be one of a documented few."""
         if self.known(name):
-            for item in listed(self.values[name]):
+            for item in as_list(self.values[name]):
                 if item not in allowed:
                     words = ", ".join(repr(word) for word in allowed)
                     raise self.refuse(name, f"holds {item!r}; allowed are {words}")
@@ -163,7 +163,7 @@ class Arguments:
     def is_url(self, name: str) -> None:
         """One or several addresses, each of http or https."""
         if self.known(name):
-            urls = listed(self.values[name])
+            urls = as_list(self.values[name])
             if not urls:
                 raise self.refuse(name, "is an empty list")
             for url in urls:
@@ -192,7 +192,7 @@ class Arguments:
     def each_number(self, name: str) -> None:
         """Every item of a list must be a whole number (a text of digits is one)."""
         if self.known(name):
-            for item in listed(self.values[name]):
+            for item in as_list(self.values[name]):
                 if not _is_whole(item):
                     raise self.refuse(name, f"holds {item!r}; it must hold whole numbers")
 
@@ -211,7 +211,7 @@ class Arguments:
         """A list, with no more than ``most`` items."""
         if self.known(name):
             value = self.values[name]
-            if not is_several(value):
+            if not is_sequence(value):
                 raise self.refuse(name, f"must be a list, not {_a_kind(value)}")
             if not value:
                 raise self.refuse(name, "is an empty list")
@@ -242,7 +242,7 @@ class Arguments:
     def keys(self, name: str) -> None:
         """One key of a job, or a list of them without gaps."""
         if self.known(name):
-            keys = listed(self.values[name])
+            keys = as_list(self.values[name])
             if not keys:
                 raise self.refuse(name, "is an empty list")
             for key in keys:

@@ -8,8 +8,11 @@ cloud lists a failed status for it (see :mod:`airflow_cloudjobs.jobs.spec`).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
+
+from airflow_cloudjobs.jobs.stored import stored_fields
 
 
 class ErrorKind(StrEnum):
@@ -52,8 +55,9 @@ def leaves_open(kind: ErrorKind, http_status: int) -> bool:
     return kind is ErrorKind.TRANSIENT or (http_status >= 500 and kind is not ErrorKind.THROTTLED)
 
 
+@dataclass(eq=False, repr=False)
 class CloudApiError(Exception):
-    """One call to a cloud's API did not give what it was asked for.
+    """One call to a cloud's API did not give what it was asked for. It never changes, see :meth:`but`.
 
     :param message: the vendor's words, or ours where the vendor said nothing.
     :param kind: what the error asks of the caller.
@@ -66,29 +70,43 @@ class CloudApiError(Exception):
     :param hint: what a person can do about it.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        kind: ErrorKind,
-        operation: str = "",
-        code: str = "",
-        request_id: str = "",
-        http_status: int = 0,
-        retry_after: float | None = None,
-        ambiguous: bool = False,
-        hint: str = "",
-    ) -> None:
-        super().__init__()
-        self.message = message
-        self.kind = kind
-        self.operation = operation
-        self.code = code
-        self.request_id = request_id
-        self.http_status = http_status
-        self.retry_after = retry_after
-        self.ambiguous = ambiguous
-        self.hint = hint
+    message: str
+    _: KW_ONLY
+    kind: ErrorKind
+    operation: str = ""
+    code: str = ""
+    request_id: str = ""
+    http_status: int = 0
+    retry_after: float | None = None
+    ambiguous: bool = False
+    hint: str = ""
+
+    def __post_init__(self) -> None:
+        super().__init__(self.message)
+
+    # A frozen dataclass would refuse what Python itself sets on an exception: its traceback, its cause, its notes.
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in vars(self) and not name.startswith("__"):
+            raise AttributeError(f"a CloudApiError does not change: use but({name}=...)")
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if not name.startswith("__"):
+            raise AttributeError("a CloudApiError does not change")
+        super().__delattr__(name)
+
+    def but(self, **changes: Any) -> CloudApiError:
+        """The error with other fields.
+
+        Where the first one is being handled, raise it ``from error.__cause__``, or the same trouble is shown twice.
+
+        :param changes: the fields that are to be different.
+        :return: a copy, that shows where the error came from.
+        """
+        changed = replace(self, **changes).with_traceback(self.__traceback__)
+        changed.__cause__, changed.__context__ = self.__cause__, self.__context__
+        changed.__suppress_context__ = self.__suppress_context__
+        return changed
 
     @property
     def retryable(self) -> bool:
@@ -105,36 +123,24 @@ class CloudApiError(Exception):
             text += f" ({', '.join(facts)})"
         return f"{text}. {self.hint}" if self.hint else text
 
+    def __repr__(self) -> str:
+        facts = {"operation": self.operation, "code": self.code, "http_status": self.http_status}
+        told = "".join(f", {name}={value!r}" for name, value in facts.items() if value)
+        return f"{type(self).__name__}({self.message!r}, kind={self.kind.value!r}{told})"
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_rebuilt, (self.as_dict(),))
+        return CloudApiError.from_dict, (self.as_dict(),)
 
     def as_dict(self) -> dict[str, Any]:
         """The error as JSON-able values, to travel in a trigger's event."""
-        return {
-            "message": self.message,
-            "kind": self.kind.value,
-            "operation": self.operation,
-            "code": self.code,
-            "request_id": self.request_id,
-            "http_status": self.http_status,
-            "retry_after": self.retry_after,
-            "ambiguous": self.ambiguous,
-            "hint": self.hint,
-        }
+        return {**asdict(self), "kind": self.kind.value}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> CloudApiError:
         """The inverse of :meth:`as_dict`; fields and kinds of another version do no harm."""
-        known = {name: value for name, value in data.items() if name in _FIELDS}
+        known = stored_fields(cls, data)
         try:
             known["kind"] = ErrorKind(known.get("kind", ErrorKind.UNKNOWN))
         except ValueError:
             known["kind"] = ErrorKind.UNKNOWN
         return cls(known.pop("message", ""), **known)
-
-
-_FIELDS = frozenset(CloudApiError("", kind=ErrorKind.UNKNOWN).as_dict())
-
-
-def _rebuilt(data: Mapping[str, Any]) -> CloudApiError:
-    return CloudApiError.from_dict(data)

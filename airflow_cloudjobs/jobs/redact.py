@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_cloudjobs.jobs.several import is_several
+from airflow_cloudjobs.jobs.many import is_sequence
 
 _URL = re.compile(r"(https?://)(?:([^\s\"'<>/?#]*)@)?([^\s\"'<>?#]*)(?:\?([^\s\"'<>]*))?", re.IGNORECASE)
 """An address: its scheme, who logs in, host and path, query."""
@@ -29,7 +29,7 @@ def without_signatures(value: Any) -> Any:
         return _URL.sub(_shown, value) if "://" in value else value
     if isinstance(value, Mapping):
         return {name: without_signatures(item) for name, item in value.items()}
-    if is_several(value):
+    if is_sequence(value):
         return [without_signatures(item) for item in value]
     return value
 
@@ -53,6 +53,6 @@ def signatures(value: Any) -> list[str]:
         ]
     if isinstance(value, Mapping):
         return [part for item in value.values() for part in signatures(item)]
-    if is_several(value):
+    if is_sequence(value):
         return [part for item in value for part in signatures(item)]
     return []

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from airflow_cloudjobs.jobs.several import is_several, listed
+from airflow_cloudjobs.jobs.many import as_list, is_sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def as_text(value: Any) -> str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, Mapping) or is_several(value):
+    if isinstance(value, Mapping) or is_sequence(value):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
     return str(value)
 
@@ -91,6 +91,6 @@ def _plain(value: Any) -> Any:
     """What JSON has no form of its own for, as that which it has one for; raises TypeError for all else."""
     if isinstance(value, Mapping):
         return dict(value)
-    if is_several(value):
-        return listed(value)
+    if is_sequence(value):
+        return as_list(value)
     raise TypeError(f"a {type(value).__name__} is neither text, number, list nor mapping")

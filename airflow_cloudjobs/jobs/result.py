@@ -5,31 +5,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_cloudjobs.jobs.spec import JobSpec, Outcome
-from airflow_cloudjobs.jobs.wait import Ending, JobEnd
-
-_OUTCOMES = {
-    Ending.SUCCEEDED: Outcome.SUCCEEDED,
-    Ending.FAILED: Outcome.FAILED,
-    Ending.CANCELLED: Outcome.CANCELLED,
-}
+from airflow_cloudjobs.jobs.outcome import JobResult
+from airflow_cloudjobs.jobs.spec import JobSpec
 
 
-def result_of(spec: JobSpec, end: JobEnd, *, console_url: str, signed_urls: bool = False) -> dict[str, Any]:
+def result_of(spec: JobSpec, result: JobResult, *, console_url: str, signed_urls: bool = False) -> dict[str, Any]:
     """What a task returns about a job.
 
     :param spec: the job's API.
-    :param end: how the wait for it ended; where that does not tell the job's own end, ``outcome`` is
-        ``submitted``.
+    :param result: what was found out about it.
     :param console_url: where the vendor's console shows it.
     :param signed_urls: True keeps addresses that grant access.
     """
     return {
         "api": spec.api,
-        "job_key": end.key,
-        "outcome": _OUTCOMES.get(end.ending, Outcome.SUBMITTED).value,
-        "status": end.status,
-        "result": spec.result_of(end.record, signed_urls=signed_urls),
-        "request_id": end.request_id,
+        "job_key": result.key,
+        "outcome": result.outcome.public,
+        "status": result.status,
+        "result": spec.public_fields(result.record, signed_urls=signed_urls),
+        "request_id": result.request_id,
         "console_url": console_url,
     }

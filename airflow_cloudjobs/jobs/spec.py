@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, NamedTuple
 
-from airflow_cloudjobs.jobs.identity import Finder
+from airflow_cloudjobs.jobs.finder import Finder
+from airflow_cloudjobs.jobs.outcome import Outcome
 from airflow_cloudjobs.jobs.redact import without_signatures
 from airflow_cloudjobs.jobs.request import ApiRequest
 
@@ -20,16 +20,6 @@ Scope = Mapping[str, Any]
 
 Record = Mapping[str, Any]
 """One job as the cloud describes it, with the API's own field names."""
-
-
-class Outcome(StrEnum):
-    """How a job ended, the ``outcome`` of every result."""
-
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    SUBMITTED = "submitted"
-    """The job was started and not waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +98,18 @@ class Listing:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """Where an API says why a job has failed, if not in what the poll shows.
+
+    :param request: builds the request for it, given the job's key and scope.
+    :param reason: the reason in the answer to that; empty if there is none.
+    """
+
+    request: Callable[[str, Scope], ApiRequest]
+    reason: Callable[[Mapping[str, Any]], str]
+
+
 @dataclass(frozen=True, kw_only=True)
 class JobSpec:
     """A job API.
@@ -118,15 +120,16 @@ class JobSpec:
     :param service: the vendor's short name of the service, as requests carry it.
     :param page: the vendor's page that documents the poll.
     :param submit: builds the request that starts a job from the operator's submit arguments.
-    :param submitted: the keys of the jobs that an answer to ``submit`` names, given the request too; raises
-        ``CloudApiError`` where the answer says that a job was not taken.
-    :param several: the argument of ``submit`` that holds an item for each job, in the order of the keys, so that only
+    :param submitted: the keys of the jobs that an answer to ``submit`` names, given the arguments of ``submit`` too;
+        raises ``CloudApiError`` where the answer says that a job was not taken.
+    :param many: the argument of ``submit`` that holds an item for each job, in the order of the keys, so that only
         those that failed are submitted again; empty where a submit starts one job.
     :param poll: builds the request that asks for some jobs, given their keys and scope.
     :param records: picks the jobs out of an answer to ``poll``, by key; a key left out does not exist.
     :param status: the field of a record that holds the status.
     :param states: what each status means.
     :param reason: the fields of a record that say why a job failed.
+    :param explain: where else the reason is, for failed jobs whose record gives none; None where there is no such call.
     :param progress: says how far a job is, from its record; empty if the record does not tell.
     :param omit: fields that are left out of results (query texts, say).
     :param signed_urls: fields whose value grants access to whoever holds it; only given where asked for.
@@ -136,8 +139,7 @@ class JobSpec:
     :param interval: seconds between two polls once a job runs for long, unless the task says otherwise.
     :param cancel: builds the request that cancels a job; None where the API has none.
     :param finder: how our own job can be found again; None where the API has no way.
-    :param outlived: True where the poll's key outlives a job, so that right after a submit the cloud may
-        still show the end of an earlier one.
+    :param stale_results: True if right after a submit the cloud may still show the end of an earlier job.
     :param not_found_grace: seconds after our own submit in which "no such job" means "not yet".
     :param console: address of the vendor's console, with ``{region}``.
     """
@@ -148,13 +150,14 @@ class JobSpec:
     service: str
     page: str
     submit: Callable[..., ApiRequest]
-    submitted: Callable[[Mapping[str, Any], ApiRequest], list[str]]
+    submitted: Callable[[Mapping[str, Any], Mapping[str, Any]], list[str]]
     poll: Callable[[Sequence[str], Scope], ApiRequest]
     records: Callable[[Mapping[str, Any], Sequence[str]], Mapping[str, Record]]
     status: str
     states: StateMap
     reason: tuple[str, ...]
-    several: str = ""
+    many: str = ""
+    explain: Explain | None = None
     progress: Callable[[Record], str] = field(default=lambda record: "")
     omit: frozenset[str] = frozenset()
     signed_urls: frozenset[str] = frozenset()
@@ -164,7 +167,7 @@ class JobSpec:
     interval: float = 30.0
     cancel: Callable[[str, Scope], ApiRequest] | None = None
     finder: Finder | None = None
-    outlived: bool = False
+    stale_results: bool = False
     not_found_grace: float = 60.0
     console: str
 
@@ -193,7 +196,7 @@ class JobSpec:
         words = (str(record[name]).strip() for name in self.reason if record.get(name) not in (None, ""))
         return str(without_signatures(": ".join(dict.fromkeys(word for word in words if word))))
 
-    def result_of(self, record: Record, *, signed_urls: bool = False) -> dict[str, Any]:
+    def public_fields(self, record: Record, *, signed_urls: bool = False) -> dict[str, Any]:
         """A record as it may be shown: without omitted fields, and without what grants access.
 
         :param signed_urls: True keeps the fields that are signed addresses.

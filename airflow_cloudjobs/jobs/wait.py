@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
-from enum import StrEnum
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 from airflow_cloudjobs.jobs.backoff import Backoff
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
-from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Outcome
+from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
+from airflow_cloudjobs.jobs.spec import JobSpec, Observation
+from airflow_cloudjobs.jobs.stored import stored_fields
 
 FIRST_PAUSE = 1.0
 """Seconds between the first polls, unless the interval is shorter."""
@@ -34,28 +35,12 @@ JITTER = 0.2
 ERROR_BACKOFF = Backoff(first=2 * FIRST_PAUSE, cap=60.0, floor=0.1)
 """The pauses after trouble."""
 
-PATIENCE_POLLS = 10
-PATIENCE_CAP = 600.0
+GRACE_POLLS = 10
+GRACE_CAP = 600.0
 """What is in no table (a status, a refusal) is waited out for this many intervals, seconds at most."""
 
 HEARTBEAT = 300.0
 """Seconds between two signs of life in the log while nothing changes."""
-
-
-class Ending(StrEnum):
-    """Why a wait for one job is over."""
-
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    TIMED_OUT = "timed_out"
-    """Time ran out; the job may well go on."""
-    UNREADABLE = "unreadable"
-    """The cloud kept showing a status that is not documented."""
-    ERROR = "error"
-    """The cloud refused to tell."""
-    NOT_AWAITED = "not_awaited"
-    """Nobody wanted to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +51,8 @@ class WaitPlan:
     :param interval: the longest pause between two polls in seconds.
     :param deadline: when to give up, seconds since the epoch; None for never.
     :param not_found_until: "no such job" means "not yet" until then (our own submit was just before).
-    :param earlier: the job's record before our submit, where an earlier end may still be shown.
-    :param earlier_until: the earlier record is not believed until then.
+    :param baseline: the job's record before our submit, where the end of an earlier job may still be shown.
+    :param trusted_after: until then, what is the same as the baseline is not taken for our job's end.
     :param not_before: the first look is not made before; a wait that moves keeps the pause it is in.
     :param looked: True if looks were taken at the jobs in an earlier part of this wait: one that is not found now was
         there then, and may be there again.
@@ -77,8 +62,8 @@ class WaitPlan:
     interval: float
     deadline: float | None = None
     not_found_until: float = 0.0
-    earlier: Mapping[str, Any] | None = None
-    earlier_until: float = 0.0
+    baseline: Mapping[str, Any] | None = None
+    trusted_after: float = 0.0
     not_before: float = 0.0
     looked: bool = False
 
@@ -89,60 +74,11 @@ class WaitPlan:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> WaitPlan:
         """The inverse of :meth:`as_dict`; fields of another version are ignored or defaulted."""
-        names = {item.name for item in fields(cls)}
-        return cls(**{name: value for name, value in data.items() if name in names})
+        return cls(**stored_fields(cls, data, _FORMER))
 
 
-@dataclass(frozen=True, slots=True)
-class JobEnd:
-    """How the wait for one job ended.
-
-    :param key: the job's key.
-    :param ending: why the wait is over.
-    :param status: the last raw status seen, empty if none was.
-    :param reason: the vendor's words, or ours.
-    :param record: the job's fields as last seen, as they may be shown.
-    :param request_id: the vendor's id of the last request that showed the job.
-    :param error: the API error that ended the wait or kept us blind at its end, if one did.
-    :param seconds: how long the wait was.
-    """
-
-    key: str
-    ending: Ending
-    status: str = ""
-    reason: str = ""
-    record: Mapping[str, Any] = field(default_factory=dict)
-    request_id: str = ""
-    error: CloudApiError | None = None
-    seconds: float = 0.0
-
-    def as_dict(self) -> dict[str, Any]:
-        """The end as JSON-able values, to travel in a trigger's event."""
-        return {
-            "key": self.key,
-            "ending": self.ending.value,
-            "status": self.status,
-            "reason": self.reason,
-            "record": dict(self.record),
-            "request_id": self.request_id,
-            "error": self.error.as_dict() if self.error else None,
-            "seconds": round(self.seconds, 3),
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> JobEnd:
-        """The inverse of :meth:`as_dict`; raises ValueError if it names no known ending."""
-        error = data.get("error")
-        return cls(
-            key=str(data["key"]),
-            ending=Ending(data["ending"]),
-            status=str(data.get("status") or ""),
-            reason=str(data.get("reason") or ""),
-            record=data.get("record") or {},
-            request_id=str(data.get("request_id") or ""),
-            error=CloudApiError.from_dict(error) if error else None,
-            seconds=float(data.get("seconds") or 0.0),
-        )
+_FORMER = {"earlier": "baseline", "earlier_until": "trusted_after"}
+"""What a worker of the release before has given to a trigger; read until the next release."""
 
 
 class Note(NamedTuple):
@@ -157,19 +93,33 @@ class _Job:
     """What the wait knows of one job."""
 
     due: float
-    heard: float
+    logged: float
     seen: Observation | None = None
     error: CloudApiError | None = None
     errors: int = 0
     blind_since: float | None = None
-    doubt_since: float | None = None
-    end: JobEnd | None = None
+    unknown_since: float | None = None
+    result: JobResult | None = None
 
-    def heard_again(self, now: float) -> None:
-        """The cloud has answered; while it could not, no doubt has grown."""
-        if self.blind_since is not None and self.doubt_since is not None:
-            self.doubt_since += now - self.blind_since
+    def answered(self, now: float) -> None:
+        """The cloud has answered; while it could not, the grace of what is unknown did not run out."""
+        if self.blind_since is not None and self.unknown_since is not None:
+            self.unknown_since += now - self.blind_since
         self.blind_since = None
+
+
+@dataclass(slots=True)
+class _StaleGuard:
+    """Tells the end of an earlier job, that the cloud still shows after our submit, from that of ours."""
+
+    baseline: Mapping[str, Any] | None
+    trusted_after: float
+
+    def distrusts(self, seen: Observation, now: float) -> bool:
+        """True as long as nothing else was shown; after that, an end is ours even if it is in the same words."""
+        if now >= self.trusted_after or self.baseline is None or dict(seen.record) != dict(self.baseline):
+            self.baseline = None
+        return self.baseline is not None
 
 
 class Wait:
@@ -181,7 +131,7 @@ class Wait:
     :param random: draws from [0, 1).
     :param resumed: the time, if this goes on with a wait begun elsewhere: the first looks are then spread
         over a pause, since many waits resume together when a process restarts.
-    :param doubts: since when something undocumented is seen, by key, from an earlier part of this wait.
+    :param unknown_since: since when something undocumented is seen, by key, from an earlier part of this wait.
     """
 
     def __init__(
@@ -192,18 +142,19 @@ class Wait:
         *,
         random: Callable[[], float],
         resumed: float | None = None,
-        doubts: Mapping[str, float] | None = None,
+        unknown_since: Mapping[str, float] | None = None,
     ) -> None:
         self.spec = spec
         self.plan = plan
+        self._guard = _StaleGuard(plan.baseline, plan.trusted_after)
         self._random = random
         start = plan.started if resumed is None else resumed
         spread = 0.0 if resumed is None else random() * self._steady_pause(start)
         due = max(plan.not_before, start + spread)
-        self._jobs = {key: _Job(due=due, heard=start) for key in keys}
-        for key, since in (doubts or {}).items():
+        self._jobs = {key: _Job(due=due, logged=start) for key in keys}
+        for key, since in (unknown_since or {}).items():
             if key in self._jobs:
-                self._jobs[key].doubt_since = since
+                self._jobs[key].unknown_since = since
 
     @property
     def keys(self) -> list[str]:
@@ -213,29 +164,33 @@ class Wait:
     @property
     def over(self) -> bool:
         """True once every job's wait has ended."""
-        return all(job.end is not None for job in self._jobs.values())
+        return all(job.result is not None for job in self._jobs.values())
 
     @property
-    def ends(self) -> list[JobEnd]:
+    def results(self) -> list[JobResult]:
         """How it ended for each job, in the order of the keys; complete once :attr:`over`."""
-        return [job.end for job in self._jobs.values() if job.end is not None]
+        return [job.result for job in self._jobs.values() if job.result is not None]
 
     @property
-    def doubts(self) -> dict[str, float]:
+    def unknown_since(self) -> dict[str, float]:
         """Since when something undocumented is seen, by key."""
-        return {key: job.doubt_since for key, job in self._jobs.items() if job.doubt_since is not None}
+        return {key: job.unknown_since for key, job in self._jobs.items() if job.unknown_since is not None}
+
+    def continued(self, now: float) -> WaitPlan:
+        """The plan for the rest of this wait, elsewhere: a pause that the cloud has asked for is made there too."""
+        return replace(self.plan, baseline=self._guard.baseline, not_before=now + self.pause(now), looked=True)
 
     def due(self, now: float) -> list[str]:
         """The keys to ask for now."""
-        return [key for key, job in self._jobs.items() if job.end is None and self._next(job) <= now]
+        return [key for key, job in self._jobs.items() if job.result is None and self._next(job) <= now]
 
     def schedule(self) -> dict[str, float]:
         """When to ask for each job that has not ended, seconds since the epoch."""
-        return {key: self._next(job) for key, job in self._jobs.items() if job.end is None}
+        return {key: self._next(job) for key, job in self._jobs.items() if job.result is None}
 
     def pause(self, now: float) -> float:
         """Seconds until a key is due; 0 if one is now, or if the wait is over."""
-        pending = [self._next(job) for job in self._jobs.values() if job.end is None]
+        pending = [self._next(job) for job in self._jobs.values() if job.result is None]
         return max(0.0, min(pending) - now) if pending else 0.0
 
     def _next(self, job: _Job) -> float:
@@ -253,7 +208,7 @@ class Wait:
         pause = self._steady_pause(now)
         for key, answer in answers.items():
             job = self._jobs[key]
-            if job.end is not None:
+            if job.result is not None:
                 continue
             if isinstance(answer, CloudApiError):
                 notes += self._take_error(key, job, answer, now)
@@ -270,53 +225,59 @@ class Wait:
     def _time_out(self, keys: Iterable[str], now: float) -> None:
         for key in keys:
             job = self._jobs[key]
-            if job.end is None:
-                self._finish(key, job, now, Ending.TIMED_OUT, self._last_words(job, now))
+            if job.result is None:
+                self._finish(key, job, now, Outcome.TIMED_OUT, self._last_words(job, now))
 
     def _take_observation(self, key: str, job: _Job, seen: Observation, now: float, pause: float) -> list[Note]:
-        notes: list[Note] = []
-        name = f"{self.spec.api} {key}"
-        if job.blind_since is not None:
-            notes.append(Note(logging.INFO, f"{name}: readable again after {_span(now - job.blind_since)}"))
-        job.heard_again(now)
-        job.errors, job.error = 0, None
+        notes = self._readable_again(key, job, now)
         before, job.seen = job.seen, seen
-        job.due = now + pause
+        job.errors, job.error, job.due = 0, None, now + pause
+        stale = self._guard.distrusts(seen, now)
+        return [
+            *notes,
+            *self._status_logged(key, job, seen, before, stale, now),
+            *self._judge(key, job, seen, stale, now),
+        ]
 
+    def _readable_again(self, key: str, job: _Job, now: float) -> list[Note]:
+        blind_since = job.blind_since
+        job.answered(now)
+        if blind_since is None:
+            return []
+        return [Note(logging.INFO, f"{self.spec.api} {key}: readable again after {_span(now - blind_since)}")]
+
+    def _status_logged(
+        self, key: str, job: _Job, seen: Observation, before: Observation | None, stale: bool, now: float
+    ) -> list[Note]:
+        """A line for a change of the status, or now and then a sign of life."""
+        changed = before is None or before.status != seen.status
+        if not changed and now - job.logged < HEARTBEAT:
+            return []
+        job.logged = now
         states = self.spec.states
-        known = states.knows(seen.status)
-        outcome = states.outcome(seen.status)
-        shown = _shown(seen.status) if known else repr(seen.status)
-        if self.plan.earlier is not None:
-            if not self._is_earlier(seen, now):
-                # Something else is shown now, so the next end is that of our submit, even in the same words.
-                self.plan = replace(self.plan, earlier=None)
-            elif outcome is not None:
-                outcome, shown = None, f"{shown} (of an earlier job, not believed yet)"
-        if before is None or before.status != seen.status:
-            change = shown if before is None else f"{_shown(before.status)} -> {shown}"
-            notes.append(Note(logging.INFO, f"{name}: {change} after {self._waited(now)}"))
-            job.heard = now
-        elif now - job.heard >= HEARTBEAT:
-            progress = self.spec.progress(seen.record)
-            notes.append(
-                Note(logging.INFO, f"{name}: still {shown} after {self._waited(now)}{progress and f', {progress}'}")
-            )
-            job.heard = now
-
-        if outcome is not None:
-            self._finish(key, job, now, _ENDINGS[outcome], self.spec.reason_of(seen.record))
-        elif known:
-            job.doubt_since = None
+        shown = _shown(seen.status) if states.knows(seen.status) else repr(seen.status)
+        if stale and states.outcome(seen.status) is not None:
+            shown += " (of an earlier job, not believed yet)"
+        if changed:
+            text = f"{shown} after {self._waited(now)}"
+            if before is not None:
+                text = f"{_shown(before.status)} -> {text}"
         else:
-            notes += self._doubt(
-                key,
-                job,
-                now,
-                f"the cloud shows the undocumented status {seen.status!r}",
-                Ending.UNREADABLE,
-            )
-        return notes
+            progress = self.spec.progress(seen.record)
+            text = f"still {shown} after {self._waited(now)}{progress and f', {progress}'}"
+        return [Note(logging.INFO, f"{self.spec.api} {key}: {text}")]
+
+    def _judge(self, key: str, job: _Job, seen: Observation, stale: bool, now: float) -> list[Note]:
+        """What the status means for the job."""
+        if not self.spec.states.knows(seen.status):
+            what = f"the cloud shows the undocumented status {seen.status!r}"
+            return self._wait_out(key, job, now, what, Outcome.UNREADABLE)
+        outcome = self.spec.states.outcome(seen.status)
+        if outcome is None or stale:
+            job.unknown_since = None
+        else:
+            self._finish(key, job, now, outcome, self.spec.reason_of(seen.record))
+        return []
 
     def _take_error(self, key: str, job: _Job, error: CloudApiError, now: float) -> list[Note]:
         name = f"{self.spec.api} {key}"
@@ -326,55 +287,51 @@ class Wait:
         known = job.seen is not None or self.plan.looked
         gone = error.kind is ErrorKind.NOT_FOUND and known and not not_yet
         if error.kind is ErrorKind.UNKNOWN or gone:
-            job.heard_again(now)
+            job.answered(now)
             job.due = now + self._error_pause(job)
-            notes = self._doubt(
+            notes = self._wait_out(
                 key,
                 job,
                 now,
                 f"the cloud {'does not show it any more' if gone else 'refuses to tell'}: {error}",
-                Ending.ERROR,
+                Outcome.ERROR,
             )
-            return notes or self._still_blind(name, job, now, job.doubt_since or now)
+            return notes or self._still_blind(name, job, now, job.unknown_since or now)
         if not (error.retryable or not_yet):
-            self._finish(key, job, now, Ending.ERROR, str(error))
+            self._finish(key, job, now, Outcome.ERROR, str(error))
             return []
         job.due = now + self._error_pause(job)
         if job.blind_since is None:
-            job.blind_since = job.heard = now
+            job.blind_since = job.logged = now
             return [Note(logging.WARNING, f"{name}: could not be read, will ask again: {error}")]
         return self._still_blind(name, job, now, job.blind_since)
 
     def _still_blind(self, name: str, job: _Job, now: float, since: float) -> list[Note]:
-        if now - job.heard < HEARTBEAT or job.end is not None:
+        if now - job.logged < HEARTBEAT or job.result is not None:
             return []
-        job.heard = now
+        job.logged = now
         blind = _span(now - since)
         return [Note(logging.WARNING, f"{name}: not readable for {blind}, will ask again: {job.error}")]
 
-    def _doubt(self, key: str, job: _Job, now: float, what: str, ending: Ending) -> list[Note]:
+    def _wait_out(self, key: str, job: _Job, now: float, what: str, outcome: Outcome) -> list[Note]:
         """Something no table lists: say so once, look on for a while, then stop."""
-        patience = min(PATIENCE_CAP, PATIENCE_POLLS * self.plan.interval)
-        if job.doubt_since is None:
-            job.doubt_since = job.heard = now
+        grace = min(GRACE_CAP, GRACE_POLLS * self.plan.interval)
+        if job.unknown_since is None:
+            job.unknown_since = job.logged = now
             return [
                 Note(
                     logging.WARNING,
-                    f"{self.spec.api} {key}: {what}; it is not taken for success, will look on for {_span(patience)}",
+                    f"{self.spec.api} {key}: {what}; it is not taken for success, will look on for {_span(grace)}",
                 )
             ]
-        if now - job.doubt_since >= patience:
-            self._finish(key, job, now, ending, f"{what}, since {_span(now - job.doubt_since)}")
+        if now - job.unknown_since >= grace:
+            self._finish(key, job, now, outcome, f"{what}, since {_span(now - job.unknown_since)}")
         return []
 
-    def _is_earlier(self, seen: Observation, now: float) -> bool:
-        """True while an end that was there before our submit is all that is shown."""
-        return now < self.plan.earlier_until and dict(seen.record) == dict(self.plan.earlier or {})
-
-    def _finish(self, key: str, job: _Job, now: float, ending: Ending, reason: str) -> None:
+    def _finish(self, key: str, job: _Job, now: float, outcome: Outcome, reason: str) -> None:
         seen = job.seen or Observation("", {})
         seconds = now - self.plan.started
-        job.end = JobEnd(key, ending, seen.status, reason, seen.record, seen.request_id, job.error, seconds)
+        job.result = JobResult(key, outcome, seen.status, reason, seen.record, seen.request_id, job.error, seconds)
 
     def _last_words(self, job: _Job, now: float) -> str:
         waited = f"time ran out after {self._waited(now)}"
@@ -394,13 +351,6 @@ class Wait:
     def _error_pause(self, job: _Job) -> float:
         asked = job.error.retry_after if job.error else None
         return ERROR_BACKOFF.after(job.errors - 1, asked, self._random)
-
-
-_ENDINGS = {
-    Outcome.SUCCEEDED: Ending.SUCCEEDED,
-    Outcome.FAILED: Ending.FAILED,
-    Outcome.CANCELLED: Ending.CANCELLED,
-}
 
 
 def _shown(status: str) -> str:

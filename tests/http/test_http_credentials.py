@@ -25,7 +25,8 @@ from http_driving import (
     huawei,
 )
 
-from airflow_cloudjobs.http.exchange import CloudClient
+from airflow_cloudjobs.http.exchange import CloudClient, Credential
+from airflow_cloudjobs.http.message import HttpAnswer
 from airflow_cloudjobs.http.sync import SyncCaller
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest
@@ -81,6 +82,24 @@ class TestKeys:
         assert error.code == {"alibaba": "SignatureDoesNotMatch", "huawei": "APIGW.0301"}[which]
         assert "password" in error.hint
         assert "wrong-s3cret" not in f"{error} {error.as_dict()}"
+
+    def test_a_refusal_that_repeats_the_secret(self, cloud: LocalCloud, which: str) -> None:
+        """Nor does an error that it comes from, which some handlers of logs go through."""
+        client = CLIENTS[which](cloud)
+        signing = client.asked(READS[which], Credential("key", "wrong-s3cret"))
+        next(signing)
+        with pytest.raises(CloudApiError) as caught:
+            signing.send(
+                HttpAnswer(
+                    403,
+                    {},
+                    b'{"Code": "X", "error_code": "X", "Message": "not wrong-s3cret", "error_msg": "not wrong-s3cret"}',
+                )
+            )
+        error: BaseException | None = caught.value
+        while error is not None:
+            assert "wrong-s3cret" not in f"{error} {error!r} {vars(error)} {error.args}"
+            error = error.__cause__ or error.__context__
 
     def test_an_unknown_key(self, cloud: LocalCloud, driver: Driver, which: str) -> None:
         error = failed(driver(CLIENTS[which](cloud, login="NOBODY"), READS[which]))

@@ -14,8 +14,9 @@ from airflow_cloudjobs.http.gate import Gate
 from airflow_cloudjobs.http.lane import Lane
 from airflow_cloudjobs.http.pace import Pace
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.jobs.outcome import Outcome
 from airflow_cloudjobs.jobs.spec import Observation
-from airflow_cloudjobs.jobs.wait import Ending, Note, Wait, WaitPlan
+from airflow_cloudjobs.jobs.wait import Note, Wait, WaitPlan
 
 API = "dms.file_upload"
 
@@ -99,9 +100,9 @@ def new_wait(
     return Wait(spec_of(api), keys, plan, random=random.random, resumed=now if resumed else None)
 
 
-def ending(wait: Wait) -> Ending:
+def ending(wait: Wait) -> Outcome:
     """How a wait for one job ended."""
-    return wait.ends[0].ending
+    return wait.results[0].outcome
 
 
 def silent(note: Note) -> None:

@@ -22,7 +22,8 @@ from airflow_cloudjobs.apis import hook_class_of, spec_of
 from airflow_cloudjobs.compat import get_async_connection
 from airflow_cloudjobs.hook import CloudHook
 from airflow_cloudjobs.hub import IN_FLIGHT
-from airflow_cloudjobs.jobs.wait import Ending, Wait
+from airflow_cloudjobs.jobs.outcome import Outcome
+from airflow_cloudjobs.jobs.wait import Wait
 from airflow_cloudjobs.localcloud import Control, LocalCloud
 
 HERE = Path(__file__).parent
@@ -99,7 +100,7 @@ def test_waits_of_a_job_from_many_tasks_are_one_poll(control: Control) -> None:
         assert polls <= 12
         await asyncio.to_thread(control.set_status, "dms.file_upload", key, "SUCCESS")
         await asyncio.gather(*tasks)
-        assert {ending(wait) for wait in waits} == {Ending.SUCCEEDED}
+        assert {ending(wait) for wait in waits} == {Outcome.SUCCEEDED}
 
     run(work())
 
@@ -140,8 +141,8 @@ def test_different_scopes_never_share_a_call(control: Control) -> None:
         await asyncio.to_thread(control.set_status, "dms.data_track_export", key, "DOWNLOAD_SUCCESS")
         done, _ = await asyncio.wait(tasks, timeout=5)
         assert tasks[0] in done
-        assert ending(mine) is Ending.SUCCEEDED
-        assert foreign.ends == [] or ending(foreign) is Ending.ERROR
+        assert ending(mine) is Outcome.SUCCEEDED
+        assert foreign.results == [] or ending(foreign) is Outcome.ERROR
         await cancelled(*tasks)
 
     run(work())
@@ -157,7 +158,7 @@ def test_an_api_whose_calls_hang_does_not_hold_up_another_on_the_same_connection
         await asyncio.sleep(0.5)
         wait = new_wait(well, interval=0.1, api="ice.url_upload")
         await asyncio.wait_for(_watch(wait), 8)
-        assert ending(wait) is Ending.SUCCEEDED
+        assert ending(wait) is Outcome.SUCCEEDED
         await cancelled(*tasks)
 
     run(work())

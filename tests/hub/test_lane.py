@@ -32,8 +32,9 @@ from hypothesis import strategies as st
 from airflow_cloudjobs.http import lane as lane_module
 from airflow_cloudjobs.http.gate import Gate
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.jobs.outcome import Outcome
 from airflow_cloudjobs.jobs.spec import Observation
-from airflow_cloudjobs.jobs.wait import Ending, Note
+from airflow_cloudjobs.jobs.wait import Note
 
 
 def test_keys_that_are_due_together_go_out_in_one_call() -> None:
@@ -43,7 +44,7 @@ def test_keys_that_are_due_together_go_out_in_one_call() -> None:
         waits = [new_wait(f"job-{number}", resumed=False) for number in range(25)]
         await asyncio.gather(*(lane.watch(wait, silent) for wait in waits))
         assert sorted(len(keys) for _, keys in cloud.calls) == [5, 10, 10]
-        assert {ending(wait) for wait in waits} == {Ending.SUCCEEDED}
+        assert {ending(wait) for wait in waits} == {Outcome.SUCCEEDED}
 
     run(work())
 
@@ -59,7 +60,7 @@ def test_jobs_in_progress_are_listed_and_the_others_asked_for_singly() -> None:
         await asyncio.sleep(0.3)
         assert cloud.pages == [1, 2, 3, 4]
         assert sorted(key for _, asked in cloud.calls for key in asked) == keys[30:]
-        assert [ending(wait) for wait in waits if wait.over] == [Ending.SUCCEEDED] * 5
+        assert [ending(wait) for wait in waits if wait.over] == [Outcome.SUCCEEDED] * 5
         await cancelled(*tasks)
 
     run(work())
@@ -104,7 +105,7 @@ def test_a_list_that_cannot_be_had_costs_no_wait(trouble: Exception) -> None:
         waits = [new_wait(f"job-{number}", resumed=False) for number in range(20)]
         await asyncio.gather(*(lane.watch(wait, silent) for wait in waits))
         assert cloud.pages == [1]
-        assert {ending(wait) for wait in waits} == {Ending.SUCCEEDED}
+        assert {ending(wait) for wait in waits} == {Outcome.SUCCEEDED}
         assert {cloud.asked(f"job-{number}") for number in range(20)} == {1}
 
     run(work())
@@ -128,7 +129,7 @@ def test_lists_that_overtake_each_other_lose_no_wait(seed: int, monkeypatch: pyt
         await asyncio.sleep(1.0)
         cloud.answer, cloud.listed, gate.pace.rate, cloud.latency = (lambda key: DONE), (), None, 0.001
         await asyncio.wait_for(asyncio.gather(*tasks), 10)
-        assert {ending(wait) for wait in waits} == {Ending.SUCCEEDED}
+        assert {ending(wait) for wait in waits} == {Outcome.SUCCEEDED}
 
     run(work())
 
@@ -143,7 +144,7 @@ def test_out_of_time_a_job_itself_is_asked_and_no_list() -> None:
         waits = [new_wait(key, interval=60, deadline=0.2) for key in keys]
         lane = new_lane(cloud, lists=True)
         await asyncio.wait_for(asyncio.gather(*(lane.watch(wait, silent) for wait in waits)), 5)
-        assert {ending(wait) for wait in waits} == {Ending.SUCCEEDED}
+        assert {ending(wait) for wait in waits} == {Outcome.SUCCEEDED}
 
     run(work())
 
@@ -165,7 +166,7 @@ def test_a_call_that_is_cancelled_from_inside_is_made_again(lists: bool) -> None
         lane = new_lane(Struck(lambda key: DONE), lists=lists)
         waits = [new_wait(f"job-{number}") for number in range(8)]
         await asyncio.wait_for(asyncio.gather(*(lane.watch(wait, silent) for wait in waits)), 10)
-        assert {ending(wait) for wait in waits} == {Ending.SUCCEEDED}
+        assert {ending(wait) for wait in waits} == {Outcome.SUCCEEDED}
         await settled()
 
     run(work())
@@ -182,7 +183,7 @@ def test_a_job_that_several_tasks_await_is_asked_for_once_and_answers_all() -> N
         cloud.answer = lambda key: DONE
         await asyncio.gather(*tasks)
         assert asked <= 10, "about one call an interval, however many wait"
-        assert {ending(wait) for wait in waits} == {Ending.SUCCEEDED}
+        assert {ending(wait) for wait in waits} == {Outcome.SUCCEEDED}
         assert lane.idle
         await settled()
 
@@ -202,7 +203,7 @@ def test_one_wait_for_several_jobs_ends_when_the_last_has() -> None:
         assert cloud.asked("a") == asked, "a job that has ended is not asked for again"
         cloud.answer = lambda key: DONE
         await task
-        assert [end.key for end in wait.ends] == ["a", "b"]
+        assert [end.key for end in wait.results] == ["a", "b"]
 
     run(work())
 
@@ -217,8 +218,8 @@ def test_an_exception_reaches_every_wait_and_none_hangs() -> None:
         waits = [new_wait(f"job-{number % 30}", interval=0.02) for number in range(60)]
         notes: list[Note] = []
         await asyncio.gather(*(lane.watch(wait, notes.append) for wait in waits))
-        assert {ending(wait) for wait in waits} == {Ending.ERROR}
-        assert all("a bug of ours" in wait.ends[0].reason for wait in waits)
+        assert {ending(wait) for wait in waits} == {Outcome.ERROR}
+        assert all("a bug of ours" in wait.results[0].reason for wait in waits)
         assert lane.idle
         await settled()
 
@@ -247,7 +248,7 @@ def test_a_lane_that_hangs_does_not_hold_up_one_with_a_gate_of_its_own() -> None
         await asyncio.sleep(0.1)
         wait = new_wait("job")
         await asyncio.wait_for(lane.watch(wait, silent), 5)
-        assert ending(wait) is Ending.SUCCEEDED
+        assert ending(wait) is Outcome.SUCCEEDED
         await cancelled(*tasks)
         await settled()
 
@@ -278,7 +279,7 @@ def test_a_wait_ends_soon_after_its_deadline_though_its_lane_is_held() -> None:
         early, late = new_wait("a", deadline=0.3), new_wait("b")
         other = asyncio.create_task(lane.watch(late, silent))
         await asyncio.wait_for(lane.watch(early, silent), 5)
-        assert ending(early) is Ending.TIMED_OUT
+        assert ending(early) is Outcome.TIMED_OUT
         assert not other.done()
         await cancelled(other)
         await settled()
@@ -292,7 +293,7 @@ def test_a_wait_ends_soon_after_its_deadline_though_no_call_comes_back() -> None
         lane = new_lane(FakeCloud(latency=3600), gate=new_gate(1))
         waits = [new_wait(f"job-{n}", deadline=0.2) for n in range(5)]
         await asyncio.wait_for(asyncio.gather(*(lane.watch(wait, silent) for wait in waits)), 5)
-        assert {ending(wait) for wait in waits} == {Ending.TIMED_OUT}
+        assert {ending(wait) for wait in waits} == {Outcome.TIMED_OUT}
         await settled()
 
     run(work())
@@ -305,7 +306,7 @@ def test_a_wait_that_resumes_after_its_deadline_takes_a_last_look(late: float) -
     async def work() -> None:
         wait = new_wait("job", deadline=-late)
         await new_lane(FakeCloud(lambda key: DONE, latency=0.1)).watch(wait, silent)
-        assert ending(wait) is Ending.SUCCEEDED
+        assert ending(wait) is Outcome.SUCCEEDED
 
     run(work())
 
@@ -356,7 +357,7 @@ def test_a_clock_that_is_set_does_not_stop_a_wait(seconds: float, monkeypatch: p
         cloud.answer = lambda key: DONE
         await asyncio.wait_for(task, 3)
         assert cloud.asked("job") > asked
-        assert ending(wait) is Ending.SUCCEEDED
+        assert ending(wait) is Outcome.SUCCEEDED
 
     run(work())
 
@@ -368,7 +369,7 @@ def test_a_refused_call_is_not_a_failed_wait() -> None:
         notes: list[Note] = []
         wait = new_wait("job")
         await new_lane(cloud).watch(wait, notes.append)
-        assert ending(wait) is Ending.SUCCEEDED
+        assert ending(wait) is Outcome.SUCCEEDED
         assert [note.level for note in notes].count(logging.WARNING) == 1
 
     run(work())

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from airflow_cloudjobs.compat import BaseOperator
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, is_template, needs_a_worker
-from airflow_cloudjobs.jobs.several import listed
+from airflow_cloudjobs.jobs.many import as_list
 
 OWNER = "DmsFileUploadOperator 'load'"
 
@@ -234,12 +234,12 @@ def test_refused_addresses_are_not_repeated() -> None:
 
 @given(st.one_of(st.text(), st.integers(), st.lists(st.text()), st.tuples(st.text()), st.none()))
 def test_listed_is_one_or_several(value: Any) -> None:
-    assert listed(value) == (list(value) if isinstance(value, (list, tuple)) else [value])
+    assert as_list(value) == (list(value) if isinstance(value, (list, tuple)) else [value])
 
 
 @given(st.sets(st.text()))
 def test_a_set_is_listed_in_an_order_that_every_attempt_sees(value: set[str]) -> None:
-    assert listed(value) == sorted(value)
+    assert as_list(value) == sorted(value)
 
 
 @pytest.mark.parametrize("value", [["{{ ds }}", "b"], {"a": "{{ ds }}"}])

@@ -6,6 +6,9 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import given
@@ -58,6 +61,84 @@ def test_an_error_says_all_it_knows() -> None:
     )
     for fact in ("ShowSqlJobStatus", "DLI.0023", "no such thing", "HTTP 404", "r-1", "Check the key"):
         assert fact in str(error)
+
+
+def test_an_error_in_a_log_tells_what_it_is() -> None:
+    error = CloudApiError("m", kind=ErrorKind.THROTTLED, operation="Op", code="C", http_status=429)
+    assert repr(error) == "CloudApiError('m', kind='throttled', operation='Op', code='C', http_status=429)"
+    assert repr(CloudApiError("m", kind=ErrorKind.DENIED)) == "CloudApiError('m', kind='denied')"
+    assert error.args == ("m",)
+
+
+class TestAnErrorDoesNotChange:
+    @pytest.mark.parametrize("name", CloudApiError("m", kind=ErrorKind.DENIED).as_dict())
+    def test_a_field_is_neither_set_nor_taken_away(self, name: str) -> None:
+        error = CloudApiError("m", kind=ErrorKind.DENIED)
+        before = error.as_dict()
+        with pytest.raises(AttributeError, match="but"):
+            setattr(error, name, "x")
+        with pytest.raises(AttributeError):
+            delattr(error, name)
+        assert error.as_dict() == before
+
+    def test_python_sets_what_it_needs_on_it(self) -> None:
+        error, cause = CloudApiError("m", kind=ErrorKind.DENIED), ValueError("why")
+        error.add_note("a note")
+
+        @contextmanager
+        def guarded() -> Iterator[None]:
+            yield  # on its way out, contextlib sets the traceback again
+
+        def fails() -> None:
+            try:
+                raise KeyError("handled")
+            except KeyError:
+                raise error from cause
+
+        with pytest.raises(CloudApiError) as caught, guarded():
+            fails()
+        assert caught.value is error
+        assert (error.__cause__, error.__suppress_context__, error.__notes__) == (cause, True, ["a note"])
+        assert isinstance(error.__context__, KeyError)
+        error.__cause__ = error.__context__ = error.__traceback__ = None
+        error.__suppress_context__ = False
+
+    def test_a_changed_copy(self) -> None:
+        error = CloudApiError("m", kind=ErrorKind.EXPIRED, operation="Op", code="C", ambiguous=True)
+        changed = error.but(kind=ErrorKind.DENIED, hint="h", retry_after=2.0, message="n", ambiguous=False)
+        assert changed.as_dict() == error.as_dict() | {
+            "kind": "denied",
+            "hint": "h",
+            "retry_after": 2.0,
+            "message": "n",
+            "ambiguous": False,
+        }
+        assert (error.kind, error.message, changed.args) == (ErrorKind.EXPIRED, "m", ("n",))
+        with pytest.raises(TypeError):
+            error.but(colour="red")
+
+    def test_a_changed_copy_shows_where_the_error_came_from_and_shows_it_once(self) -> None:
+        def fails() -> None:
+            raise CloudApiError("the trouble", kind=ErrorKind.EXPIRED) from OSError("below it")
+
+        def changes() -> None:
+            try:
+                fails()
+            except CloudApiError as error:
+                raise error.but(kind=ErrorKind.DENIED) from error.__cause__
+
+        with pytest.raises(CloudApiError) as caught:
+            changes()
+        shown = "".join(traceback.format_exception(caught.value))
+        assert "in fails" in shown
+        assert shown.count("CloudApiError: the trouble") == shown.count("OSError: below it") == 1
+
+    def test_a_copy_raised_later_keeps_its_cause(self) -> None:
+        with pytest.raises(CloudApiError) as caught:
+            raise CloudApiError("m", kind=ErrorKind.EXPIRED) from OSError("below it")
+        later = caught.value.but(hint="h")
+        assert repr(later.__cause__) == "OSError('below it')"
+        assert later.__suppress_context__
 
 
 @pytest.mark.parametrize("kind", ErrorKind)

@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_cloudjobs.apis import SPECS, spec_of
+from airflow_cloudjobs.jobs.errors import CloudApiError
+from airflow_cloudjobs.jobs.outcome import Outcome
 from airflow_cloudjobs.jobs.request import as_text, parameters
-from airflow_cloudjobs.jobs.spec import Outcome, StateMap
+from airflow_cloudjobs.jobs.spec import StateMap
 
 FILE_UPLOAD = spec_of("dms.file_upload")
 EXPORT = spec_of("dms.data_track_export")
@@ -155,23 +157,43 @@ class TestObserve:
         assert "request_id" not in seen.record
 
 
+class TestSubmitted:
+    """The keys that an answer names, where the arguments have to be known for it."""
+
+    def test_the_key_of_a_template_is_the_job_it_is_for(self) -> None:
+        assert TEMPLATE.submitted({"send_success": True}, {"job_id": "a/b c%"}) == ["a/b c%"]
+
+    def test_keys_come_in_the_order_of_the_addresses(self) -> None:
+        urls = ["https://h/a,b.mp4", "https://h/c%2Cd.mp4", "https://h/a,b.mp4"]
+        jobs = [{"SourceURL": url, "JobId": key} for url, key in zip(reversed(urls), "321", strict=True)]
+        assert URL_UPLOAD.submitted({"UploadJobs": jobs}, {"upload_urls": urls}) == ["3", "2", "1"]
+        assert URL_UPLOAD.submitted({"UploadJobs": jobs[1:2]}, {"upload_urls": urls[1]}) == ["2"]
+
+    def test_an_address_without_a_job(self) -> None:
+        jobs = [{"SourceURL": "https://h/a", "JobId": "1"}]
+        with pytest.raises(CloudApiError, match=r"UploadMediaByURL: no job was started for https://h/b"):
+            URL_UPLOAD.submitted({"UploadJobs": jobs}, {"upload_urls": ["https://h/a", "https://h/b"]})
+
+
 SIGNED = "https://bucket.oss-cn-hangzhou.aliyuncs.com/a.zip?Expires=1&OSSAccessKeyId=k&Signature=s%3D"
 
 
 class TestResult:
     def test_a_signed_address_is_only_given_where_asked_for(self) -> None:
         record = {"DownloadStatus": "DOWNLOAD_SUCCESS", "DownloadUrl": f"{SIGNED}\n", "TotalCount": 3}
-        assert EXPORT.result_of(record) == {"DownloadStatus": "DOWNLOAD_SUCCESS", "TotalCount": 3}
-        asked = EXPORT.result_of(record, signed_urls=True)
+        assert EXPORT.public_fields(record) == {"DownloadStatus": "DOWNLOAD_SUCCESS", "TotalCount": 3}
+        asked = EXPORT.public_fields(record, signed_urls=True)
         assert asked["DownloadUrl"] == SIGNED  # without the newline that DMS sends after it
 
     def test_a_signed_address_anywhere_else_is_made_harmless(self) -> None:
-        result = URL_UPLOAD.result_of({"Status": "SUCCESS", "UploadURL": SIGNED, "UserData": json.dumps({"u": SIGNED})})
+        result = URL_UPLOAD.public_fields(
+            {"Status": "SUCCESS", "UploadURL": SIGNED, "UserData": json.dumps({"u": SIGNED})}
+        )
         assert "Signature" not in json.dumps(result)
         assert result["UploadURL"] == "https://bucket.oss-cn-hangzhou.aliyuncs.com/a.zip?***"
 
     def test_the_statement_is_left_out(self) -> None:
-        result = SQL_JOB.result_of({"status": "FINISHED", "statement": "select secret", "result_path": "obs://b/r"})
+        result = SQL_JOB.public_fields({"status": "FINISHED", "statement": "select secret", "result_path": "obs://b/r"})
         assert result == {"status": "FINISHED", "result_path": "obs://b/r"}
 
     def test_reasons_are_the_vendors_words_once(self) -> None:

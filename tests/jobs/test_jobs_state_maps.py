@@ -23,7 +23,8 @@ from huaweicloudsdkdli.v1 import ListSqlJobsRequest, ShowSqlJobStatusResponse
 from huaweicloudsdkdrs.v5 import ShowDbObjectTemplateProgressResponse, ShowUpdateObjectSavingStatusResponse
 
 from airflow_cloudjobs.apis import SPECS, spec_of
-from airflow_cloudjobs.jobs.spec import Outcome, StateMap
+from airflow_cloudjobs.jobs.outcome import Outcome
+from airflow_cloudjobs.jobs.spec import StateMap
 
 GOING, GOOD, BAD, OFF = None, Outcome.SUCCEEDED, Outcome.FAILED, Outcome.CANCELLED
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import pytest
 from wait_driving import (
@@ -21,25 +22,26 @@ from wait_driving import (
 
 from airflow_cloudjobs.apis import SPECS, spec_of
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
-from airflow_cloudjobs.jobs.wait import Ending, JobEnd, WaitPlan
+from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
+from airflow_cloudjobs.jobs.wait import WaitPlan
 
 
 class TestEndings:
     @pytest.mark.parametrize(
         ("status", "ending"),
         [
-            ("FINISHED", Ending.SUCCEEDED),
-            ("FINISH", Ending.SUCCEEDED),
-            ("FAILED", Ending.FAILED),
-            ("CANCELLED", Ending.CANCELLED),
+            ("FINISHED", Outcome.SUCCEEDED),
+            ("FINISH", Outcome.SUCCEEDED),
+            ("FAILED", Outcome.FAILED),
+            ("CANCELLED", Outcome.CANCELLED),
         ],
     )
-    def test_a_listed_end_ends_the_wait(self, status: str, ending: Ending) -> None:
+    def test_a_listed_end_ends_the_wait(self, status: str, ending: Outcome) -> None:
         wait = wait_for()
         poll(wait, seen("RUNNING"), START)
         poll(wait, seen(status, message="why it is so"), START + 5)
         end = the_end(wait)
-        assert (end.ending, end.status, end.reason, end.key) == (ending, status, "why it is so", "k")
+        assert (end.outcome, end.status, end.reason, end.key) == (ending, status, "why it is so", "k")
         assert end.record == {"status": status, "message": "why it is so"}
         assert end.request_id == "request-1"
         assert end.error is None
@@ -49,27 +51,27 @@ class TestEndings:
         wait = wait_for(the_plan=plan(10.0))
         polled_until(wait, seen(status), 100_000)
         assert not wait.over
-        assert wait.doubts == {}
+        assert wait.unknown_since == {}
 
     @pytest.mark.parametrize("status", ["", "finished", "Finished", " FINISHED", "SUCCESS", "WHATEVER", "FINISHED\n"])
     def test_what_only_resembles_success_is_none(self, status: str) -> None:
         wait = wait_for()
         polled_until(wait, seen(status), 10_000)
-        assert the_end(wait).ending is Ending.UNREADABLE
+        assert the_end(wait).outcome is Outcome.UNREADABLE
 
     def test_an_ended_job_stays_as_it_ended(self) -> None:
         wait = wait_for(("a", "b"))
         poll(wait, {"a": seen("FAILED"), "b": seen("RUNNING")}, START)
         assert wait.due(START + 100) == ["b"]
         wait.take({"a": seen("FINISHED"), "b": seen("FINISHED")}, START + 100)
-        assert [end.ending for end in wait.ends] == [Ending.FAILED, Ending.SUCCEEDED]
+        assert [end.outcome for end in wait.results] == [Outcome.FAILED, Outcome.SUCCEEDED]
 
     @pytest.mark.parametrize("keys", [("a", "b", "c"), ("c", "a", "b")])
     def test_ends_stand_in_the_order_of_the_keys(self, keys: tuple[str, ...]) -> None:
         wait = wait_for(keys)
         for place, key in enumerate(sorted(keys)):
             wait.take({key: seen("FINISHED")}, START + place)
-        assert [end.key for end in wait.ends] == list(keys)
+        assert [end.key for end in wait.results] == list(keys)
         assert wait.keys == list(keys)
 
 
@@ -157,7 +159,7 @@ class TestDeadline:
         now, _ = polled_until(wait, seen("RUNNING"), 1000)
         assert now == START + 100
         end = the_end(wait)
-        assert (end.ending, end.status) == (Ending.TIMED_OUT, "RUNNING")
+        assert (end.outcome, end.status) == (Outcome.TIMED_OUT, "RUNNING")
         assert "RUNNING" in end.reason
         assert "1 min 40 s" in end.reason
 
@@ -165,21 +167,21 @@ class TestDeadline:
         wait = wait_for(the_plan=plan(60.0, deadline=100.0))
         poll(wait, seen("RUNNING"), START + 99)
         poll(wait, seen("FINISHED"), START + 100)
-        assert the_end(wait).ending is Ending.SUCCEEDED
+        assert the_end(wait).outcome is Outcome.SUCCEEDED
 
     def test_retry_after_does_not_outlast_it(self) -> None:
         wait = wait_for(the_plan=plan(10.0, deadline=20.0))
         poll(wait, error(ErrorKind.THROTTLED, retry_after=3600), START)
         assert wait.pause(START) == 20.0
         poll(wait, error(ErrorKind.THROTTLED, retry_after=3600), START + 20)
-        assert the_end(wait).ending is Ending.TIMED_OUT
+        assert the_end(wait).outcome is Outcome.TIMED_OUT
 
     def test_it_tells_why_it_could_not_see(self) -> None:
         wait = wait_for(the_plan=plan(10.0, deadline=20.0))
         poll(wait, seen("RUNNING"), START)
         poll(wait, error(message="bad gateway"), START + 20)
         end = the_end(wait)
-        assert end.ending is Ending.TIMED_OUT
+        assert end.outcome is Outcome.TIMED_OUT
         assert end.error is not None
         assert "bad gateway" in end.reason
         assert end.status == "RUNNING"
@@ -193,7 +195,7 @@ class TestDeadline:
         assert not wait.over
         assert wait.due(START + 101) == ["b"]
         wait.take({"b": seen("FINISHED")}, START + 101)
-        assert [end.ending for end in wait.ends] == [Ending.TIMED_OUT, Ending.SUCCEEDED]
+        assert [end.outcome for end in wait.results] == [Outcome.TIMED_OUT, Outcome.SUCCEEDED]
 
     def test_waking_too_early_does_not_end_a_job_unseen(self) -> None:
         """A sleep may end a hair before a look is due, and the clock may pass the deadline meanwhile."""
@@ -203,7 +205,7 @@ class TestDeadline:
         wait.take({}, START + 100.001)
         assert not wait.over
         poll(wait, seen("FINISHED"), START + 100.001)
-        assert the_end(wait).ending is Ending.SUCCEEDED
+        assert the_end(wait).outcome is Outcome.SUCCEEDED
 
     def test_none_is_for_ever(self) -> None:
         wait = wait_for(the_plan=plan(3600.0))
@@ -224,7 +226,7 @@ class TestDoubt:
         assert not wait.over
         wait.take({"k": seen(status)}, at + patience)
         end = the_end(wait)
-        assert (end.ending, end.status) == (Ending.UNREADABLE, status)
+        assert (end.outcome, end.status) == (Outcome.UNREADABLE, status)
         assert repr(status) in end.reason
 
     def test_a_listed_status_in_between_clears_it(self) -> None:
@@ -235,13 +237,13 @@ class TestDoubt:
         wait.take({"k": seen("HUH")}, START + 190)
         assert not wait.over
         wait.take({"k": seen("FINISHED")}, START + 191)
-        assert the_end(wait).ending is Ending.SUCCEEDED
+        assert the_end(wait).outcome is Outcome.SUCCEEDED
 
     def test_another_unlisted_status_does_not_begin_anew(self) -> None:
         wait = wait_for()
         for step in range(11):
             wait.take({"k": seen(f"HUH{step}")}, START + step * 10)
-        assert the_end(wait).ending is Ending.UNREADABLE
+        assert the_end(wait).outcome is Outcome.UNREADABLE
 
     def test_it_is_said_once_with_the_raw_value(self) -> None:
         wait = wait_for()
@@ -254,7 +256,7 @@ class TestDoubt:
         wait = wait_for()
         now, notes = polled_until(wait, error(ErrorKind.UNKNOWN, message="odd"), 1000)
         end = the_end(wait)
-        assert end.ending is Ending.ERROR
+        assert end.outcome is Outcome.ERROR
         assert "odd" in end.reason
         assert 100 <= now - START <= 100 + 60
         assert len([note for note in notes if note.level == logging.WARNING]) == 1
@@ -267,7 +269,7 @@ class TestErrors:
         poll(wait, seen("RUNNING"), START)
         poll(wait, error(kind, message="why"), START + 1)
         end = the_end(wait)
-        assert end.ending is Ending.ERROR
+        assert end.outcome is Outcome.ERROR
         assert end.status == "RUNNING"
         assert end.error is not None
         assert end.error.kind is kind
@@ -282,7 +284,7 @@ class TestErrors:
     def test_an_unknown_key_ends_at_once(self) -> None:
         wait = wait_for()
         poll(wait, error(ErrorKind.NOT_FOUND), START)
-        assert the_end(wait).ending is Ending.ERROR
+        assert the_end(wait).outcome is Outcome.ERROR
 
     def test_a_key_that_was_seen_before_the_wait_moved_may_be_seen_again(self) -> None:
         wait = wait_for(the_plan=plan(looked=True))
@@ -312,12 +314,12 @@ class TestErrors:
         wait.take({"k": error(ErrorKind.NOT_FOUND)}, START + 59.9)
         assert not wait.over
         wait.take({"k": error(ErrorKind.NOT_FOUND)}, START + 60)
-        assert the_end(wait).ending is Ending.ERROR
+        assert the_end(wait).outcome is Outcome.ERROR
 
     def test_one_job_in_trouble_does_not_disturb_the_others(self) -> None:
         wait = wait_for(("a", "b", "c"))
         poll(wait, {"a": error(ErrorKind.DENIED), "b": error(), "c": seen("FINISHED")}, START)
-        assert [end.key for end in wait.ends] == ["a", "c"]
+        assert [end.key for end in wait.results] == ["a", "c"]
         assert wait.due(START + 100) == ["b"]
 
 
@@ -332,38 +334,38 @@ def drs(status: str, number: str = "10") -> object:
 class TestEarlierEnd:
     """DRS tells the progress of a template by its job: right after an upload an older end may still show."""
 
-    plan = plan(10.0, earlier=OLD, earlier_until=START + 30)
+    plan = plan(10.0, baseline=OLD, trusted_after=START + 30)
 
     def test_it_is_not_believed_right_after_the_submit(self) -> None:
         wait = wait_for(the_plan=self.plan, spec=TEMPLATE)
         notes = poll(wait, seen("success", TEMPLATE, parsed_success_number="10"), START)
         assert not wait.over
         assert "not believed yet" in notes[0].text
-        assert wait.doubts == {}
+        assert wait.unknown_since == {}
 
     def test_another_record_is_ours(self) -> None:
         wait = wait_for(the_plan=self.plan, spec=TEMPLATE)
         poll(wait, seen("success", TEMPLATE, parsed_success_number="11"), START)
-        assert the_end(wait).ending is Ending.SUCCEEDED
+        assert the_end(wait).outcome is Outcome.SUCCEEDED
 
     def test_after_some_progress_the_same_record_is_ours(self) -> None:
         wait = wait_for(the_plan=self.plan, spec=TEMPLATE)
         poll(wait, seen("success", TEMPLATE, parsed_success_number="10"), START)
         poll(wait, seen("", TEMPLATE), START + 2)
         poll(wait, seen("success", TEMPLATE, parsed_success_number="10"), START + 4)
-        assert the_end(wait).ending is Ending.SUCCEEDED
+        assert the_end(wait).outcome is Outcome.SUCCEEDED
 
     def test_it_is_believed_after_a_while(self) -> None:
         wait = wait_for(the_plan=self.plan, spec=TEMPLATE)
         now, _ = polled_until(wait, seen("success", TEMPLATE, parsed_success_number="10"), 100)
-        assert the_end(wait).ending is Ending.SUCCEEDED
+        assert the_end(wait).outcome is Outcome.SUCCEEDED
         assert now >= START + 30
 
     def test_it_is_no_success_at_the_deadline_either(self) -> None:
-        short = plan(10.0, deadline=20.0, earlier=OLD, earlier_until=START + 30)
+        short = plan(10.0, deadline=20.0, baseline=OLD, trusted_after=START + 30)
         wait = wait_for(the_plan=short, spec=TEMPLATE)
         polled_until(wait, seen("success", TEMPLATE, parsed_success_number="10"), 100)
-        assert the_end(wait).ending is Ending.TIMED_OUT
+        assert the_end(wait).outcome is Outcome.TIMED_OUT
 
     def test_progress_seen_before_a_hand_over_still_counts_after_it(self) -> None:
         """The first look is made on the worker, the rest on the triggerer: what was seen is not forgotten."""
@@ -371,7 +373,7 @@ class TestEarlierEnd:
         poll(wait, seen("", TEMPLATE), START)
         rest = handed_over(wait, START + 1)
         rest.take({"k": seen("success", TEMPLATE, parsed_success_number="10")}, START + 3)
-        assert the_end(rest).ending is Ending.SUCCEEDED
+        assert the_end(rest).outcome is Outcome.SUCCEEDED
 
 
 class TestNotes:
@@ -438,31 +440,58 @@ class TestTravel:
         assert WaitPlan.from_dict(old) == WaitPlan(1.0, 2.0, None, 0.0, None, 0.0)
         assert WaitPlan.from_dict({**old, "of tomorrow": 5}) == WaitPlan(1.0, 2.0)
 
-    def test_an_end_of_another_version(self) -> None:
-        data = {"key": "k", "ending": "failed", "of tomorrow": 5}
-        assert JobEnd.from_dict(data) == JobEnd("k", Ending.FAILED)
+    def test_a_plan_of_the_release_before(self) -> None:
+        guarded = {"started": 1.0, "interval": 2.0, "earlier": OLD, "earlier_until": 31.0}
+        assert WaitPlan.from_dict(guarded) == WaitPlan(1.0, 2.0, baseline=OLD, trusted_after=31.0)
+
+    @pytest.mark.parametrize("word", ["outcome", "ending"])
+    def test_a_result_of_another_version(self, word: str) -> None:
+        """The release before said ``ending``."""
+        data = {"key": "k", word: "failed", "of tomorrow": 5}
+        assert JobResult.from_dict(data) == JobResult("k", Outcome.FAILED)
         richer = {**data, "error": {"message": "m", "kind": "denied", "of tomorrow": 5}}
-        end = JobEnd.from_dict(richer)
+        end = JobResult.from_dict(richer)
         assert isinstance(end.error, CloudApiError)
         assert end.error.kind is ErrorKind.DENIED
 
-    @pytest.mark.parametrize("ending", ["of tomorrow", "", None])
-    def test_an_ending_nobody_knows_is_not_taken_for_one(self, ending: str | None) -> None:
+    @pytest.mark.parametrize("word", ["outcome", "ending"])
+    @pytest.mark.parametrize("outcome", ["of tomorrow", "", None])
+    def test_an_outcome_nobody_knows_is_not_taken_for_one(self, word: str, outcome: str | None) -> None:
         with pytest.raises(ValueError, match=r".*"):
-            JobEnd.from_dict({"key": "k", "ending": ending})
+            JobResult.from_dict({"key": "k", word: outcome})
+
+    def test_a_result_without_an_outcome_is_none(self) -> None:
+        with pytest.raises(KeyError):
+            JobResult.from_dict({"key": "k"})
+
+    def test_what_is_not_told_of_a_job_is_not_its_end(self) -> None:
+        assert {outcome: outcome.public for outcome in Outcome} == {
+            Outcome.SUCCEEDED: "succeeded",
+            Outcome.FAILED: "failed",
+            Outcome.CANCELLED: "cancelled",
+            **dict.fromkeys((Outcome.SUBMITTED, Outcome.TIMED_OUT, Outcome.UNREADABLE, Outcome.ERROR), "submitted"),
+        }
+
+    def test_the_rest_of_a_wait_elsewhere(self) -> None:
+        """What a wait was given does not change while it learns."""
+        given = WaitPlan(START, 10.0, baseline=OLD, trusted_after=START + 30)
+        wait = wait_for(the_plan=given, spec=TEMPLATE)
+        poll(wait, seen("", TEMPLATE), START)
+        assert wait.plan == given
+        assert wait.continued(START) == replace(given, baseline=None, not_before=START + 1.0, looked=True)
 
     def test_doubts_survive_a_hand_over(self) -> None:
         wait = wait_for(("a", "b"))
         wait.take({"a": seen("HUH"), "b": seen("RUNNING")}, START + 7)
-        assert wait.doubts == {"a": START + 7}
+        assert wait.unknown_since == {"a": START + 7}
         rest = handed_over(wait, START + 50)
         rest.take({"a": seen("HUH"), "b": seen("RUNNING")}, START + 106)
         assert not rest.over
         rest.take({"a": seen("HUH"), "b": seen("FINISHED")}, START + 107)
-        assert [end.ending for end in rest.ends] == [Ending.UNREADABLE, Ending.SUCCEEDED]
+        assert [end.outcome for end in rest.results] == [Outcome.UNREADABLE, Outcome.SUCCEEDED]
 
     def test_doubts_about_a_strange_key_are_ignored(self) -> None:
-        assert wait_for(doubts={"stranger": 1.0}).doubts == {}
+        assert wait_for(unknown_since={"stranger": 1.0}).unknown_since == {}
 
     def test_a_hand_over_keeps_the_deadline(self) -> None:
         wait = wait_for(the_plan=plan(60.0, deadline=100.0))
@@ -470,7 +499,7 @@ class TestTravel:
         rest = handed_over(wait, START + 99)
         now, _ = polled_until(rest, seen("RUNNING"), 1000, START + 99)
         assert now == START + 100
-        assert the_end(rest).ending is Ending.TIMED_OUT
+        assert the_end(rest).outcome is Outcome.TIMED_OUT
 
     def test_a_hand_over_after_the_deadline_looks_once(self) -> None:
         wait = wait_for(the_plan=plan(60.0, deadline=100.0))
@@ -478,13 +507,13 @@ class TestTravel:
         rest = handed_over(wait, START + 500)
         assert rest.due(START + 500) == ["k"]
         poll(rest, seen("FINISHED"), START + 500)
-        assert the_end(rest).ending is Ending.SUCCEEDED
+        assert the_end(rest).outcome is Outcome.SUCCEEDED
 
     def test_an_end_survives_the_database(self) -> None:
         wait = wait_for()
         poll(wait, seen("FAILED", message="why", rows=["ü", 1, None]), START)
         end = the_end(wait)
-        assert JobEnd.from_dict(through_json(end.as_dict())) == end
+        assert JobResult.from_dict(through_json(end.as_dict())) == end
 
 
 class TestAJobThatVanishes:
@@ -501,16 +530,16 @@ class TestAJobThatVanishes:
         poll(wait, seen("RUNNING"), now)
         now += wait.pause(now)
         poll(wait, seen("FINISHED"), now)
-        assert the_end(wait).ending is Ending.SUCCEEDED
+        assert the_end(wait).outcome is Outcome.SUCCEEDED
 
     def test_not_for_ever(self) -> None:
         wait = wait_for()
         poll(wait, seen("RUNNING"), START)
         polled_until(wait, error(ErrorKind.NOT_FOUND), 1000.0)
-        assert the_end(wait).ending is Ending.ERROR
+        assert the_end(wait).outcome is Outcome.ERROR
         assert the_end(wait).seconds >= 10 * 10.0
 
     def test_one_that_never_was_there_ends_the_wait_at_once(self) -> None:
         wait = wait_for()
         poll(wait, error(ErrorKind.NOT_FOUND), START)
-        assert the_end(wait).ending is Ending.ERROR
+        assert the_end(wait).outcome is Outcome.ERROR

@@ -13,8 +13,9 @@ from wait_driving import START, Answer, handed_over, through_json
 
 from airflow_cloudjobs.apis import SPECS, spec_of
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
-from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Outcome
-from airflow_cloudjobs.jobs.wait import Ending, JobEnd, Note, Wait, WaitPlan
+from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
+from airflow_cloudjobs.jobs.spec import JobSpec, Observation
+from airflow_cloudjobs.jobs.wait import Note, Wait, WaitPlan
 
 property_of_waits = settings(deadline=None, max_examples=70)
 
@@ -70,8 +71,8 @@ def plans(draw: st.DrawFn, spec: JobSpec) -> WaitPlan:
         draw(st.floats(0.1, 600)),
         draw(st.none() | st.floats(0, 5000).map(lambda limit: START + limit)),
         not_found_until=START + draw(times),
-        earlier=earlier,
-        earlier_until=START + draw(times) if earlier is not None else 0.0,
+        baseline=earlier,
+        trusted_after=START + draw(times) if earlier is not None else 0.0,
     )
 
 
@@ -96,8 +97,8 @@ class Run:
     def of(self, key: str) -> list[tuple[float, Answer]]:
         return [(step.now, step.answers[key]) for step in self.steps if key in step.answers]
 
-    def end_of(self, key: str) -> JobEnd | None:
-        return next((end for end in self.wait.ends if end.key == key), None)
+    def end_of(self, key: str) -> JobResult | None:
+        return next((end for end in self.wait.results if end.key == key), None)
 
 
 @st.composite
@@ -143,17 +144,17 @@ def is_success(spec: JobSpec, answer: Answer) -> bool:
 def test_only_a_listed_success_is_success(run: Run) -> None:
     for key in run.wait.keys:
         end = run.end_of(key)
-        if end is None or end.ending is not Ending.SUCCEEDED:
+        if end is None or end.outcome is not Outcome.SUCCEEDED:
             continue
         now, last = run.of(key)[-1]
         assert is_success(run.wait.spec, last)
         assert isinstance(last, Observation)
         assert (end.status, end.record) == (last.status, last.record)
         plan = run.wait.plan
-        if plan.earlier is not None and now < plan.earlier_until and dict(last.record) == plan.earlier:
+        if plan.baseline is not None and now < plan.trusted_after and dict(last.record) == plan.baseline:
             before = [look for _, look in run.of(key)[:-1] if isinstance(look, Observation)]
-            assert any(dict(look.record) != plan.earlier for look in before) or any(
-                at >= plan.earlier_until for at, _ in run.of(key)
+            assert any(dict(look.record) != plan.baseline for look in before) or any(
+                at >= plan.trusted_after for at, _ in run.of(key)
             )
 
 
@@ -161,21 +162,16 @@ def test_only_a_listed_success_is_success(run: Run) -> None:
 @given(runs())
 def test_ends_tell_what_was_seen_last(run: Run) -> None:
     spec = run.wait.spec
-    for end in run.wait.ends:
+    for end in run.wait.results:
         looks = [look for _, look in run.of(end.key) if isinstance(look, Observation)]
         assert end.status == (looks[-1].status if looks else "")
         outcome = spec.states.outcome(end.status) if looks else None
-        expected = {
-            Ending.SUCCEEDED: Outcome.SUCCEEDED,
-            Ending.FAILED: Outcome.FAILED,
-            Ending.CANCELLED: Outcome.CANCELLED,
-        }
-        if end.ending in expected:
-            assert outcome is expected[end.ending]
+        if end.outcome in (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.CANCELLED):
+            assert outcome is end.outcome
             assert end.error is None
-        if end.ending is Ending.UNREADABLE:
+        if end.outcome is Outcome.UNREADABLE:
             assert not spec.states.knows(end.status)
-        if end.ending is Ending.ERROR:
+        if end.outcome is Outcome.ERROR:
             assert end.error is not None
 
 
@@ -190,8 +186,8 @@ def test_nothing_is_waited_for_beyond_the_deadline(run: Run) -> None:
         if deadline is not None and step.now >= deadline:
             assert all(run.end_of(key) is not None for key in step.answers)
             assert step.pause == 0
-    for end in run.wait.ends:
-        if end.ending is Ending.TIMED_OUT:
+    for end in run.wait.results:
+        if end.outcome is Outcome.TIMED_OUT:
             assert deadline is not None
             assert run.steps[-1].now >= deadline
 
@@ -261,14 +257,14 @@ def test_doubt_ends_after_the_patience_and_not_before(run: Run) -> None:
             if not (unlisted or refused or gone):
                 if last:
                     assert end is not None
-                    assert end.ending is not Ending.UNREADABLE
+                    assert end.outcome is not Outcome.UNREADABLE
                 continue
             since = now if since is None else since
             tired = now > since and now - since >= patience
             if last:
                 assert end is not None
-                doubting = {Ending.UNREADABLE} if unlisted else {Ending.ERROR}
-                assert end.ending in (doubting if tired else {Ending.TIMED_OUT})
+                doubting = {Outcome.UNREADABLE} if unlisted else {Outcome.ERROR}
+                assert end.outcome in (doubting if tired else {Outcome.TIMED_OUT})
             else:
                 assert not tired
 
@@ -290,11 +286,11 @@ def test_final_errors_end_at_once_and_passing_ones_never(run: Run) -> None:
             if final:
                 assert last
                 assert end is not None
-                assert end.ending is Ending.ERROR
+                assert end.outcome is Outcome.ERROR
                 assert end.error is answer
             elif last and answer.kind is not ErrorKind.UNKNOWN and not (missing and seen):
                 assert end is not None
-                assert end.ending is Ending.TIMED_OUT
+                assert end.outcome is Outcome.TIMED_OUT
                 assert plan.deadline is not None
                 assert now >= plan.deadline
 
@@ -341,8 +337,8 @@ def test_a_plan_survives_json(plan: WaitPlan) -> None:
 @property_of_waits
 @given(runs())
 def test_an_end_survives_json(run: Run) -> None:
-    for end in run.wait.ends:
-        again = JobEnd.from_dict({**through_json(end.as_dict()), "of tomorrow": [1]})
+    for end in run.wait.results:
+        again = JobResult.from_dict({**through_json(end.as_dict()), "of tomorrow": [1]})
         assert again.as_dict() == end.as_dict()
 
 
@@ -377,20 +373,20 @@ def test_a_wait_cut_in_two_has_no_success_that_the_whole_has_not(
     rest = handed_over(first, history[cut - 1][0])
     for now, answer in history[cut:]:
         rest.take({"k": answer}, now)
-    if rest.over and rest.ends[0].ending is Ending.SUCCEEDED:
+    if rest.over and rest.results[0].outcome is Outcome.SUCCEEDED:
         assert whole.over
-        assert whole.ends[0].ending is Ending.SUCCEEDED
+        assert whole.results[0].outcome is Outcome.SUCCEEDED
 
 
 def test_a_wait_cut_in_two_does_not_lose_a_failure() -> None:
     """The import before failed; ours was seen under way and failed in the same words; much later one succeeds."""
     spec = spec_of("drs.object_template")
     failed = Observation("failed", {"process_status": "failed"})
-    plan = WaitPlan(START, 10.0, earlier=dict(failed.record), earlier_until=START + 30)
+    plan = WaitPlan(START, 10.0, baseline=dict(failed.record), trusted_after=START + 30)
     first = Wait(spec, ["k"], plan, random=lambda: 0.0)
     first.take({"k": Observation("", {})}, START)
     rest = handed_over(first, START + 1)
     rest.take({"k": failed}, START + 2)
     rest.take({"k": Observation("success", {"process_status": "success"})}, START + 20)
     assert rest.over
-    assert rest.ends[0].ending is Ending.FAILED
+    assert rest.results[0].outcome is Outcome.FAILED

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from airflow_cloudjobs.apis import spec_of
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.jobs.outcome import JobResult
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation
-from airflow_cloudjobs.jobs.wait import JobEnd, Note, Wait, WaitPlan
+from airflow_cloudjobs.jobs.wait import Note, Wait, WaitPlan
 
 START = 1_800_000_000.0
 SPEC = spec_of("dli.sql_job")
@@ -53,9 +55,15 @@ def through_json(value: Mapping[str, Any]) -> dict[str, Any]:
 
 def handed_over(wait: Wait, now: float) -> Wait:
     """The wait as another process goes on with it, from what is stored of it only."""
-    the_plan = WaitPlan.from_dict(through_json(wait.plan.as_dict()))
+    remaining = replace(wait.continued(now), not_before=wait.plan.not_before, looked=wait.plan.looked)
+    the_plan = WaitPlan.from_dict(through_json(remaining.as_dict()))
     return wait_for(
-        wait.keys, the_plan, spec=wait.spec, resumed=now, doubts=through_json(wait.doubts), random=lambda: 0.5
+        wait.keys,
+        the_plan,
+        spec=wait.spec,
+        resumed=now,
+        unknown_since=through_json(wait.unknown_since),
+        random=lambda: 0.5,
     )
 
 
@@ -75,8 +83,8 @@ def polled_until(wait: Wait, answer: Answer, limit: float, start: float = START)
     return now, notes
 
 
-def the_end(wait: Wait) -> JobEnd:
+def the_end(wait: Wait) -> JobResult:
     """How the only job's wait ended."""
     assert wait.over
-    [end] = wait.ends
+    [end] = wait.results
     return end

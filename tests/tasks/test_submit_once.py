@@ -18,8 +18,8 @@ from airflow_cloudjobs.exceptions import (
     JobFailed,
     LookUpFailed,
     SubmitFailed,
+    SubmitOutcomeUnknown,
     SubmitRefused,
-    SubmitUntold,
 )
 from airflow_cloudjobs.localcloud import Control, LocalCloud
 from airflow_cloudjobs.submit import STORED, SubmitOnce, give_up
@@ -55,7 +55,7 @@ def submits(control: Control, api: JobApi) -> int:
 @pytest.mark.parametrize("status", [400, 503])
 def test_trouble_inside_of_the_cloud_may_come_after_it_took_the_job(status: int, control: Control) -> None:
     control.fault("http", "submit", status=status, code="InternalError", after_commit=True, count=1)
-    with pytest.raises(SubmitUntold):
+    with pytest.raises(SubmitOutcomeUnknown):
         Attempts(DMS_UPLOAD).run()
     assert submits(control, DMS_UPLOAD) == 1
 
@@ -275,10 +275,10 @@ def test_the_attempt_after_one_that_ran_out_of_time(api: JobApi, submitted: int,
     assert submits(control, api) == submitted
 
 
-def test_turns_have_markers_of_their_own() -> None:
+def test_generations_have_markers_of_their_own() -> None:
     identity = identity_of({"ti": TaskInstance()})
     assert identity is not None
-    assert len({replace(identity, turn=turn).marker for turn in range(3)}) == 3
+    assert len({replace(identity, generation=number).marker for number in range(3)}) == 3
 
 
 def test_a_clear_cancels_the_job_that_nobody_went_on_with(control: Control) -> None:

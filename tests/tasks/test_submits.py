@@ -14,7 +14,7 @@ import requests
 from jobapis import APIS, DLI, DMS_EXPORT, DMS_UPLOAD, DRS, ICE, MODES, JobApi
 from taskbench import FAILED, RETRY, SKIPPED, SUCCESS, Store, TaskInstance, rendered, run
 
-from airflow_cloudjobs.exceptions import JobFailedForGood, JobUntold
+from airflow_cloudjobs.exceptions import JobFailedForGood, JobOutcomeUnknown
 from airflow_cloudjobs.localcloud import Control
 
 FAST = 0.03
@@ -252,7 +252,7 @@ def test_a_look_up_by_address_that_is_refused_ends_as_a_refused_poll_does(
     assert ran.state == (SKIPPED if soft_fail else FAILED)
     assert "NoPermission" in f"{ran.error} {ran.log}"
     if not soft_fail:
-        assert type(ran.error) is JobUntold
+        assert type(ran.error) is JobOutcomeUnknown
 
 
 @pytest.mark.parametrize("mode", ["blocking", "deferrable", "poke", "deferrable sensor"])

@@ -15,7 +15,13 @@ import pytest
 from jobapis import APIS, DLI, DMS_EXPORT, DMS_UPLOAD, DRS, ICE, MODES, JobApi
 from taskbench import FAILED, RETRY, SUCCESS, Ran, run
 
-from airflow_cloudjobs.exceptions import JobTimedOut, JobUntold, SubmitFailed, SubmitRefused, SubmitUntold
+from airflow_cloudjobs.exceptions import (
+    JobOutcomeUnknown,
+    JobTimedOut,
+    SubmitFailed,
+    SubmitOutcomeUnknown,
+    SubmitRefused,
+)
 from airflow_cloudjobs.localcloud import Control, LocalCloud
 
 FAST = 0.03
@@ -162,7 +168,7 @@ def test_a_permission_that_is_taken_away(mode: str, control: Control) -> None:
     make = DMS_UPLOAD.operator if kind == "operator" else DMS_UPLOAD.sensor
     fast = {"poll_interval": FAST} if kind == "operator" else {"poke_interval": FAST}
     ran = run(lambda: make(task_id="t", job_key="k", **fast, **arguments))
-    assert (type(ran.error), ran.state) == (JobUntold, FAILED)
+    assert (type(ran.error), ran.state) == (JobOutcomeUnknown, FAILED)
     assert "Forbidden.RAM" in str(ran.error)
     assert "RAM" in str(ran.error)
     assert control.stats()["operations"][DMS_UPLOAD.poll]["calls"] == 2, "asking again would not help"
@@ -179,7 +185,7 @@ def test_a_refusal_that_no_table_knows_is_waited_out(mode: str, control: Control
     assert run(lambda: make(task_id="t", job_id="k", **fast, **arguments)).state == SUCCESS
     control.fault("http", DLI.poll, status=400, code="DLI.7777", message="something new")
     ran = run(lambda: make(task_id="t", job_id="k", **fast, **arguments))
-    assert (type(ran.error), ran.state) == (JobUntold, FAILED)
+    assert (type(ran.error), ran.state) == (JobOutcomeUnknown, FAILED)
     assert "DLI.7777" in str(ran.error)
 
 
@@ -221,7 +227,7 @@ def test_a_throttled_submit_is_made_again(api: JobApi, deferrable: bool, control
 def test_a_submit_of_unknown_fate_is_not_made_again(api: JobApi, fault: str, control: Control, template: Path) -> None:
     control.fault(target=api.submit, count=1, **UNCLEAR[fault])
     ran = _submit(api, control, template)
-    assert type(ran.error) is SubmitUntold
+    assert type(ran.error) is SubmitOutcomeUnknown
     assert ran.state == FAILED, "Airflow's own retry would double it"
     assert control.stats()["submits"] == {api.api: 1}
     assert control.stats()["operations"][api.submit]["calls"] == 1
@@ -258,7 +264,7 @@ def test_a_submit_that_is_lost_on_the_way_is_made_again(api: JobApi, control: Co
 def test_without_durability_nothing_is_looked_up(api: JobApi, control: Control, template: Path) -> None:
     control.fault("reset", api.submit, count=1, after_commit=True)
     ran = _submit(api, control, template, durable=False)
-    assert type(ran.error) is SubmitUntold
+    assert type(ran.error) is SubmitOutcomeUnknown
     assert control.stats()["submits"] == {api.api: 1}
     assert dict(ran.store) == {}
 

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from jobapis import APIS, DLI, DMS_EXPORT, DMS_UPLOAD, DRS, ICE, MODES, JobApi, stable
 from taskbench import FAILED, RETRY, SKIPPED, SUCCESS, Ran, run
 
-from airflow_cloudjobs.exceptions import JobFailed, JobFailedForGood, JobTimedOut, JobUntold, SubmitRefused
+from airflow_cloudjobs.exceptions import JobFailed, JobFailedForGood, JobOutcomeUnknown, JobTimedOut, SubmitRefused
 from airflow_cloudjobs.localcloud import Control
 
 INTERVAL = 0.03
@@ -101,7 +101,7 @@ def test_failure(api: JobApi, mode: str, start: Start, control: Control) -> None
 def test_an_undocumented_status_is_never_success(api: JobApi, mode: str, start: Start) -> None:
     ran = start(api, mode, "unknown")
 
-    assert type(ran.error) is JobUntold
+    assert type(ran.error) is JobOutcomeUnknown
     assert ran.state == FAILED
     assert _missing([api.api, ran.ti.xcoms["job_key"], "'ARCHIVING'", "undocumented", api.console], ran) == []
     assert ran.ti.xcoms["return_value"]["outcome"] not in ("succeeded", "failed", "cancelled")
@@ -135,8 +135,8 @@ def test_a_key_that_the_cloud_does_not_know(api: JobApi, mode: str, control: Con
         ran = run(lambda: api.operator(task_id="t", **api.submitting("nope", str(template)), **arguments))
 
     assert ran.state == FAILED
-    assert type(ran.error) is (JobUntold if kind == "sensor" or api.adopts else SubmitRefused)
-    words = [api.api, api.console, "request id"] if type(ran.error) is JobUntold else [api.api, "request id"]
+    assert type(ran.error) is (JobOutcomeUnknown if kind == "sensor" or api.adopts else SubmitRefused)
+    words = [api.api, api.console, "request id"] if type(ran.error) is JobOutcomeUnknown else [api.api, "request id"]
     assert _missing(words, ran) == []
     assert "not know" in str(ran.error) or "not exist" in str(ran.error)
     calls = control.stats()["operations"]
@@ -160,7 +160,7 @@ def test_a_key_that_the_cloud_does_not_know(api: JobApi, mode: str, control: Con
 def test_other_forms_of_not_found(api: JobApi, settings: dict[str, str], control: Control) -> None:
     control.settings(**settings)
     ran = run(lambda: api.sensor(task_id="t", **api.waiting("nope"), poke_interval=5))
-    assert (type(ran.error), ran.state) == (JobUntold, FAILED)
+    assert (type(ran.error), ran.state) == (JobOutcomeUnknown, FAILED)
     assert "not know" in str(ran.error) or "not exist" in str(ran.error)
 
 
@@ -201,7 +201,7 @@ def test_a_cancelled_upload(mode: str, start: Start) -> None:
 @pytest.mark.parametrize("api", [DMS_UPLOAD, DMS_EXPORT, ICE, DLI], ids=str)
 def test_no_status_is_never_success(api: JobApi, mode: str, start: Start) -> None:
     ran = start(api, mode, "null")
-    assert (type(ran.error), ran.state) == (JobUntold, FAILED)
+    assert (type(ran.error), ran.state) == (JobOutcomeUnknown, FAILED)
 
 
 @pytest.mark.parametrize("word", ["SUCCESS", "success", "Normal", "nOrMaL"])
@@ -215,7 +215,7 @@ def test_ice_compares_without_case(word: str, control: Control) -> None:
 def test_others_compare_with_case(api: JobApi, control: Control) -> None:
     control.create_job(api.api, KEY, steps=[(api.success.lower(), 0)])
     ran = run(lambda: api.sensor(task_id="t", **api.waiting(KEY), poke_interval=INTERVAL))
-    assert type(ran.error) is JobUntold
+    assert type(ran.error) is JobOutcomeUnknown
 
 
 @pytest.mark.parametrize(

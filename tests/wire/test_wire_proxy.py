@@ -13,7 +13,7 @@ from wire_ways import APIS, CLOUDS, WAYS, Way, hook_of
 from wire_world import HIDDEN, Connect
 
 from airflow_cloudjobs.jobs.errors import CloudApiError
-from airflow_cloudjobs.jobs.wait import Ending
+from airflow_cloudjobs.jobs.outcome import Outcome
 from airflow_cloudjobs.localcloud import LocalCloud
 from airflow_cloudjobs.settings import InvalidConnection
 
@@ -44,7 +44,7 @@ def test_everything_goes_through_the_proxy(
     connect(cloud, schema, hidden=True, proxy=between.url(), **trusting(schema, authority))
     key = local.control.create_job(APIS[cloud], f"job-{way.name}")["key"]
     assert isinstance(way.asks(cloud), dict)
-    assert way.watches(cloud, key).ending is Ending.SUCCEEDED
+    assert way.watches(cloud, key).outcome is Outcome.SUCCEEDED
     assert {target for _, target in between.passed} == {f"{HIDDEN}:{local.port}"}
     # A tunnel carries many calls, everything else is a request of its own.
     assert all((method == "CONNECT") is (schema == "https") for method, _ in between.passed)

@@ -14,8 +14,8 @@ from wire_ways import APIS, CLOUDS, Way, hook_of
 from wire_world import Connect
 
 from airflow_cloudjobs.jobs.errors import CloudApiError
+from airflow_cloudjobs.jobs.outcome import Outcome
 from airflow_cloudjobs.jobs.request import ApiRequest
-from airflow_cloudjobs.jobs.wait import Ending
 from airflow_cloudjobs.localcloud import LocalCloud
 from airflow_cloudjobs.settings import InvalidConnection
 
@@ -29,7 +29,7 @@ def test_a_bundle_in_the_connection(
     connect(cloud, "https", ca_bundle=authority.ca)
     assert isinstance(way.asks(cloud), dict)
     key = clouds["https"].control.create_job(APIS[cloud], "tls-job")["key"]
-    assert way.watches(cloud, key).ending is Ending.SUCCEEDED
+    assert way.watches(cloud, key).outcome is Outcome.SUCCEEDED
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])

@@ -15,8 +15,9 @@ from airflow_cloudjobs.apis import spec_of
 from airflow_cloudjobs.hook import CloudHook
 from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
 from airflow_cloudjobs.jobs.errors import CloudApiError
+from airflow_cloudjobs.jobs.outcome import JobResult
 from airflow_cloudjobs.jobs.request import ApiRequest
-from airflow_cloudjobs.jobs.wait import JobEnd, Wait, WaitPlan
+from airflow_cloudjobs.jobs.wait import Wait, WaitPlan
 
 CONN_ID = "wired"
 APIS = {"alibaba": "dms.file_upload", "huawei": "dli.sql_job"}
@@ -55,13 +56,13 @@ class Way:
         except CloudApiError as error:
             return error
 
-    def watches(self, cloud: str, key: str, seconds: float = 20.0) -> JobEnd:
+    def watches(self, cloud: str, key: str, seconds: float = 20.0) -> JobResult:
         """How the wait for a job ends."""
         now = time.time()
         plan = WaitPlan(started=now, interval=0.2, deadline=now + seconds)
         wait = Wait(spec_of(APIS[cloud]), [key], plan, random=random.random)
         self.wait(hook_of(cloud), wait)
-        [end] = wait.ends
+        [end] = wait.results
         return end
 
 
