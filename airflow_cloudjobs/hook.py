@@ -54,21 +54,12 @@ class CloudHook(BaseHook):
     @classmethod
     @abstractmethod
     def read_settings(cls, fields: ConnectionFields, region: str | None = None) -> CloudSettings:
-        """A connection of this cloud, checked.
-
-        :param fields: the connection.
-        :param region: the task's region; None takes the connection's.
-        :raises InvalidConnection: naming the field that cannot work.
-        """
+        """A connection of this cloud, checked, for a task's region; raises ``InvalidConnection``."""
 
     @classmethod
     @abstractmethod
     def make_client(cls, settings: Any) -> CloudClient:
-        """The client of this cloud; imports the vendor's signer.
-
-        :param settings: a connection, checked.
-        :raises InvalidConnection: for a file that it names and that cannot be used.
-        """
+        """The client of this cloud; imports the vendor's signer. Raises ``InvalidConnection`` for a file it names."""
 
     @abstractmethod
     def probes(self) -> Mapping[str, ApiRequest]:

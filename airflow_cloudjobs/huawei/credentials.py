@@ -93,9 +93,8 @@ def _token_of_user(client: CloudClient, settings: HuaweiSettings, user: IamUser)
             "scope": {"project": project},
         }
     }
-    data, token = yield from _asked_iam(
-        client, settings, TOKEN_BY_PASSWORD, "/v3/auth/tokens?nocatalog=true", body, {}, user.password
-    )
+    url = f"{settings.endpoint('iam')}/v3/auth/tokens?nocatalog=true"
+    data, token = yield from _asked_iam(client, TOKEN_BY_PASSWORD, url, body, {}, user.password)
     described = data.get("token") or {}
     project_id = (described.get("project") or {}).get("id", "")
     if not (token and project_id):
@@ -110,26 +109,19 @@ def _token_of_user(client: CloudClient, settings: HuaweiSettings, user: IamUser)
 
 def _key_by_id_token(client: CloudClient, settings: HuaweiSettings, source: IdToken) -> Exchange:
     """The ID token gives an unscoped token, and that one a temporary key, which the services accept."""
+    iam = settings.endpoint("iam")
     id_token = yield from token_from_file(settings, "id_token_file", source.file)
     _, token = yield from _asked_iam(
         client,
-        settings,
         TOKEN_BY_ID_TOKEN,
-        "/v3.0/OS-AUTH/id-token/tokens",
+        f"{iam}/v3.0/OS-AUTH/id-token/tokens",
         {"auth": {"id_token": {"id": id_token}}},
         {"X-Idp-Id": source.idp_id},
         id_token,
     )
     identity = {"methods": ["token"], "token": {"id": token, "duration_seconds": KEY_LIFE}}
-    data, _ = yield from _asked_iam(
-        client,
-        settings,
-        TEMPORARY_KEY,
-        "/v3.0/OS-CREDENTIAL/securitytokens",
-        {"auth": {"identity": identity}},
-        {},
-        token,
-    )
+    url = f"{iam}/v3.0/OS-CREDENTIAL/securitytokens"
+    data, _ = yield from _asked_iam(client, TEMPORARY_KEY, url, {"auth": {"identity": identity}}, {}, token)
     return _temporary(TEMPORARY_KEY, data)
 
 
@@ -158,21 +150,14 @@ def _from_chain(chain: DefaultChain, old: Credential | None) -> Exchange:
 
 
 def _asked_iam(
-    client: CloudClient,
-    settings: HuaweiSettings,
-    operation: str,
-    path: str,
-    body: Any,
-    headers: Mapping[str, str],
-    secret: str,
+    client: CloudClient, operation: str, url: str, body: Any, headers: Mapping[str, str], secret: str
 ) -> Exchange:
     """One request to IAM that proves who asks by its body.
 
     :return: the answer's JSON object, and the token in its header ``X-Subject-Token`` (empty if there is none).
     """
-    base = settings.endpoint("iam")
-    sent = {"Host": urlsplit(base).netloc, "Content-Type": "application/json;charset=utf8", **headers}
-    answer: HttpAnswer = yield HttpRequest(operation, "POST", f"{base}{path}", sent, json.dumps(body).encode())
+    sent = {"Host": urlsplit(url).netloc, "Content-Type": "application/json;charset=utf8", **headers}
+    answer: HttpAnswer = yield HttpRequest(operation, "POST", url, sent, json.dumps(body).encode())
     try:
         data = client.read(ApiRequest("iam", operation), answer)
     except CloudApiError as error:
