@@ -11,16 +11,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_cloudjobs import metrics
-from airflow_cloudjobs.compat import BaseHook, hide_in_logs
+from airflow_cloudjobs.compat import BaseHook
+from airflow_cloudjobs.connection.source import KEY_REFUSED, ConnectionSource, ReadConnection
 from airflow_cloudjobs.http.lane import Tell
-from airflow_cloudjobs.hub import KEY_REFUSED, NOT_READ_AGAIN, live_connection
 from airflow_cloudjobs.jobs.answers import Answers, first_error, polled, refused_together
 from airflow_cloudjobs.jobs.backoff import Backoff
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Scope
 from airflow_cloudjobs.jobs.wait import Wait
-from airflow_cloudjobs.settings import CloudSettings, ConnectionFields, Extra
+from airflow_cloudjobs.polling.clients import shared_client
+from airflow_cloudjobs.settings import CloudSettings, ConnectionFields
 
 if TYPE_CHECKING:
     from airflow_cloudjobs.http.exchange import CloudClient
@@ -31,9 +32,6 @@ CALL_PATIENCE = 60.0
 
 CALL_BACKOFF = Backoff(first=1.0, cap=20.0)
 """The pauses before it is repeated."""
-
-_unverified: set[str] = set()
-"""The connections without a check of certificates that this process has warned of."""
 
 
 class CloudHook(BaseHook):
@@ -53,20 +51,19 @@ class CloudHook(BaseHook):
 
     def __init__(self, conn_id: str, region: str | None, endpoint: str | None) -> None:
         super().__init__()
-        self.conn_id = conn_id
-        self.region = region
-        self.own_endpoint = endpoint
-        self._fields: ConnectionFields | None = None
-        self._settings: CloudSettings | None = None
+        self._source = ConnectionSource(type(self), conn_id, region, endpoint)
+        self._connection: ReadConnection | None = None
         self._caller: SyncCaller | None = None
 
+    @classmethod
     @abstractmethod
-    def read_settings(self, fields: ConnectionFields) -> CloudSettings:
-        """A connection of this cloud, checked; raises ``InvalidConnection``."""
+    def read_settings(cls, fields: ConnectionFields, region: str | None = None) -> CloudSettings:
+        """A connection of this cloud, checked, for a task's region; raises ``InvalidConnection``."""
 
+    @classmethod
     @abstractmethod
-    def make_client(self, settings: Any) -> CloudClient:
-        """The client of this cloud; imports the vendor's signer."""
+    def make_client(cls, settings: Any) -> CloudClient:
+        """The client of this cloud; imports the vendor's signer. Raises ``InvalidConnection`` for a file it names."""
 
     @abstractmethod
     def probes(self) -> Mapping[str, ApiRequest]:
@@ -75,43 +72,26 @@ class CloudHook(BaseHook):
     @property
     def settings(self) -> CloudSettings:
         """The connection, checked; read once, and again only when its key is refused."""
-        if self._settings is None:
-            self._fields = self._read()
-            self._settings = self.settings_of(self._fields)
-        return self._settings
-
-    def _read(self) -> ConnectionFields:
-        fields = ConnectionFields.of(self.conn_id, self.get_connection(self.conn_id))
-        for secret in Extra(fields).secrets():
-            hide_in_logs(secret)
-        return fields
+        if self._connection is None:
+            self._connection = self._source.read()
+        return self._connection.settings
 
     def _has_another_key(self) -> bool:
         """Read the connection again: whether it has changed, since keys are rotated while jobs run."""
+        from airflow_cloudjobs.http.sync import SyncCaller
+
         try:
-            fields = self._read()
-            if fields == self._fields:
+            connection = self._source.read(self._connection)
+            if connection is self._connection:
                 return False
-            self._fields, self._settings = fields, self.settings_of(fields)
+            caller = SyncCaller(self.make_client(connection.settings))
         except Exception as error:
-            self.log.warning(NOT_READ_AGAIN, self.conn_id, error)
+            self._source.not_read_again(error)
             return False
         if self._caller:
             self._caller.close()
-            self._caller = None
+        self._connection, self._caller = connection, caller
         return True
-
-    def settings_of(self, fields: ConnectionFields) -> CloudSettings:
-        """A connection as this hook uses it."""
-        settings = self.read_settings(fields)
-        if not settings.wire.verify and self.conn_id not in _unverified:
-            _unverified.add(self.conn_id)
-            self.log.warning(
-                "Connection %r has 'verify' off: whoever is between here and the cloud can read and change everything. "
-                "Trust a private authority with 'ca_bundle' instead",
-                self.conn_id,
-            )
-        return settings.at(self.own_endpoint) if self.own_endpoint else settings
 
     def get_conn(self) -> SyncCaller:
         """The blocking caller of this cloud's API, made on first use."""
@@ -155,14 +135,13 @@ class CloudHook(BaseHook):
         :return: the answer's JSON object.
         :raises CloudApiError: if the call did not give one.
         """
-        async with live_connection(self) as connection:
-            return await connection.call(request)
+        async with shared_client(self._source) as client:
+            return await client.call(request)
 
     async def aregion(self) -> str:
         """The region that calls from the running event loop go to; empty if none is known."""
-        async with live_connection(self) as connection:
-            await connection.caller()
-            return connection.region
+        async with shared_client(self._source) as client:
+            return await client.region()
 
     def ask(self, spec: JobSpec, keys: Sequence[str], scope: Scope, *, patience: float = 0.0) -> Answers:
         """What the cloud says of some jobs.
@@ -207,8 +186,8 @@ class CloudHook(BaseHook):
 
         All waits on the same connection, API and scope are asked for together.
         """
-        async with live_connection(self) as connection:
-            await connection.watch(wait, scope, tell)
+        async with shared_client(self._source) as client:
+            await client.watch(wait, scope, tell)
 
     def test_connection(self) -> tuple[bool, str]:
         """Try one cheap read-only call per service.

@@ -132,8 +132,7 @@ class CloudJobTask(_Base):
     def hook(self) -> CloudHook:
         """The hook of the task's connection, made on first use."""
         if not hasattr(self, "_hook"):
-            hook_class: Any = self._hook_class()
-            self._hook: CloudHook = hook_class(self._conn_id, region=self.region, endpoint=self.endpoint)
+            self._hook = self._hook_class()(self._conn_id, region=self.region, endpoint=self.endpoint)
         return self._hook
 
     @property

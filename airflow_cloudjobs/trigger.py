@@ -129,9 +129,8 @@ class CloudJobTrigger(BaseTrigger):
     @property
     def hook(self) -> CloudHook:
         """The hook of the task's connection."""
-        hook_class: Any = hook_class_of(spec_of(self.api).cloud)
-        hook: CloudHook = hook_class(self.conn_id, region=self.region, endpoint=self.endpoint)
-        return hook
+        hook_class = hook_class_of(spec_of(self.api).cloud)
+        return hook_class(self.conn_id, region=self.region, endpoint=self.endpoint)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait; the one event is ``{"api": …, "try_number": …, "results": [JobResult.as_dict(), …]}``."""

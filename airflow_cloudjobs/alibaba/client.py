@@ -43,7 +43,7 @@ class AlibabaClient(CloudClient):
 
     def login(self) -> Exchange:
         """The connection's key, or what its mode gives for now."""
-        return self.guarded(obtain(self, self._chain))
+        return self.guarded(obtain(self, self.settings, self._chain))
 
     def sign(self, request: ApiRequest, credential: Credential) -> HttpRequest:
         """Everything is in the query and the body is empty, as the vendor's SDK sends it."""

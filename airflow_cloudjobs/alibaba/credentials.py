@@ -12,12 +12,12 @@ from __future__ import annotations
 import json
 import uuid
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from airflow_cloudjobs.alibaba.chain import DefaultChain
-from airflow_cloudjobs.alibaba.settings import AssumedRole, CredentialsUri, InstanceRole, OidcRole
-from airflow_cloudjobs.http.exchange import Blocking, Credential, Exchange, hidden
+from airflow_cloudjobs.alibaba.settings import AlibabaSettings, AssumedRole, CredentialsUri, InstanceRole, OidcRole
+from airflow_cloudjobs.http.exchange import Blocking, CloudClient, Credential, Exchange, hidden
 from airflow_cloudjobs.http.message import HttpRequest
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest, parameters
@@ -30,9 +30,6 @@ from airflow_cloudjobs.login import (
     token_from_file,
 )
 
-if TYPE_CHECKING:
-    from airflow_cloudjobs.alibaba.client import AlibabaClient
-
 ROLE_LIFE = 3600
 """Seconds for which a role is taken on: the default of STS, and the most that every role allows."""
 
@@ -42,20 +39,21 @@ INSTANCE_ROLE = "RAM role of the instance"
 CREDENTIALS_URI = "credentials URI"
 
 
-def obtain(client: AlibabaClient, chain: DefaultChain) -> Exchange:
+def obtain(client: CloudClient, settings: AlibabaSettings, chain: DefaultChain) -> Exchange:
     """A credential by the mode of the connection.
 
     :param client: signs and reads where a mode asks the cloud's API.
+    :param settings: the connection.
     :param chain: what ``auth`` ``default`` asks.
     """
-    settings = client.settings
     source = settings.source
     if source is None:
         return settings.credential
     if isinstance(source, AssumedRole):
-        login, fields = _assume_role(client, source), "'role_arn', 'external_id', login and password"
+        login, fields = _assume_role(client, settings, source), "'role_arn', 'external_id', login and password"
     elif isinstance(source, OidcRole):
-        login, fields = _assume_role_with_oidc(client, source), "'role_arn', 'oidc_provider_arn' and 'oidc_token_file'"
+        login = _assume_role_with_oidc(client, settings, source)
+        fields = "'role_arn', 'oidc_provider_arn' and 'oidc_token_file'"
     elif isinstance(source, InstanceRole):
         login, fields = _instance_role(settings.endpoint("metadata"), source), "'ecs_role_name'"
     elif isinstance(source, CredentialsUri):
@@ -66,7 +64,7 @@ def obtain(client: AlibabaClient, chain: DefaultChain) -> Exchange:
     return (yield from explained(login, settings, fields))
 
 
-def _assume_role(client: AlibabaClient, role: AssumedRole) -> Exchange:
+def _assume_role(client: CloudClient, settings: AlibabaSettings, role: AssumedRole) -> Exchange:
     request = ApiRequest(
         "sts",
         ASSUME_ROLE,
@@ -78,14 +76,14 @@ def _assume_role(client: AlibabaClient, role: AssumedRole) -> Exchange:
         ),
         read_only=True,
     )
-    data = yield from client.asked(request, client.settings.credential)
+    data = yield from client.asked(request, settings.credential)
     return _temporary(ASSUME_ROLE, data.get("Credentials"))
 
 
-def _assume_role_with_oidc(client: AlibabaClient, role: OidcRole) -> Exchange:
+def _assume_role_with_oidc(client: CloudClient, settings: AlibabaSettings, role: OidcRole) -> Exchange:
     """Unsigned: the token proves who asks. It is sent in the body, since proxies log what is in a URL."""
-    token = yield from token_from_file(client.settings, "oidc_token_file", role.token_file)
-    base = client.settings.endpoint("sts")
+    token = yield from token_from_file(settings, "oidc_token_file", role.token_file)
+    base = settings.endpoint("sts")
     query = {
         "Action": ASSUME_ROLE_WITH_OIDC,
         "Version": "2015-04-01",

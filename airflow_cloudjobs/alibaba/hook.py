@@ -35,13 +35,15 @@ class AlibabaCloudHook(CloudHook):
     ) -> None:
         super().__init__(alibabacloud_conn_id, region, endpoint)
 
-    def read_settings(self, fields: ConnectionFields) -> AlibabaSettings:
+    @classmethod
+    def read_settings(cls, fields: ConnectionFields, region: str | None = None) -> AlibabaSettings:
         """The connection, checked."""
         if fields.conn_type in ("huawei_cloudjobs", "huaweicloud"):
             raise fields.invalid("conn_type", f"is {fields.conn_type!r}; this task runs on Alibaba Cloud")
-        return alibaba_settings(fields, self.region)
+        return alibaba_settings(fields, region)
 
-    def make_client(self, settings: Any) -> CloudClient:
+    @classmethod
+    def make_client(cls, settings: Any) -> CloudClient:
         """A client with the vendor's signer."""
         from airflow_cloudjobs.alibaba.client import AlibabaClient
 

@@ -45,7 +45,7 @@ class HuaweiClient(CloudClient):
 
     def login(self) -> Exchange:
         """The connection's key, or what its mode gives for now, with the project that requests are for."""
-        return self.guarded(obtain(self, self._chain))
+        return self.guarded(obtain(self, self.settings, self._chain))
 
     def sign(self, request: ApiRequest, credential: Credential) -> HttpRequest:
         """By key: a signature over a minimal set of headers. By token: none."""

@@ -13,19 +13,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from airflow_cloudjobs.http.exchange import Blocking, Credential, Exchange, hidden, moment
+from airflow_cloudjobs.http.exchange import Blocking, CloudClient, Credential, Exchange, hidden, moment
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest
 from airflow_cloudjobs.huawei.chain import DefaultChain
-from airflow_cloudjobs.huawei.settings import Agency, IamUser, IdToken
+from airflow_cloudjobs.huawei.settings import Agency, HuaweiSettings, IamUser, IdToken
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.login import METADATA_TOKEN_LIFE, explained, metadata, temporary, token_from_file
-
-if TYPE_CHECKING:
-    from airflow_cloudjobs.huawei.client import HuaweiClient
 
 KEY_LIFE = 6 * 3600
 """Seconds for which a temporary AK and SK are asked for, as the vendor's SDK does; IAM allows 900 to 86400."""
@@ -37,18 +34,18 @@ TEMPORARY_KEY = "CreateTemporaryAccessKeyByToken"
 INSTANCE_AGENCY = "agency of the instance"
 
 
-def obtain(client: HuaweiClient, chain: DefaultChain) -> Exchange:
+def obtain(client: CloudClient, settings: HuaweiSettings, chain: DefaultChain) -> Exchange:
     """A credential by the mode of the connection, with the project that requests are for.
 
     :param client: signs and reads where IAM is asked.
+    :param settings: the connection.
     :param chain: what ``auth`` ``default`` asks.
     """
-    settings = client.settings
     source = settings.source
     if isinstance(source, IamUser):
-        login, fields = _token_of_user(client, source), "login, password, 'domain' and 'region'"
+        login, fields = _token_of_user(client, settings, source), "login, password, 'domain' and 'region'"
     elif isinstance(source, IdToken):
-        login, fields = _key_by_id_token(client, source), "'idp_id' and 'id_token_file'"
+        login, fields = _key_by_id_token(client, settings, source), "'idp_id' and 'id_token_file'"
     elif isinstance(source, Agency):
         login, fields = _key_of_instance(settings.endpoint("metadata")), "whether the instance has an agency"
     elif source is not None:
@@ -56,7 +53,7 @@ def obtain(client: HuaweiClient, chain: DefaultChain) -> Exchange:
         fields = "the environment and the profile file of the process that runs this"
     else:
         login, fields = _own_key(settings.credential or Credential()), "login, password and 'security_token'"
-    return (yield from explained(_with_project(client, login), settings, fields))
+    return (yield from explained(_with_project(client, settings, login), settings, fields))
 
 
 def _own_key(credential: Credential) -> Exchange:
@@ -64,14 +61,14 @@ def _own_key(credential: Credential) -> Exchange:
     return credential
 
 
-def _with_project(client: HuaweiClient, login: Exchange) -> Exchange:
+def _with_project(client: CloudClient, settings: HuaweiSettings, login: Exchange) -> Exchange:
     """The login's credential with a project: its own, the connection's, or the one that has the region's name."""
     credential: Credential = yield from login
     before = client.credential.project_id if client.credential else ""
-    project_id = client.settings.project_id or credential.project_id or before
+    project_id = settings.project_id or credential.project_id or before
     if project_id:
         return replace(credential, project_id=project_id)
-    region = client.settings.region
+    region = settings.region
     request = ApiRequest("iam", LIST_PROJECTS, "GET", "/v3/projects", {"name": region}, read_only=True)
     data = yield from client.asked(request, credential)
     ids = [project["id"] for project in data.get("projects") or () if project.get("name") == region]
@@ -82,13 +79,12 @@ def _with_project(client: HuaweiClient, login: Exchange) -> Exchange:
             kind=ErrorKind.INVALID,
             operation=LIST_PROJECTS,
             http_status=200,
-            hint=f"Give 'project_id' in the extra of connection {client.settings.conn_id!r}, or check its 'region'",
+            hint=f"Give 'project_id' in the extra of connection {settings.conn_id!r}, or check its 'region'",
         )
     return replace(credential, project_id=ids[0])
 
 
-def _token_of_user(client: HuaweiClient, user: IamUser) -> Exchange:
-    settings = client.settings
+def _token_of_user(client: CloudClient, settings: HuaweiSettings, user: IamUser) -> Exchange:
     project = {"id": settings.project_id} if settings.project_id else {"name": settings.region}
     who = {"domain": {"name": user.domain}, "name": user.name, "password": user.password}
     body = {
@@ -97,9 +93,8 @@ def _token_of_user(client: HuaweiClient, user: IamUser) -> Exchange:
             "scope": {"project": project},
         }
     }
-    data, token = yield from _asked_iam(
-        client, TOKEN_BY_PASSWORD, "/v3/auth/tokens?nocatalog=true", body, {}, user.password
-    )
+    url = f"{settings.endpoint('iam')}/v3/auth/tokens?nocatalog=true"
+    data, token = yield from _asked_iam(client, TOKEN_BY_PASSWORD, url, body, {}, user.password)
     described = data.get("token") or {}
     project_id = (described.get("project") or {}).get("id", "")
     if not (token and project_id):
@@ -112,21 +107,21 @@ def _token_of_user(client: HuaweiClient, user: IamUser) -> Exchange:
     return Credential(session_token=token, project_id=project_id, expires=moment(described.get("expires_at")))
 
 
-def _key_by_id_token(client: HuaweiClient, source: IdToken) -> Exchange:
+def _key_by_id_token(client: CloudClient, settings: HuaweiSettings, source: IdToken) -> Exchange:
     """The ID token gives an unscoped token, and that one a temporary key, which the services accept."""
-    id_token = yield from token_from_file(client.settings, "id_token_file", source.file)
+    iam = settings.endpoint("iam")
+    id_token = yield from token_from_file(settings, "id_token_file", source.file)
     _, token = yield from _asked_iam(
         client,
         TOKEN_BY_ID_TOKEN,
-        "/v3.0/OS-AUTH/id-token/tokens",
+        f"{iam}/v3.0/OS-AUTH/id-token/tokens",
         {"auth": {"id_token": {"id": id_token}}},
         {"X-Idp-Id": source.idp_id},
         id_token,
     )
     identity = {"methods": ["token"], "token": {"id": token, "duration_seconds": KEY_LIFE}}
-    data, _ = yield from _asked_iam(
-        client, TEMPORARY_KEY, "/v3.0/OS-CREDENTIAL/securitytokens", {"auth": {"identity": identity}}, {}, token
-    )
+    url = f"{iam}/v3.0/OS-CREDENTIAL/securitytokens"
+    data, _ = yield from _asked_iam(client, TEMPORARY_KEY, url, {"auth": {"identity": identity}}, {}, token)
     return _temporary(TEMPORARY_KEY, data)
 
 
@@ -155,15 +150,14 @@ def _from_chain(chain: DefaultChain, old: Credential | None) -> Exchange:
 
 
 def _asked_iam(
-    client: HuaweiClient, operation: str, path: str, body: Any, headers: Mapping[str, str], secret: str
+    client: CloudClient, operation: str, url: str, body: Any, headers: Mapping[str, str], secret: str
 ) -> Exchange:
     """One request to IAM that proves who asks by its body.
 
     :return: the answer's JSON object, and the token in its header ``X-Subject-Token`` (empty if there is none).
     """
-    base = client.settings.endpoint("iam")
-    sent = {"Host": urlsplit(base).netloc, "Content-Type": "application/json;charset=utf8", **headers}
-    answer: HttpAnswer = yield HttpRequest(operation, "POST", f"{base}{path}", sent, json.dumps(body).encode())
+    sent = {"Host": urlsplit(url).netloc, "Content-Type": "application/json;charset=utf8", **headers}
+    answer: HttpAnswer = yield HttpRequest(operation, "POST", url, sent, json.dumps(body).encode())
     try:
         return client.read(ApiRequest("iam", operation), answer), answer.headers.get("x-subject-token", "")
     except CloudApiError as raised:

@@ -35,13 +35,15 @@ class HuaweiCloudHook(CloudHook):
     ) -> None:
         super().__init__(huaweicloud_conn_id, region, endpoint)
 
-    def read_settings(self, fields: ConnectionFields) -> HuaweiSettings:
+    @classmethod
+    def read_settings(cls, fields: ConnectionFields, region: str | None = None) -> HuaweiSettings:
         """The connection, checked."""
         if fields.conn_type in ("alibaba_cloudjobs", "alibaba_cloud"):
             raise fields.invalid("conn_type", f"is {fields.conn_type!r}; this task runs on Huawei Cloud")
-        return huawei_settings(fields, self.region)
+        return huawei_settings(fields, region)
 
-    def make_client(self, settings: Any) -> CloudClient:
+    @classmethod
+    def make_client(cls, settings: Any) -> CloudClient:
         """A client with the vendor's signer."""
         from airflow_cloudjobs.huawei.client import HuaweiClient
 

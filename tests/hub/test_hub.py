@@ -17,14 +17,15 @@ import pytest
 from hub_driving import cancelled, ending, new_wait, run, silent
 from hub_limited import LimitedCloud
 
-from airflow_cloudjobs import hub
 from airflow_cloudjobs.apis import hook_class_of, spec_of
 from airflow_cloudjobs.compat import get_async_connection
+from airflow_cloudjobs.connection import source
 from airflow_cloudjobs.hook import CloudHook
-from airflow_cloudjobs.hub import IN_FLIGHT
 from airflow_cloudjobs.jobs.outcome import Outcome
 from airflow_cloudjobs.jobs.wait import Wait
 from airflow_cloudjobs.localcloud import Control, LocalCloud
+from airflow_cloudjobs.polling import clients
+from airflow_cloudjobs.polling.clients import IN_FLIGHT
 
 HERE = Path(__file__).parent
 
@@ -49,9 +50,8 @@ def _connect(monkeypatch: pytest.MonkeyPatch, conn_id: str, connection: dict[str
 
 
 def _hook(api: str, conn_id: str | None = None, region: str | None = None) -> CloudHook:
-    hook_class: Any = hook_class_of(spec_of(api).cloud)
-    hook: CloudHook = hook_class(conn_id or hook_class.default_conn_name, region=region)
-    return hook
+    hook_class = hook_class_of(spec_of(api).cloud)
+    return hook_class(conn_id or hook_class.default_conn_name, region, None)
 
 
 def _watch(
@@ -177,15 +177,15 @@ def test_a_connection_that_takes_long_to_be_read_again_holds_up_no_poll(
             await asyncio.sleep(600)
         return await get_async_connection(*asked)
 
-    monkeypatch.setattr(hub, "get_async_connection", slow)
-    monkeypatch.setattr(hub, "CONNECTION_LIFE", 0.2)
+    monkeypatch.setattr(source, "get_async_connection", slow)
+    monkeypatch.setattr(clients, "CONNECTION_LIFE", 0.2)
 
     async def work() -> None:
         task = _watch(new_wait(key, interval=0.05))
         await asyncio.sleep(1.5)
         await cancelled(task)
         await asyncio.sleep(0.05)
-        assert [task for task in asyncio.all_tasks() if "LiveConnection._read_again" in repr(task)] == []
+        assert [task for task in asyncio.all_tasks() if "SharedClient._read_again" in repr(task)] == []
 
     run(work())
     assert len(reads) == 2

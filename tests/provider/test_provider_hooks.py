@@ -239,7 +239,7 @@ def test_a_connection_that_cannot_be_read_just_now_ends_no_wait(
     async def unreadable(conn_id: str, hook: object) -> None:
         raise trouble
 
-    monkeypatch.setattr("airflow_cloudjobs.hub.get_async_connection", unreadable)
+    monkeypatch.setattr("airflow_cloudjobs.connection.source.get_async_connection", unreadable)
     request = ApiRequest("dms-enterprise", "ListUserTenants", read_only=True)
     with pytest.raises(CloudApiError) as raised:
         asyncio.run(AlibabaCloudHook("c").acall(request))

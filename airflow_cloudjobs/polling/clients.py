@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The poll hub of an event loop: what all triggers that use the same connection share.
+"""The clients of an event loop: what all triggers that use the same connection share.
 
-One session, one credential, and one lane for each API and scope, in which their jobs are asked for together.
+One session, one credential, and one poller for each API and scope, in which their jobs are asked for together.
 """
 
 from __future__ import annotations
@@ -14,21 +14,19 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from airflow_cloudjobs.compat import AirflowNotFoundException, ahide_in_logs, get_async_connection
+from airflow_cloudjobs.connection.source import KEY_REFUSED, ConnectionSource, ReadConnection
 from airflow_cloudjobs.http.gate import Gate
 from airflow_cloudjobs.http.lane import Lane, Tell
 from airflow_cloudjobs.http.pace import Pace
 from airflow_cloudjobs.http.shared import Shared
 from airflow_cloudjobs.jobs.answers import Answers, first_error, polled, running_jobs
-from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.jobs.spec import JobSpec, Listing, Observation, Scope
 from airflow_cloudjobs.jobs.wait import Wait
 from airflow_cloudjobs.metrics import Meter
-from airflow_cloudjobs.settings import ConnectionFields, Extra, InvalidConnection
 
 if TYPE_CHECKING:
-    from airflow_cloudjobs.hook import CloudHook
     from airflow_cloudjobs.http.aio import AsyncCaller
 
 CONNECTION_LIFE = 60.0
@@ -43,26 +41,20 @@ CONNECTION_READ_LIMIT = 60.0
 IN_FLIGHT = 50
 """Polls that all waits for one API on one connection have on the way at most."""
 
-NOT_READ_AGAIN = "Connection %r could not be read again, going on with what was read before: %s"
 
-KEY_REFUSED = frozenset({ErrorKind.EXPIRED, ErrorKind.DENIED})
-"""After these the same call works if the connection has got another key meanwhile."""
+class SharedClient:
+    """The client of a connection as a triggerer uses it: shared by all waits on it, and made anew when it changes.
 
-
-class LiveConnection:
-    """A connection as a triggerer uses it: read again now and then, shared by all waits on it.
-
-    :param hook: says which connection and makes clients from it.
+    :param source: the connection; it is read again now and then.
     """
 
-    def __init__(self, hook: CloudHook) -> None:
-        self.region = ""
-        self._hook = hook
+    def __init__(self, source: ConnectionSource) -> None:
+        self._source = source
         self._open = AsyncExitStack()
         self._reading = asyncio.Lock()
         self._reading_again: asyncio.Task[None] | None = None
         self._read_at = self._doubted_at = float("-inf")
-        self._fields: ConnectionFields | None = None
+        self._connection: ReadConnection | None = None
         self._caller: AsyncCaller | None = None
         self._gates: dict[str, Gate] = {}
         self._meters: dict[str, Meter] = {}
@@ -104,6 +96,11 @@ class LiveConnection:
                 raise
         return await another.call(request)
 
+    async def region(self) -> str:
+        """The region that calls go to; empty if none is known."""
+        await self.caller()
+        return self._connection.settings.region if self._connection else ""
+
     async def caller(self, refused: AsyncCaller | None = None) -> AsyncCaller:
         """The caller for the connection as it is now, or was within :data:`CONNECTION_LIFE`.
 
@@ -136,14 +133,14 @@ class LiveConnection:
         """Read the connection; where that fails, what was read before stays."""
         try:
             async with asyncio.timeout(CONNECTION_READ_LIMIT):
-                fields = await self._read()
-            if self._caller is None or fields != self._fields:
-                self._caller = await self._make(fields)
-                self._fields = fields
+                connection = await self._source.read_async(self._connection)
+            if self._caller is None or connection is not self._connection:
+                self._caller = await self._make(connection)
+                self._connection = connection
         except Exception as error:
             if self._caller is None:
-                raise _unread(self._hook.conn_id, error) from error
-            self._hook.log.warning(NOT_READ_AGAIN, self._hook.conn_id, error)
+                raise self._source.unread(error) from error
+            self._source.not_read_again(error)
         self._read_at = time.monotonic()
         return self._caller
 
@@ -179,43 +176,27 @@ class LiveConnection:
             meter.send()
         await self._open.aclose()
 
-    async def _read(self) -> ConnectionFields:
-        connection = await get_async_connection(self._hook.conn_id, self._hook)
-        fields = ConnectionFields.of(self._hook.conn_id, connection)
-        for secret in Extra(fields).secrets():
-            await ahide_in_logs(secret)
-        return fields
+    async def _make(self, connection: ReadConnection) -> AsyncCaller:
+        from airflow_cloudjobs.http.aio import AsyncCaller, session_for
 
-    async def _make(self, fields: ConnectionFields) -> AsyncCaller:
-        # Importing the vendor's signer and aiohttp takes long enough to be felt by other triggers.
-        settings = await asyncio.to_thread(self._hook.settings_of, fields)
-        client = await asyncio.to_thread(self._hook.make_client, settings)
-        self.region = settings.region
-        aio = await asyncio.to_thread(import_module, "airflow_cloudjobs.http.aio")
-        session = await self._open.enter_async_context(aio.session_for(client.wire))
-        caller: AsyncCaller = aio.AsyncCaller(client, session)
-        return caller
+        # Importing the vendor's signer takes long enough to be felt by other triggers.
+        client = await asyncio.to_thread(self._source.cloud.make_client, connection.settings)
+        session = await self._open.enter_async_context(session_for(client.wire))
+        return AsyncCaller(client, session)
 
 
-async def _opened(connection: LiveConnection) -> LiveConnection:
-    return connection
+async def _open_client(source: ConnectionSource) -> SharedClient:
+    # Importing aiohttp takes as long.
+    await asyncio.to_thread(import_module, "airflow_cloudjobs.http.aio")
+    return SharedClient(source)
 
 
-_connections: Shared[tuple[type[CloudHook], str, str | None, str | None], LiveConnection] = Shared(LiveConnection.close)
+_clients: Shared[ConnectionSource, SharedClient] = Shared(SharedClient.close)
 
 
-def live_connection(hook: CloudHook) -> AbstractAsyncContextManager[LiveConnection]:
-    """What all hooks like this one share on the running event loop; closed when the last user leaves."""
-    key = (type(hook), hook.conn_id, hook.region, hook.own_endpoint)
-    return _connections.use(key, lambda: _opened(LiveConnection(hook)))
+def shared_client(source: ConnectionSource) -> AbstractAsyncContextManager[SharedClient]:
+    """What all who use a connection alike share on the running event loop; closed when the last of them leaves.
 
-
-def _unread(conn_id: str, error: Exception) -> CloudApiError:
-    """Why there is no connection; that Airflow cannot hand it out just now is no reason to end a wait."""
-    if isinstance(error, InvalidConnection):
-        return CloudApiError(str(error), kind=ErrorKind.INVALID, code="<connection>")
-    # A secrets backend that is away may look as if it did not hold the connection.
-    kind = ErrorKind.UNKNOWN if isinstance(error, AirflowNotFoundException) else ErrorKind.TRANSIENT
-    return CloudApiError(
-        f"the connection {conn_id!r} could not be read: {error or type(error).__name__}", kind=kind, code="<connection>"
-    )
+    :param source: the connection; equal ones share.
+    """
+    return _clients.use(source, lambda: _open_client(source))

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the settings of a connection come from, and when they have changed; for blocking code and for asyncio.
+
+Keys are rotated while jobs run. So what was read is compared with what is read later, a client is made anew only where
+they differ, and a connection that cannot be read again stays as it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_cloudjobs.compat import (
+    AirflowNotFoundException,
+    Connection,
+    ahide_in_logs,
+    get_async_connection,
+    hide_in_logs,
+)
+from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.settings import CloudSettings, ConnectionFields, Extra, InvalidConnection
+
+if TYPE_CHECKING:
+    from airflow_cloudjobs.http.exchange import CloudClient
+
+log = logging.getLogger(__name__)
+
+KEY_REFUSED = frozenset({ErrorKind.EXPIRED, ErrorKind.DENIED})
+"""After these the same call works if the connection has got another key meanwhile."""
+
+NOT_READ_AGAIN = "Connection %r could not be read again, going on with what was read before: %s"
+
+_unverified: set[str] = set()
+"""The connections without a check of certificates that this process has warned of."""
+
+
+class Cloud(Protocol):
+    """What one cloud has of its own about connections; the class of a hook has it."""
+
+    @classmethod
+    def get_connection(cls, conn_id: str) -> Connection:
+        """What Airflow has under an id; blocks."""
+
+    @classmethod
+    def read_settings(cls, fields: ConnectionFields, region: str | None = None) -> CloudSettings:
+        """A connection of this cloud, checked; raises ``InvalidConnection``."""
+
+    @classmethod
+    def make_client(cls, settings: Any) -> CloudClient:
+        """The client of this cloud; imports the vendor's signer, which takes time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadConnection:
+    """A connection as it was at one time.
+
+    :param fields: what Airflow handed out.
+    :param settings: the same, checked, with the region and the endpoint of the task.
+    """
+
+    fields: ConnectionFields
+    settings: CloudSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSource:
+    """Reads one connection as one task uses it; equal sources give equal clients.
+
+    :param cloud: reads settings and makes clients of them.
+    :param conn_id: the Airflow connection.
+    :param region: the vendor's region id; None takes the connection's.
+    :param endpoint: address of the services that run jobs; None takes the connection's, or the vendor's.
+    """
+
+    cloud: type[Cloud]
+    conn_id: str
+    region: str | None = None
+    endpoint: str | None = None
+
+    def read(self, before: ReadConnection | None = None) -> ReadConnection:
+        """The connection as it is now.
+
+        :param before: what was read before.
+        :return: ``before`` itself if nothing has changed, so that its client can be used on.
+        :raises InvalidConnection: if it cannot work; Airflow raises what it likes where it has none.
+        """
+        fields = ConnectionFields.of(self.conn_id, self.cloud.get_connection(self.conn_id))
+        for secret in Extra(fields).secrets():
+            hide_in_logs(secret)
+        return self._compared(fields, before)
+
+    async def read_async(self, before: ReadConnection | None = None) -> ReadConnection:
+        """The same on an event loop."""
+        connection = await get_async_connection(self.conn_id, self.cloud)  # type: ignore[arg-type]  # asks it likewise
+        fields = ConnectionFields.of(self.conn_id, connection)
+        for secret in Extra(fields).secrets():
+            await ahide_in_logs(secret)
+        return await asyncio.to_thread(self._compared, fields, before)
+
+    def _compared(self, fields: ConnectionFields, before: ReadConnection | None) -> ReadConnection:
+        if before is not None and fields == before.fields:
+            return before
+        settings = self.cloud.read_settings(fields, self.region)
+        if not settings.wire.verify:
+            _warn_unverified(self.conn_id)
+        return ReadConnection(fields, settings.at(self.endpoint) if self.endpoint else settings)
+
+    def unread(self, error: Exception) -> CloudApiError:
+        """Why there is no connection, as a wait judges it: that Airflow cannot hand it out just now ends none.
+
+        :param error: what reading it, or making a client of it, raised.
+        """
+        if isinstance(error, InvalidConnection):
+            return CloudApiError(str(error), kind=ErrorKind.INVALID, code="<connection>")
+        # A secrets backend that is away may look as if it did not hold the connection.
+        kind = ErrorKind.UNKNOWN if isinstance(error, AirflowNotFoundException) else ErrorKind.TRANSIENT
+        return CloudApiError(
+            f"the connection {self.conn_id!r} could not be read: {error or type(error).__name__}",
+            kind=kind,
+            code="<connection>",
+        )
+
+    def not_read_again(self, error: Exception) -> None:
+        """Log why what was read before is used on.
+
+        :param error: what reading the connection again, or making a client of it, raised.
+        """
+        log.warning(NOT_READ_AGAIN, self.conn_id, error)
+
+
+def _warn_unverified(conn_id: str) -> None:
+    """Warn of a connection without a check of certificates, once a process."""
+    if conn_id in _unverified:
+        return
+    _unverified.add(conn_id)
+    log.warning(
+        "Connection %r has 'verify' off: whoever is between here and the cloud can read and change everything. "
+        "Trust a private authority with 'ca_bundle' instead",
+        conn_id,
+    )
