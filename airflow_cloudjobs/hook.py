@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_cloudjobs import metrics
 from airflow_cloudjobs.compat import BaseHook, hide_in_logs
+from airflow_cloudjobs.connection.settings import CloudSettings, ConnectionFields, Extra
 from airflow_cloudjobs.http.lane import Tell
 from airflow_cloudjobs.hub import KEY_REFUSED, NOT_READ_AGAIN, live_connection
 from airflow_cloudjobs.jobs.answers import Answers, first_error, polled, refused_together
@@ -19,7 +20,6 @@ from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Scope
 from airflow_cloudjobs.jobs.wait import Wait
-from airflow_cloudjobs.settings import CloudSettings, ConnectionFields, Extra
 
 if TYPE_CHECKING:
     from airflow_cloudjobs.http.exchange import CloudClient

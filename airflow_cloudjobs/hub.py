@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from airflow_cloudjobs.compat import AirflowNotFoundException, ahide_in_logs, get_async_connection
+from airflow_cloudjobs.connection.settings import ConnectionFields, Extra, InvalidConnection
 from airflow_cloudjobs.http.gate import Gate
 from airflow_cloudjobs.http.lane import Lane, Tell
 from airflow_cloudjobs.http.pace import Pace
@@ -25,7 +26,6 @@ from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.jobs.spec import JobSpec, Listing, Observation, Scope
 from airflow_cloudjobs.jobs.wait import Wait
 from airflow_cloudjobs.metrics import Meter
-from airflow_cloudjobs.settings import ConnectionFields, Extra, InvalidConnection
 
 if TYPE_CHECKING:
     from airflow_cloudjobs.hook import CloudHook

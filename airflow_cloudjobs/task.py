@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_cloudjobs import compat, metrics
 from airflow_cloudjobs.apis import hook_class_of
 from airflow_cloudjobs.compat import BaseOperator
+from airflow_cloudjobs.connection.settings import InvalidConnection
 from airflow_cloudjobs.exceptions import JobUntold, SubmitRefused
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument
@@ -25,7 +26,6 @@ from airflow_cloudjobs.jobs.several import is_several, listed
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation
 from airflow_cloudjobs.jobs.wait import Ending, JobEnd, Note, Wait, WaitPlan
 from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
-from airflow_cloudjobs.settings import InvalidConnection
 from airflow_cloudjobs.trigger import OWNER, CloudJobTrigger
 
 if TYPE_CHECKING:
