@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from airflow_cloudjobs import exceptions
 from airflow_cloudjobs.connection.fields import TABLES, Field, FieldTable, table_of
 from airflow_cloudjobs.connection.form import help_text
 from airflow_cloudjobs.connection.settings import ConnectionFields, Extra, FieldReader, InvalidConnection
@@ -96,3 +97,7 @@ def test_texts_for_people_are_made_of_the_row() -> None:
     assert table_of("huawei").to_check("token", "region") == "login, password, 'domain' and 'region'"
     assert table_of("alibaba").to_check("oidc_role_arn") == "'role_arn', 'oidc_provider_arn' and 'oidc_token_file'"
     assert table_of("huawei").to_check("ecs_agency") == ""
+
+
+def test_the_error_has_a_public_name() -> None:
+    assert exceptions.InvalidConnection is InvalidConnection
