@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What our tasks raise. The base decides what Airflow does: retry, fail at once, or skip on ``soft_fail``.
+"""What our tasks and hooks raise. The base decides what Airflow does: retry, fail at once, or skip on ``soft_fail``.
 
 =============================  =======================  ============================================
 exception                      Airflow's kind           raised when
@@ -13,6 +13,7 @@ exception                      Airflow's kind           raised when
 :class:`SubmitRefused`         AirflowFailException     the cloud took no job and will not take it
 :class:`LookUpFailed`          AirflowException         it may have, and a later attempt can look for the job
 :class:`SubmitOutcomeUnknown`  AirflowFailException     the cloud may or may not have taken the job
+:class:`InvalidConnection`     ValueError               a hook's connection cannot work; a task makes it SubmitRefused
 =============================  =======================  ============================================
 """
 
@@ -23,6 +24,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow_cloudjobs.compat import AirflowException, AirflowFailException, AirflowSensorTimeout
+from airflow_cloudjobs.connection.settings import InvalidConnection as InvalidConnection
 from airflow_cloudjobs.jobs.outcome import JobResult
 
 

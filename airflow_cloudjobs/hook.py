@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_cloudjobs import metrics
 from airflow_cloudjobs.compat import BaseHook
+from airflow_cloudjobs.connection.settings import CloudSettings, ConnectionFields
 from airflow_cloudjobs.connection.source import KEY_REFUSED, ConnectionSource, ReadConnection
 from airflow_cloudjobs.http.lane import Tell
 from airflow_cloudjobs.jobs.answers import Answers, first_error, polled, refused_together
@@ -21,7 +22,6 @@ from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Scope
 from airflow_cloudjobs.jobs.wait import Wait
 from airflow_cloudjobs.polling.clients import shared_client
-from airflow_cloudjobs.settings import CloudSettings, ConnectionFields
 
 if TYPE_CHECKING:
     from airflow_cloudjobs.http.exchange import CloudClient

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from airflow_cloudjobs.connection.settings import CloudSettings, InvalidConnection
 from airflow_cloudjobs.http.exchange import (
     Blocking,
     Credential,
@@ -24,7 +25,6 @@ from airflow_cloudjobs.http.exchange import (
 )
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
-from airflow_cloudjobs.settings import CloudSettings, InvalidConnection
 
 LOGIN_DID_NOT_HELP = (
     "A fresh login did not help: check what the role, agency or user of the connection may do, and this machine's "

@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_cloudjobs import __version__
-from airflow_cloudjobs.connection_form import ALIBABA_FORM, HUAWEI_FORM, ConnectionForm
+from airflow_cloudjobs.connection.fields import table_of
+from airflow_cloudjobs.connection.form import conn_fields, field_behaviour
 
 _PRODUCTS = {
     "Alibaba Cloud DMS": "airflow_cloudjobs.alibaba.dms",
@@ -45,27 +46,19 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": [{"integration-name": name, "python-modules": ["airflow_cloudjobs.trigger"]} for name in _PRODUCTS],
         "extra-links": ["airflow_cloudjobs.links.CloudConsoleLink"],
         "connection-types": [
-            _connection_type(
-                "alibaba_cloudjobs",
-                "airflow_cloudjobs.alibaba.hook.AlibabaCloudHook",
-                "Alibaba Cloud (cloudjobs)",
-                ALIBABA_FORM,
-            ),
-            _connection_type(
-                "huawei_cloudjobs",
-                "airflow_cloudjobs.huawei.hook.HuaweiCloudHook",
-                "Huawei Cloud (cloudjobs)",
-                HUAWEI_FORM,
-            ),
+            _connection_type("alibaba", "AlibabaCloudHook", "Alibaba Cloud (cloudjobs)"),
+            _connection_type("huawei", "HuaweiCloudHook", "Huawei Cloud (cloudjobs)"),
         ],
     }
 
 
-def _connection_type(conn_type: str, hook: str, name: str, form: ConnectionForm) -> dict[str, Any]:
+def _connection_type(cloud: str, hook: str, name: str) -> dict[str, Any]:
+    table = table_of(cloud)
     return {
-        "connection-type": conn_type,
-        "hook-class-name": hook,
+        "connection-type": f"{cloud}_cloudjobs",
+        "hook-class-name": f"airflow_cloudjobs.{cloud}.hook.{hook}",
         "hook-name": name,
-        "conn-fields": form.conn_fields(),
-        "ui-field-behaviour": form.ui_field_behaviour(),
+        "conn-fields": conn_fields(table),
+        # In metadata the names have hyphens.
+        "ui-field-behaviour": {name.replace("_", "-"): value for name, value in field_behaviour(table).items()},
     }

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_cloudjobs import compat, metrics, task_class
 from airflow_cloudjobs.apis import hook_class_of
+from airflow_cloudjobs.connection.settings import InvalidConnection
 from airflow_cloudjobs.exceptions import JobOutcomeUnknown, SubmitRefused
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument
@@ -23,7 +24,6 @@ from airflow_cloudjobs.jobs.result import result_of
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation
 from airflow_cloudjobs.jobs.wait import Note, Wait, WaitPlan
 from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
-from airflow_cloudjobs.settings import InvalidConnection
 from airflow_cloudjobs.trigger import OWNER, CloudJobTrigger, results_in
 
 if TYPE_CHECKING:

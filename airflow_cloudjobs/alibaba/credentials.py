@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from airflow_cloudjobs.alibaba.chain import DefaultChain
+from airflow_cloudjobs.alibaba.fields import FIELDS
 from airflow_cloudjobs.alibaba.settings import AlibabaSettings, AssumedRole, CredentialsUri, InstanceRole, OidcRole
 from airflow_cloudjobs.http.exchange import Blocking, CloudClient, Credential, Exchange, hidden
 from airflow_cloudjobs.http.message import HttpRequest
@@ -50,17 +51,16 @@ def obtain(client: CloudClient, settings: AlibabaSettings, chain: DefaultChain) 
     if source is None:
         return settings.credential
     if isinstance(source, AssumedRole):
-        login, fields = _assume_role(client, settings, source), "'role_arn', 'external_id', login and password"
+        login = _assume_role(client, settings, source)
     elif isinstance(source, OidcRole):
         login = _assume_role_with_oidc(client, settings, source)
-        fields = "'role_arn', 'oidc_provider_arn' and 'oidc_token_file'"
     elif isinstance(source, InstanceRole):
-        login, fields = _instance_role(settings.endpoint("metadata"), source), "'ecs_role_name'"
+        login = _instance_role(settings.endpoint("metadata"), source)
     elif isinstance(source, CredentialsUri):
-        login, fields = _credentials_uri(source), "'credentials_uri'"
+        login = _credentials_uri(source)
     else:
         login = _from_chain(chain, client.credential)
-        fields = "the environment and the profile files of the process that runs this"
+    fields = FIELDS.to_check(settings.auth) or "the environment and the profile files of the process that runs this"
     return (yield from explained(login, settings, fields))
 
 

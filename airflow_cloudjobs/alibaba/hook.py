@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from airflow_cloudjobs.alibaba.fields import FIELDS
 from airflow_cloudjobs.alibaba.settings import AlibabaSettings, alibaba_settings
-from airflow_cloudjobs.connection_form import ALIBABA_FORM, form_widgets
+from airflow_cloudjobs.connection.form import field_behaviour, form_widgets
+from airflow_cloudjobs.connection.settings import ConnectionFields
 from airflow_cloudjobs.hook import CloudHook
 from airflow_cloudjobs.jobs.request import ApiRequest
-from airflow_cloudjobs.settings import ConnectionFields
 
 if TYPE_CHECKING:
     from airflow_cloudjobs.http.exchange import CloudClient
@@ -59,9 +60,9 @@ class AlibabaCloudHook(CloudHook):
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """The form's fields for Airflow before 3.2; later ones read them from the provider's metadata."""
-        return form_widgets(ALIBABA_FORM)
+        return form_widgets(FIELDS)
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """The form's labels for Airflow before 3.2; later ones read them from the provider's metadata."""
-        return ALIBABA_FORM.behaviour()
+        return field_behaviour(FIELDS)

@@ -8,33 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from airflow_cloudjobs import regions
+from airflow_cloudjobs.alibaba.fields import FIELDS
 from airflow_cloudjobs.alibaba.regions import ICE_CENTRAL
-from airflow_cloudjobs.http.exchange import Credential
-from airflow_cloudjobs.settings import (
-    METADATA,
+from airflow_cloudjobs.connection.settings import (
     CloudSettings,
     ConnectionFields,
-    Extra,
+    FieldReader,
     InvalidConnection,
-    Mode,
     common_settings,
 )
-
-SERVICES = ("dms-enterprise", "ice", "sts", METADATA)
-
-AUTH_MODES: dict[str, tuple[str, ...]] = {
-    "ak": ("security_token",),
-    "sts": ("security_token",),
-    "ram_role_arn": ("role_arn", "role_session_name", "external_id", "security_token"),
-    "oidc_role_arn": ("role_arn", "role_session_name", "oidc_provider_arn", "oidc_token_file"),
-    "ecs_ram_role": ("ecs_role_name",),
-    "credentials_uri": ("credentials_uri",),
-    "default": (),
-}
-"""The credential modes, the default first, and the fields of the extra that belong to each."""
-
-SESSION_NAME = "airflow-cloudjobs"
-"""The name that a role's session has in the account's audit log unless the connection gives one."""
+from airflow_cloudjobs.http.exchange import Credential
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,68 +120,41 @@ def alibaba_settings(fields: ConnectionFields, region: str | None) -> AlibabaSet
     :param region: the task's region, which wins over the connection's.
     :raises InvalidConnection: naming the field, the mode and what is allowed.
     """
-    extra = Extra(fields)
-    common = common_settings(fields, extra, region, SERVICES)
+    read = FieldReader(fields, FIELDS)
+    common = common_settings(read, region)
     if regions.foreign_region(common["region"], regions.ALIBABA, regions.HUAWEI):
         raise fields.invalid("region", f"is {common['region']!r}, a region of Huawei Cloud")
-    mode = Mode(fields, extra, AUTH_MODES)
-    peer = extra.text("auth_type")
+    auth = read.auth
+    peer = read.extra.text("auth_type")
     if peer not in ("", "AK"):
-        raise fields.invalid("auth_type", f"is {peer!r}; allowed is 'AK', or 'auth': {', '.join(AUTH_MODES)}")
-    if peer and mode.name not in ("ak", "sts"):
-        raise mode.invalid("auth_type", f"is {peer!r} beside another 'auth': give only 'auth'")
-    credential = Credential()
-    if mode.name in ("ak", "sts", "ram_role_arn"):
-        secret = _either(fields, extra, mode, "password", fields.password, "access_key_secret", "the AccessKey secret")
-        credential = Credential(
-            key=_either(fields, extra, mode, "login", fields.login, "access_key_id", "the AccessKey ID"),
-            secret=secret,
-            security_token=fields.in_header(
-                "security_token",
-                mode.needed("security_token", "the token of the temporary AccessKey")
-                if mode.name == "sts"
-                else extra.text("security_token"),
-            ),
-        )
-    tid = extra.text("tid")
+        raise fields.invalid("auth_type", f"is {peer!r}; allowed is 'AK', or 'auth': {', '.join(FIELDS.modes)}")
+    if peer and auth not in ("ak", "sts"):
+        raise read.invalid("auth_type", f"is {peer!r} beside another 'auth': give only 'auth'")
+    secret = read.key("password")
+    credential = Credential(key=read.key("login"), secret=secret, security_token=read.key("security_token"))
+    tid = read["tid"]
     if tid and not re.fullmatch("[0-9]+", tid):
         raise fields.invalid("tid", f"is {tid!r}; it must be a whole number")
-    return AlibabaSettings(auth=mode.name, credential=credential, source=_source(mode), tid=tid, **common)
+    return AlibabaSettings(auth=auth, credential=credential, source=_source(read), tid=tid, **common)
 
 
-def _source(mode: Mode) -> Source | None:
-    if mode.name == "ram_role_arn":
+def _source(read: FieldReader) -> Source | None:
+    if read.auth == "ram_role_arn":
         return AssumedRole(
-            arn=mode.needed("role_arn", "the ARN of the RAM role"),
-            session_name=mode.optional("role_session_name") or SESSION_NAME,
-            external_id=mode.optional("external_id"),
+            arn=read["role_arn"], session_name=read["role_session_name"], external_id=read["external_id"]
         )
-    if mode.name == "oidc_role_arn":
-        # The variables are those that the vendor's webhook puts into a pod.
+    if read.auth == "oidc_role_arn":
         return OidcRole(
-            arn=mode.needed("role_arn", "the ARN of the RAM role", "ALIBABA_CLOUD_ROLE_ARN"),
-            session_name=mode.optional("role_session_name", "ALIBABA_CLOUD_ROLE_SESSION_NAME") or SESSION_NAME,
-            provider_arn=mode.needed(
-                "oidc_provider_arn", "the ARN of the OIDC identity provider", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN"
-            ),
-            token_file=mode.needed("oidc_token_file", "the path of the OIDC token", "ALIBABA_CLOUD_OIDC_TOKEN_FILE"),
+            arn=read["role_arn"],
+            session_name=read["role_session_name"],
+            provider_arn=read["oidc_provider_arn"],
+            token_file=read["oidc_token_file"],
         )
-    if mode.name == "ecs_ram_role":
-        return InstanceRole(name=mode.optional("ecs_role_name"))
-    if mode.name == "credentials_uri":
-        uri = mode.needed("credentials_uri", "the address that hands out credentials")
+    if read.auth == "ecs_ram_role":
+        return InstanceRole(name=read["ecs_role_name"])
+    if read.auth == "credentials_uri":
+        uri = read["credentials_uri"]
         if not uri.startswith(("http://", "https://")):
-            raise mode.invalid("credentials_uri", "must begin with http:// or https://")
+            raise read.invalid("credentials_uri", "must begin with http:// or https://")
         return CredentialsUri(uri)
-    return VendorChain() if mode.name == "default" else None
-
-
-def _either(fields: ConnectionFields, extra: Extra, mode: Mode, name: str, value: str, other: str, what: str) -> str:
-    """A value from the connection's own field, or from the extra as the alibaba provider has it."""
-    value = value.strip()
-    elsewhere = extra.text(other)
-    if value and elsewhere and value != elsewhere:
-        raise fields.invalid(name, f"and extra {other!r} differ: give {what} once")
-    if not (value or elsewhere):
-        raise mode.invalid(name, f"is missing: give {what} (or extra {other!r})")
-    return fields.in_header(name if value else other, value or elsewhere)
+    return VendorChain() if read.auth == "default" else None

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Airflow's connections: how they are read, and how clients are made of them."""
+"""From an Airflow connection to a client: which fields it has, what they say, the form that asks for them."""

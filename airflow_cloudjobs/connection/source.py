@@ -19,8 +19,8 @@ from airflow_cloudjobs.compat import (
     get_async_connection,
     hide_in_logs,
 )
+from airflow_cloudjobs.connection.settings import CloudSettings, ConnectionFields, Extra, InvalidConnection
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
-from airflow_cloudjobs.settings import CloudSettings, ConnectionFields, Extra, InvalidConnection
 
 if TYPE_CHECKING:
     from airflow_cloudjobs.http.exchange import CloudClient

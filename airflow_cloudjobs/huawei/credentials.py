@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from airflow_cloudjobs.http.exchange import Blocking, CloudClient, Credential, Exchange, hidden, moment
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest
 from airflow_cloudjobs.huawei.chain import DefaultChain
+from airflow_cloudjobs.huawei.fields import FIELDS
 from airflow_cloudjobs.huawei.settings import Agency, HuaweiSettings, IamUser, IdToken
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest
@@ -42,17 +43,18 @@ def obtain(client: CloudClient, settings: HuaweiSettings, chain: DefaultChain) -
     :param chain: what ``auth`` ``default`` asks.
     """
     source = settings.source
+    fields = FIELDS.to_check(settings.auth)
     if isinstance(source, IamUser):
-        login, fields = _token_of_user(client, settings, source), "login, password, 'domain' and 'region'"
+        login, fields = _token_of_user(client, settings, source), FIELDS.to_check(settings.auth, "region")
     elif isinstance(source, IdToken):
-        login, fields = _key_by_id_token(client, settings, source), "'idp_id' and 'id_token_file'"
+        login = _key_by_id_token(client, settings, source)
     elif isinstance(source, Agency):
         login, fields = _key_of_instance(settings.endpoint("metadata")), "whether the instance has an agency"
     elif source is not None:
         login = _from_chain(chain, client.credential)
         fields = "the environment and the profile file of the process that runs this"
     else:
-        login, fields = _own_key(settings.credential or Credential()), "login, password and 'security_token'"
+        login = _own_key(settings.credential or Credential())
     return (yield from explained(_with_project(client, settings, login), settings, fields))
 
 

@@ -7,27 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from airflow_cloudjobs import regions
-from airflow_cloudjobs.http.exchange import Credential
-from airflow_cloudjobs.settings import (
-    METADATA,
+from airflow_cloudjobs.connection.settings import (
     CloudSettings,
     ConnectionFields,
-    Extra,
+    FieldReader,
     InvalidConnection,
-    Mode,
     common_settings,
 )
-
-SERVICES = ("dli", "drs", "iam", METADATA)
-
-AUTH_MODES: dict[str, tuple[str, ...]] = {
-    "aksk": ("security_token",),
-    "token": ("domain",),
-    "ecs_agency": (),
-    "oidc": ("idp_id", "id_token_file"),
-    "default": (),
-}
-"""The credential modes, the default first, and the fields of the extra that belong to each."""
+from airflow_cloudjobs.http.exchange import Credential
+from airflow_cloudjobs.huawei.fields import FIELDS
 
 EU_SITE = frozenset({"eu-west-101"})
 """Regions of the European site, whose hosts end in ``.eu``."""
@@ -117,52 +105,36 @@ def huawei_settings(fields: ConnectionFields, region: str | None) -> HuaweiSetti
     :param region: the task's region, which wins over the connection's.
     :raises InvalidConnection: naming the field, the mode and what is allowed.
     """
-    extra = Extra(fields)
-    common = common_settings(fields, extra, region, SERVICES)
+    read = FieldReader(fields, FIELDS)
+    common = common_settings(read, region)
     if regions.foreign_region(common["region"], regions.HUAWEI, regions.ALIBABA):
         raise fields.invalid("region", f"is {common['region']!r}, a region of Alibaba Cloud")
-    mode = Mode(fields, extra, AUTH_MODES)
+    auth = read.auth
     # A project belongs to one region: the connection's does not fit a task's other region.
-    elsewhere = bool(region) and region != extra.text("region") and bool(extra.text("region"))
-    project_id = "" if elsewhere else fields.in_header("project_id", extra.text("project_id"))
+    elsewhere = bool(region) and region != read["region"] and bool(read["region"])
+    project_id = "" if elsewhere else read.key("project_id")
     if not (project_id or common["region"]):
         raise fields.invalid(
             "project_id", "is missing: give it, or a 'region' by which it can be looked up (e.g. cn-north-4)"
         )
     credential = None
-    if mode.name == "aksk":
+    if auth == "aksk":
         credential = Credential(
-            key=fields.in_header("login", _given(mode, "login", fields.login, "the AK")),
-            secret=fields.in_header("password", _given(mode, "password", fields.password, "the SK")),
-            security_token=fields.in_header("security_token", extra.text("security_token")),
+            key=read.key("login"),
+            secret=read.key("password"),
+            security_token=read.key("security_token"),
             project_id=project_id,
         )
-    return HuaweiSettings(
-        auth=mode.name, project_id=project_id, credential=credential, source=_source(fields, mode), **common
-    )
+    return HuaweiSettings(auth=auth, project_id=project_id, credential=credential, source=_source(read), **common)
 
 
-def _source(fields: ConnectionFields, mode: Mode) -> Source | None:
-    if mode.name == "token":
-        name = _given(mode, "login", fields.login, "the IAM user's name")
-        _given(mode, "password", fields.password, "the IAM user's password")
-        return IamUser(
-            name=name,
-            password=fields.password,  # as it is: it may begin or end with a blank
-            domain=mode.needed("domain", "the account's name"),
-        )
-    if mode.name == "oidc":
-        return IdToken(
-            idp_id=mode.needed("idp_id", "the identity provider's name in IAM", "HUAWEICLOUD_SDK_IDP_ID"),
-            file=mode.needed("id_token_file", "the path of the ID token", "HUAWEICLOUD_SDK_ID_TOKEN_FILE"),
-        )
-    if mode.name == "ecs_agency":
+def _source(read: FieldReader) -> Source | None:
+    if read.auth == "token":
+        # The password as it is, since it may begin or end with a blank; reading it sees that there is one.
+        name, password = read["login"], read["password"] and read.fields.password
+        return IamUser(name=name, password=password, domain=read["domain"])
+    if read.auth == "oidc":
+        return IdToken(idp_id=read["idp_id"], file=read["id_token_file"])
+    if read.auth == "ecs_agency":
         return Agency()
-    return VendorChain() if mode.name == "default" else None
-
-
-def _given(mode: Mode, name: str, value: str, what: str) -> str:
-    """A field of the connection itself that the mode cannot do without."""
-    if not value.strip():
-        raise mode.invalid(name, f"is missing: auth {mode.name!r} needs {what}")
-    return value.strip()
+    return VendorChain() if read.auth == "default" else None

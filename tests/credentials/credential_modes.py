@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_cloudjobs.alibaba.hook import AlibabaCloudHook
+from airflow_cloudjobs.connection.settings import ConnectionFields
 from airflow_cloudjobs.hook import CloudHook
 from airflow_cloudjobs.http.aio import AsyncCaller, session_for
 from airflow_cloudjobs.http.exchange import CloudClient
@@ -20,7 +21,6 @@ from airflow_cloudjobs.http.sync import SyncCaller
 from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.localcloud import LocalCloud, accounts
-from airflow_cloudjobs.settings import ConnectionFields
 
 CONN_ID = "tested"
 

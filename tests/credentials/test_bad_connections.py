@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 from credential_modes import CONN_ID, MODES, PROBES, Mode, environment, fields_of
 
-from airflow_cloudjobs.alibaba.settings import AUTH_MODES as ALIBABA_MODES
 from airflow_cloudjobs.alibaba.settings import OidcRole, alibaba_settings
-from airflow_cloudjobs.huawei.settings import AUTH_MODES as HUAWEI_MODES
+from airflow_cloudjobs.connection.fields import TABLES, table_of
+from airflow_cloudjobs.connection.settings import CloudSettings, InvalidConnection
 from airflow_cloudjobs.huawei.settings import IdToken, huawei_settings
 from airflow_cloudjobs.localcloud import Control, LocalCloud
-from airflow_cloudjobs.settings import CloudSettings, InvalidConnection
 
 ARN = "acs:ram::1:role/airflow"
 ALIBABA = {"conn_type": "alibaba_cloudjobs", "login": "key", "password": "secret"}
@@ -204,4 +203,4 @@ class TestEndpoints:
 
 def test_every_mode_is_tested() -> None:
     tested = {(mode.cloud, mode.auth) for mode in MODES}
-    assert tested == {("alibaba", name) for name in ALIBABA_MODES} | {("huawei", name) for name in HUAWEI_MODES}
+    assert tested == {(cloud, name) for cloud in TABLES for name in table_of(cloud).modes}

@@ -8,24 +8,24 @@ import shlex
 from pathlib import Path
 
 import pytest
+from field_tables import with_tables
 
+from airflow_cloudjobs.alibaba.fields import FIELDS as ALIBABA
 from airflow_cloudjobs.alibaba.hook import AlibabaCloudHook
-from airflow_cloudjobs.alibaba.settings import AUTH_MODES as ALIBABA_MODES
-from airflow_cloudjobs.alibaba.settings import SERVICES as ALIBABA_SERVICES
-from airflow_cloudjobs.connection_form import ALIBABA_FORM, HUAWEI_FORM, ConnectionForm
+from airflow_cloudjobs.connection.fields import FieldTable
+from airflow_cloudjobs.connection.settings import CloudSettings
 from airflow_cloudjobs.http.message import Wire
+from airflow_cloudjobs.huawei.fields import FIELDS as HUAWEI
 from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
-from airflow_cloudjobs.huawei.settings import AUTH_MODES as HUAWEI_MODES
-from airflow_cloudjobs.huawei.settings import SERVICES as HUAWEI_SERVICES
-from airflow_cloudjobs.settings import CloudSettings
 
 TEXT = (Path(__file__).parents[2] / "docs" / "connections.md").read_text()
 BLOCKS = re.findall(r"```bash\n(.*?)```", TEXT, re.DOTALL)
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", TEXT, re.DOTALL | re.MULTILINE))
-CLOUDS: dict[str, tuple[ConnectionForm, dict[str, tuple[str, ...]], tuple[str, ...]]] = {
-    "Alibaba Cloud": (ALIBABA_FORM, ALIBABA_MODES, ALIBABA_SERVICES),
-    "Huawei Cloud": (HUAWEI_FORM, HUAWEI_MODES, HUAWEI_SERVICES),
-}
+CLOUDS: dict[str, FieldTable] = {"Alibaba Cloud": ALIBABA, "Huawei Cloud": HUAWEI}
+
+
+def test_the_tables_are_those_of_the_code() -> None:
+    assert with_tables(TEXT) == TEXT, "write them anew: python tests/credentials/field_tables.py"
 
 
 def read(line: str, monkeypatch: pytest.MonkeyPatch) -> CloudSettings:
@@ -51,19 +51,19 @@ def test_json_and_uri_say_the_same(block: str, monkeypatch: pytest.MonkeyPatch) 
 class TestCloud:
     def test_every_mode_has_an_example(self, cloud: str, monkeypatch: pytest.MonkeyPatch) -> None:
         shown = re.findall(r"^### `(\w+)`\n(.*?)(?=^### |\Z)", SECTIONS[cloud], re.DOTALL | re.MULTILINE)
-        assert [mode for mode, _ in shown] == list(CLOUDS[cloud][1])
+        assert [mode for mode, _ in shown] == list(CLOUDS[cloud].modes)
         for mode, text in shown:
             assert read(re.findall(r"^export .*$", text, re.MULTILINE)[0], monkeypatch).auth == mode
 
     def test_every_field_is_in_the_table(self, cloud: str) -> None:
-        form, modes, services = CLOUDS[cloud]
+        table = CLOUDS[cloud]
         rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \| (.*?) \|$", SECTIONS[cloud], re.MULTILINE)
         fields = {name: (meaning, of) for name, meaning, _, of in rows}
-        assert set(fields) == {field.name for field in form.fields}
-        for mode, names in modes.items():
-            for name in set(names) - {"security_token"}:
-                assert f"`{mode}`" in fields[name][1], name
-        for service in services:
+        assert set(fields) == {field.name for field in table.extra}
+        for field in table.extra:
+            for mode in field.modes:
+                assert f"`{mode}`" in fields[field.name][1], field.name
+        for service in table["endpoints"].choices:
             assert f"`{service}`" in fields["endpoints"][0]
 
     def test_time_limits(self, cloud: str) -> None:

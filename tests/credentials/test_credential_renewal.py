@@ -170,7 +170,7 @@ class TestFails:
         ("extra", "told"),
         [
             ({"role_arn": accounts.ALIBABA_ROLE_ARN + "x"}, "The role in 'role_arn' does not exist"),
-            ({"external_id": "wrong"}, "check 'role_arn', 'external_id'"),
+            ({"external_id": "wrong"}, "check login, password, 'security_token', 'role_arn' and 'external_id'"),
             ({"role_session_name": "no blanks"}, "RoleSessionName"),
         ],
     )

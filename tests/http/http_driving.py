@@ -13,6 +13,7 @@ from typing import Any
 
 from airflow_cloudjobs.alibaba.client import AlibabaClient
 from airflow_cloudjobs.alibaba.settings import alibaba_settings
+from airflow_cloudjobs.connection.settings import ConnectionFields
 from airflow_cloudjobs.http.aio import AsyncCaller, session_for
 from airflow_cloudjobs.http.exchange import CloudClient
 from airflow_cloudjobs.http.sync import SyncCaller
@@ -21,7 +22,6 @@ from airflow_cloudjobs.huawei.settings import huawei_settings
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.localcloud import LocalCloud, accounts
-from airflow_cloudjobs.settings import ConnectionFields
 
 PROJECT = accounts.project_id(accounts.DEFAULT_HUAWEI_REGION)
 

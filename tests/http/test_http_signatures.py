@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from airflow_cloudjobs.alibaba.client import AlibabaClient
 from airflow_cloudjobs.alibaba.settings import alibaba_settings
+from airflow_cloudjobs.connection.settings import ConnectionFields
 from airflow_cloudjobs.http.exchange import Credential
 from airflow_cloudjobs.http.message import HttpRequest
 from airflow_cloudjobs.huawei.client import HuaweiClient
@@ -38,7 +39,6 @@ from airflow_cloudjobs.localcloud.signatures import (
     sign,
 )
 from airflow_cloudjobs.localcloud.state import State
-from airflow_cloudjobs.settings import ConnectionFields
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 NOW = datetime(2024, 1, 1, tzinfo=UTC).timestamp()

@@ -20,8 +20,8 @@ if "airflow" not in sys.modules:
     os.environ["AIRFLOW_HOME"] = _home
     os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "false"
 
+from airflow_cloudjobs.connection.settings import ConnectionFields
 from airflow_cloudjobs.localcloud import LocalCloud
-from airflow_cloudjobs.settings import ConnectionFields
 
 MakeFields = Callable[..., ConnectionFields]
 

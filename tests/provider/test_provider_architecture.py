@@ -16,10 +16,10 @@ import pytest
 
 import airflow_cloudjobs
 from airflow_cloudjobs.alibaba.hook import AlibabaCloudHook
+from airflow_cloudjobs.connection.settings import ConnectionFields, InvalidConnection
 from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.localcloud import LocalCloud
-from airflow_cloudjobs.settings import ConnectionFields, InvalidConnection
 from airflow_cloudjobs.trigger import CloudJobTrigger
 
 ROOT = Path(airflow_cloudjobs.__file__).parent

@@ -14,11 +14,11 @@ import pytest
 
 from airflow_cloudjobs.alibaba.hook import AlibabaCloudHook
 from airflow_cloudjobs.compat import AirflowNotFoundException
+from airflow_cloudjobs.connection.settings import InvalidConnection
 from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.localcloud import LocalCloud, accounts
-from airflow_cloudjobs.settings import InvalidConnection
 
 HOOKS: dict[str, Any] = {"alibaba": AlibabaCloudHook, "huawei": HuaweiCloudHook, "token": HuaweiCloudHook}
 LIMIT = 10.0

@@ -18,15 +18,15 @@ from airflow.providers_manager import ProvidersManager
 import airflow_cloudjobs
 from airflow_cloudjobs.alibaba import settings as alibaba_module
 from airflow_cloudjobs.alibaba.hook import AlibabaCloudHook
-from airflow_cloudjobs.connection_form import ALIBABA_FORM, HUAWEI_FORM, ConnectionForm
+from airflow_cloudjobs.connection.fields import FieldTable, table_of
+from airflow_cloudjobs.connection.settings import ConnectionFields, Extra, FieldReader, InvalidConnection
 from airflow_cloudjobs.huawei import settings as huawei_module
 from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
 from airflow_cloudjobs.provider import get_provider_info
-from airflow_cloudjobs.settings import ConnectionFields, Extra, InvalidConnection
 
 NAME = "airflow-provider-cloudjobs"
 HOOKS: dict[str, Any] = {"alibaba_cloudjobs": AlibabaCloudHook, "huawei_cloudjobs": HuaweiCloudHook}
-FORMS = {"alibaba_cloudjobs": ALIBABA_FORM, "huawei_cloudjobs": HUAWEI_FORM}
+TABLES = {"alibaba_cloudjobs": table_of("alibaba"), "huawei_cloudjobs": table_of("huawei")}
 TYPES = {each["connection-type"]: each for each in get_provider_info()["connection-types"]}
 
 
@@ -86,10 +86,12 @@ class TestConnectionTypes:
         manager = ProvidersManager()
         widgets = manager.connection_form_widgets
         shown = {name.removeprefix(f"extra__{conn_type}__"): widgets[name] for name in widgets if conn_type in name}
-        assert set(shown) == {field.name for field in FORMS[conn_type].fields}
-        secret = {field.name for field in FORMS[conn_type].fields if field.secret}
+        assert set(shown) == {field.name for field in TABLES[conn_type].extra}
+        secret = {field.name for field in TABLES[conn_type].extra if field.secret}
         assert {name for name, widget in shown.items() if widget.is_sensitive} == secret
-        assert manager.field_behaviours[conn_type]["relabeling"] == FORMS[conn_type].labels
+        labels = {field.name: field.label for field in TABLES[conn_type].fields if field.own and field.label}
+        assert set(labels) == {"login", "password", "host"}
+        assert manager.field_behaviours[conn_type]["relabeling"] == labels
 
     def test_metadata_and_hook_say_the_same(self, conn_type: str) -> None:
         hook, listed = HOOKS[conn_type], TYPES[conn_type]
@@ -121,10 +123,12 @@ class TestConnectionTypes:
             assert (field["schema"].get("format") == "password") is holds_secret, name
 
     def test_every_word_of_a_choice_is_accepted_and_every_accepted_one_is_a_choice(self, conn_type: str) -> None:
-        module: Any = alibaba_module if conn_type.startswith("alibaba") else huawei_module
-        [auth] = [field for field in FORMS[conn_type].fields if field.name == "auth"]
-        assert list(auth.choices) == list(module.AUTH_MODES)
-        assert TYPES[conn_type]["conn-fields"]["auth"]["schema"]["default"] == auth.choices[0]
+        modes = list(TABLES[conn_type].modes)
+        schema = TYPES[conn_type]["conn-fields"]["auth"]["schema"]
+        assert (schema["enum"], schema["default"]) == (modes, modes[0])
+        for mode in modes:
+            reader = FieldReader(ConnectionFields("c", conn_type, extra=json.dumps({"auth": mode})), TABLES[conn_type])
+            assert reader.auth == mode
 
 
 PEERS = {"alibaba_cloudjobs": {"auth_type", "access_key_id", "access_key_secret"}, "huawei_cloudjobs": set()}
@@ -140,10 +144,10 @@ class Reading(dict[str, Any]):
         return super().get(name, default)
 
 
-def plausible(form: ConnectionForm) -> dict[str, Any]:
-    """A value for each field of a form, of the kind that it takes."""
-    kinds = {"string": "x", "boolean": True, "object": {}}
-    values = {field.name: kinds[field.kind] for field in form.fields}
+def plausible(table: FieldTable) -> dict[str, Any]:
+    """A value for each field of an extra, of the kind that it takes."""
+    kinds = {"text": "x", "choice": "", "seconds": 1, "flag": True, "addresses": {}}
+    values = {field.name: kinds[field.kind] for field in table.extra}
     own = {"region": "xx-1", "credentials_uri": "http://h/x", "connect_timeout": "2.5", "read_timeout": "9", "tid": "3"}
     return values | own
 
@@ -163,10 +167,10 @@ def test_the_form_has_just_the_fields_that_are_read(conn_type: str, monkeypatch:
     monkeypatch.setattr(Extra, "__init__", remembering)
     module: Any = alibaba_module if conn_type.startswith("alibaba") else huawei_module
     read = module.alibaba_settings if conn_type.startswith("alibaba") else module.huawei_settings
-    for mode in module.AUTH_MODES:
-        extra = json.dumps({**plausible(FORMS[conn_type]), "auth": mode})
+    for mode in TABLES[conn_type].modes:
+        extra = json.dumps({**plausible(TABLES[conn_type]), "auth": mode})
         read(ConnectionFields("c", conn_type, login="l", password="p", extra=extra), None)
-    assert asked - PEERS[conn_type] == {field.name for field in FORMS[conn_type].fields}
+    assert asked - PEERS[conn_type] == {field.name for field in TABLES[conn_type].extra}
 
 
 @pytest.mark.parametrize("conn_type", HOOKS)
@@ -179,7 +183,7 @@ def test_an_untouched_form_is_a_plain_key(conn_type: str) -> None:
 
 
 def test_empty_texts_of_a_form_are_absent_fields() -> None:
-    extra = {field.name: "" for field in HUAWEI_FORM.fields}
+    extra = {field.name: "" for field in table_of("huawei").extra}
     with pytest.raises(InvalidConnection) as caught:
         huawei_module.huawei_settings(ConnectionFields("c", "", login="l", password="p", extra=json.dumps(extra)), None)
     assert caught.value.field == "project_id"

@@ -10,9 +10,9 @@ import pytest
 
 from airflow_cloudjobs.alibaba.hook import AlibabaCloudHook
 from airflow_cloudjobs.alibaba.settings import AlibabaSettings, alibaba_settings
+from airflow_cloudjobs.connection.settings import ConnectionFields, InvalidConnection
 from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
 from airflow_cloudjobs.huawei.settings import HuaweiSettings, huawei_settings
-from airflow_cloudjobs.settings import ConnectionFields, InvalidConnection
 
 
 def fields(extra: Any = None, **own: Any) -> ConnectionFields:

@@ -13,6 +13,7 @@ import pytest
 
 from airflow_cloudjobs.alibaba.hook import AlibabaCloudHook
 from airflow_cloudjobs.connection import source
+from airflow_cloudjobs.connection.settings import InvalidConnection
 from airflow_cloudjobs.connection.source import ConnectionSource, ReadConnection
 from airflow_cloudjobs.hook import CloudHook
 from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
@@ -20,7 +21,6 @@ from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.localcloud import LocalCloud
 from airflow_cloudjobs.polling.clients import shared_client
-from airflow_cloudjobs.settings import InvalidConnection
 
 Connect = Callable[[dict[str, Any]], str]
 

@@ -14,7 +14,8 @@ from web_browser import Browser
 from web_connections import ConnectionsPage
 
 from airflow_cloudjobs.alibaba.hook import AlibabaCloudHook
-from airflow_cloudjobs.connection_form import ALIBABA_FORM, HUAWEI_FORM, ConnectionForm, FormField
+from airflow_cloudjobs.connection.fields import Field, FieldTable, table_of
+from airflow_cloudjobs.connection.form import field_behaviour, help_text
 from airflow_cloudjobs.demo.local_airflow import LocalAirflow
 from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
 from airflow_cloudjobs.localcloud import LocalCloud
@@ -26,38 +27,38 @@ class Form:
     """The form of a cloud.
 
     :param label: how the type is called.
-    :param form: what it should be.
+    :param table: its fields.
     :param console: how the address of its console begins.
     """
 
     label: str
-    form: ConnectionForm
+    table: FieldTable
     console: str
 
-    def of(self, name: str) -> FormField:
-        return next(each for each in self.form.fields if each.name == name)
+    @property
+    def labels(self) -> dict[str, str]:
+        labels: dict[str, str] = field_behaviour(self.table)["relabeling"]
+        return labels
 
 
 FORMS = {
-    "alibaba": Form(AlibabaCloudHook.hook_name, ALIBABA_FORM, "https://dms.aliyun.com/"),
-    "huawei": Form(HuaweiCloudHook.hook_name, HUAWEI_FORM, "https://console.huaweicloud.com/dli/"),
+    "alibaba": Form(AlibabaCloudHook.hook_name, table_of("alibaba"), "https://dms.aliyun.com/"),
+    "huawei": Form(HuaweiCloudHook.hook_name, table_of("huawei"), "https://console.huaweicloud.com/dli/"),
 }
 CLOUDS = tuple(FORMS)
 
-#: JSON type -> how a page shows it.
-KINDS = {"boolean": "switch", "object": "area"}
+#: Kind of a field -> how a page shows it.
+KINDS = {"flag": "switch", "addresses": "area", "choice": "choice"}
 
 SECRETS = {"proxy": "http://user:c4nary-pr0xy@127.0.0.1:9", "security_token": "c4nary-t0ken"}
 
 
-def kind(field: FormField) -> str:
-    if field.choices:
-        return "choice"
+def kind(field: Field) -> str:
     return "password" if field.secret else KINDS.get(field.kind, "text")
 
 
-def display(field: FormField, word: str) -> str:
-    return f"{word}: {field.meanings[word]}"
+def display(field: Field, word: str) -> str:
+    return f"{word}: {field.choices[word]}"
 
 
 def test_both_types_are_offered(page: ConnectionsPage, browser: Browser) -> None:
@@ -72,23 +73,22 @@ def test_the_form_shows_our_fields_and_only_those(page: ConnectionsPage, browser
     standard = page.fields("Standard Fields")
     browser.shot(f"2-{cloud_name}-standard-fields")
     labels = {"login": "Login", "password": "Password", "host": "Host", "port": "Port", "schema": "Schema"}
-    labels |= form.form.labels
-    shown = {name for name in labels if name not in form.form.hidden}
-    assert set(standard) == {"Description", *(labels[name] for name in shown)}
+    labels |= form.labels
+    assert set(standard) == {"Description", *labels.values()}
     assert standard[labels["password"]].kind == "password"
-    for name, text in form.form.placeholders.items():
+    for name, text in field_behaviour(form.table)["placeholders"].items():
         assert standard[labels[name]].placeholder == text
 
     extra = page.fields("Extra Fields")
     browser.shot(f"3-{cloud_name}-extra-fields")
-    assert list(extra) == [each.label for each in form.form.fields]
-    for each in form.form.fields:
+    assert list(extra) == [each.label for each in form.table.extra]
+    for each in form.table.extra:
         seen = extra[each.label]
-        assert (seen.kind, seen.help) == (kind(each), each.help), each.name
+        assert (seen.kind, seen.help) == (kind(each), help_text(each)), each.name
         assert seen.offers == list(each.examples)
-        if each.choices:
-            assert seen.value == display(each, each.choices[0]), "the default is shown as chosen"
-    assert page.choices("Authentication") == [display(form.of("auth"), word) for word in form.of("auth").choices]
+        if each.kind == "choice":
+            assert seen.value == display(each, next(iter(each.choices))), "the default is shown as chosen"
+    assert page.choices("Authentication") == [display(form.table["auth"], word) for word in form.table["auth"].choices]
     browser.shot(f"4-{cloud_name}-authentication")
 
 
@@ -102,12 +102,12 @@ def test_an_untouched_form_shows_what_will_be_done(page: ConnectionsPage, cloud_
 def by_hand(cloud: LocalCloud, cloud_name: str) -> tuple[dict[str, str], dict[str, Any], list[str]]:
     """What a person types into the standard and the extra fields, and what nobody may see again."""
     form = FORMS[cloud_name]
-    where = {form.form.labels["host"]: cloud.host, "Port": str(cloud.port), "Schema": "http"}
+    where = {form.labels["host"]: cloud.host, "Port": str(cloud.port), "Schema": "http"}
     if cloud_name == "alibaba":
         key = cloud.control.issue_credentials("alibaba")
         login, password = key["access_key"], key["secret"]
         extra: dict[str, Any] = {
-            "auth": display(form.of("auth"), "sts"),
+            "auth": display(form.table["auth"], "sts"),
             "region": "cn-shanghai",
             "security_token": key["security_token"],
             "read_timeout": "9.5",
@@ -116,14 +116,14 @@ def by_hand(cloud: LocalCloud, cloud_name: str) -> tuple[dict[str, str], dict[st
     else:
         login, password = IAM_USER, IAM_PASSWORD
         extra = {
-            "auth": display(form.of("auth"), "token"),
+            "auth": display(form.table["auth"], "token"),
             "region": "cn-north-4",
             "domain": IAM_DOMAIN,
             "connect_timeout": "4",
         }
         secrets = [password]
-    standard = {form.form.labels["login"]: login, form.form.labels["password"]: password, **where}
-    return standard, {form.of(name).label: value for name, value in extra.items()}, secrets
+    standard = {form.labels["login"]: login, form.labels["password"]: password, **where}
+    return standard, {form.table[name].label: value for name, value in extra.items()}, secrets
 
 
 @pytest.mark.parametrize("cloud_name", CLOUDS)
@@ -185,7 +185,7 @@ def test_a_wrong_secret_is_told_by_the_button(
     standard, extra, _ = by_hand(cloud, cloud_name)
     wrong = "wr0ng-c4nary-secret"
     page.begin(f"{cloud_name}_wrong", form.label)
-    page.fill("Standard Fields", {**standard, form.form.labels["password"]: wrong})
+    page.fill("Standard Fields", {**standard, form.labels["password"]: wrong})
     page.fill("Extra Fields", extra)
     page.save()
     said = page.test(f"{cloud_name}_wrong")
@@ -202,31 +202,31 @@ def test_every_field_is_kept_through_an_edit(
     """Airflow hides what it takes for secrets by name; saving the dots must not store them."""
     form, conn_id = FORMS[cloud_name], f"{cloud_name}_full"
     written: dict[str, Any] = {}
-    for each in form.form.fields:
-        if each.choices:
-            written[each.name] = each.choices[1]
-        elif each.kind == "boolean":
+    for each in form.table.extra:
+        if each.kind == "choice":
+            written[each.name] = list(each.choices)[1]
+        elif each.kind == "flag":
             written[each.name] = False
         elif each.name == "endpoints":
             continue
         else:
             written[each.name] = SECRETS.get(each.name, f"the-{each.name}")
     page.begin(conn_id, form.label)
-    page.fill("Standard Fields", {form.form.labels["login"]: "who", form.form.labels["password"]: "c4nary-s3cret"})
+    page.fill("Standard Fields", {form.labels["login"]: "who", form.labels["password"]: "c4nary-s3cret"})
     page.fill(
         "Extra Fields",
         {
-            each.label: display(each, written[each.name]) if each.choices else written[each.name]
-            for each in form.form.fields
+            each.label: display(each, written[each.name]) if each.kind == "choice" else written[each.name]
+            for each in form.table.extra
             if each.name in written
         },
     )
     page.save()
     page.edit(conn_id)
     shown = page.fields("Extra Fields")
-    hidden = {each.name for each in form.form.fields if shown[each.label].value.strip("*•") == ""}
-    assert {each.name for each in form.form.fields if each.secret} <= hidden
-    page.fill("Standard Fields", {form.form.labels["login"]: "edited"})
+    hidden = {each.name for each in form.table.extra if shown[each.label].value.strip("*•") == ""}
+    assert {each.name for each in form.table.extra if each.secret} <= hidden
+    page.fill("Standard Fields", {form.labels["login"]: "edited"})
     page.save()
 
     run_id = airflow.trigger("stored", {"conn_id": conn_id})
@@ -234,7 +234,7 @@ def test_every_field_is_kept_through_an_edit(
     assert airflow.xcom("stored", run_id, "read") == {
         "login": "edited",
         "password": _digest("c4nary-s3cret"),
-        "extra": {each.name: _digest(written.get(each.name)) for each in form.form.fields},
+        "extra": {each.name: _digest(written.get(each.name)) for each in form.table.extra},
     }
 
 
@@ -249,11 +249,13 @@ def test_endpoints_can_be_typed(page: ConnectionsPage, browser: Browser, cloud: 
     endpoints = dict.fromkeys(services, cloud.url)
     page.begin(conn_id, form.label)
     page.fill("Standard Fields", own)
-    page.fill("Extra Fields", {**extra, form.of("endpoints").label: endpoints})
+    page.fill("Extra Fields", {**extra, form.table["endpoints"].label: endpoints})
     browser.shot(f"10-{cloud_name}-endpoints")
     page.save()
     assert "Test Connection Successful" in page.test(conn_id)
-    assert [service for service in services if service not in form.of("endpoints").help] == [], "which names there are"
+    assert [service for service in services if service not in help_text(form.table["endpoints"])] == [], (
+        "which names there are"
+    )
 
 
 def _digest(value: Any) -> str:

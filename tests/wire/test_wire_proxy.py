@@ -12,10 +12,10 @@ from wire_proxy import PASSWORD, USER, WRONG_PASSWORD, Proxy
 from wire_ways import APIS, CLOUDS, WAYS, Way, hook_of
 from wire_world import HIDDEN, Connect
 
+from airflow_cloudjobs.connection.settings import InvalidConnection
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.outcome import Outcome
 from airflow_cloudjobs.localcloud import LocalCloud
-from airflow_cloudjobs.settings import InvalidConnection
 
 Clouds = dict[str, LocalCloud]
 Start = Callable[..., Proxy]

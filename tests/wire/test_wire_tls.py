@@ -13,11 +13,11 @@ from wire_authority import Authority, make_authority
 from wire_ways import APIS, CLOUDS, Way, hook_of
 from wire_world import Connect
 
+from airflow_cloudjobs.connection.settings import InvalidConnection
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.outcome import Outcome
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.localcloud import LocalCloud
-from airflow_cloudjobs.settings import InvalidConnection
 
 Clouds = dict[str, LocalCloud]
 

@@ -12,11 +12,13 @@ import math
 import os
 import re
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
+from airflow_cloudjobs.connection.fields import METADATA, Field, FieldTable, secret_names
 from airflow_cloudjobs.http.environment import trusted, trusting
 from airflow_cloudjobs.http.message import Wire
 
@@ -72,26 +74,12 @@ class ConnectionFields:
         """The error to raise for a field."""
         return InvalidConnection(self.conn_id, name, problem)
 
-    def in_header(self, name: str, value: str) -> str:
-        """A value of a field that travels in a header: as it is, if it can.
-
-        :raises InvalidConnection: if something else was pasted with it; it may be a secret, so only the place is named.
-        """
-        for place, sign in enumerate(value, 1):
-            if not ("!" <= sign <= "~"):
-                kind = "a blank or line break" if sign.isspace() else "a sign that is in no key"
-                raise self.invalid(name, f"has {kind} at place {place} of {len(value)}: paste it again")
-        return value
-
-
-SECRETS = ("access_key_secret", "security_token", "proxy")
-"""The fields of an extra that are secrets."""
-
 
 class Extra:
-    """The extra of a connection, read field by field.
+    """The extra of a connection, as it stands there.
 
     :param fields: the connection.
+    :raises InvalidConnection: if it is no JSON object.
     """
 
     def __init__(self, fields: ConnectionFields) -> None:
@@ -108,7 +96,12 @@ class Extra:
 
     def secrets(self) -> list[str]:
         """What of it must not be shown: Airflow by itself hides only the password, and an extra as a whole."""
-        return [value for name in SECRETS if isinstance(value := self._values.get(name), str) and value]
+        return [value for name in secret_names() if isinstance(value := self._values.get(name), str) and value]
+
+    def value(self, name: str, default: Any) -> Any:
+        """A field as it is; the default if it is absent or an empty text, as a form may store it."""
+        value = self._values.get(name)
+        return default if value in (None, "") else value
 
     def text(self, name: str) -> str:
         """A field as text without blanks around it; empty if absent."""
@@ -119,55 +112,131 @@ class Extra:
             raise self._fields.invalid(name, f"must be text, not {type(value).__name__}")
         return str(value).strip()
 
-    def choice(self, name: str, allowed: Collection[str], default: str) -> str:
-        """A field that is one of a few words."""
-        word = self.text(name) or default
-        if word not in allowed:
-            raise self._fields.invalid(name, f"is {word!r}; allowed are {', '.join(map(repr, allowed))}")
+
+class FieldReader:
+    """A connection's values, each read as its row of the table says.
+
+    :param fields: the connection.
+    :param table: the fields of its cloud.
+    :raises InvalidConnection: if the extra is no JSON object.
+    """
+
+    def __init__(self, fields: ConnectionFields, table: FieldTable) -> None:
+        self.fields = fields
+        self.table = table
+        self.extra = Extra(fields)
+
+    @cached_property
+    def auth(self) -> str:
+        """The credential mode.
+
+        :raises InvalidConnection: an unknown mode, or fields of another mode where no mode was chosen.
+        """
+        if not self.extra.text("auth"):
+            # Going on with the default would act as somebody else than the one who wrote these fields means.
+            default = self.table.modes[0]
+            for row in sorted(self.table.extra, key=lambda each: each.name):
+                if row.modes and default not in row.modes and self.extra.text(row.name):
+                    of = " or ".join(repr(mode) for mode in self.table.modes if mode in row.modes)
+                    raise self.fields.invalid("auth", f"is missing: {row.name!r} is given, which belongs to {of}")
+        return self._choice(self.table["auth"])
+
+    def __getitem__(self, name: str) -> Any:
+        """The value of a field: text, a number of seconds, True or False, or addresses by service.
+
+        :return: what the environment or the table has instead if it is empty; empty text if nothing does, or if the
+            field belongs to other modes.
+        :raises InvalidConnection: if it is not what the table allows, or missing in a mode that needs it.
+        """
+        row = self.table[name]
+        if row.kind == "text":
+            return self._text(row)
+        if row.kind == "choice":
+            return self._choice(row)
+        if row.kind == "seconds":
+            return self._seconds(row)
+        return self._flag(row) if row.kind == "flag" else self._addresses(row)
+
+    def key(self, name: str) -> str:
+        """A text that travels in a header: as it is, if it can.
+
+        :raises InvalidConnection: if something else was pasted with it; it may be a secret, so only the place is named.
+        """
+        value: str = self[name]
+        for place, sign in enumerate(value, 1):
+            if not ("!" <= sign <= "~"):
+                kind = "a blank or line break" if sign.isspace() else "a sign that is in no key"
+                raise self.fields.invalid(name, f"has {kind} at place {place} of {len(value)}: paste it again")
+        return value
+
+    def invalid(self, name: str, problem: str) -> InvalidConnection:
+        """The error to raise for a field of the mode."""
+        return self.fields.invalid(name, f"{problem} (auth {self.auth!r})")
+
+    def _text(self, row: Field) -> str:
+        mode = self.auth if row.modes else ""
+        if mode and mode not in row.modes:
+            return ""
+        variable = row.environment.get(mode, "")
+        value = self._written(row) or os.environ.get(variable, "").strip()
+        if not value and mode in row.needed:
+            what = row.senses.get(mode, row.what)
+            peer = f" (or extra {row.peer!r})" if row.peer else ""
+            where = f", or the environment variable {variable}" if variable else ""
+            raise self.fields.invalid(row.name, f"is missing: auth {mode!r} needs {what}{peer}{where}")
+        return value or str(row.default or "")
+
+    def _written(self, row: Field) -> str:
+        """A text from where it stands: Airflow's own field or the extra, by our name or the peer provider's."""
+        value = getattr(self.fields, row.name).strip() if row.own else self.extra.text(row.name)
+        elsewhere = self.extra.text(row.peer) if row.peer else ""
+        if value and elsewhere and value != elsewhere:
+            raise self.fields.invalid(row.name, f"and extra {row.peer!r} differ: give {row.what} once")
+        return value or elsewhere
+
+    def _choice(self, row: Field) -> str:
+        word = self._written(row) or next(iter(row.choices))
+        if word not in row.choices:
+            raise self.fields.invalid(row.name, f"is {word!r}; allowed are {', '.join(map(repr, row.choices))}")
         return word
 
-    def seconds(self, name: str, default: float) -> float:
-        """A field that is a number of seconds, more than 0."""
-        value = self._values.get(name)
-        if value in (None, ""):
-            return default
+    def _seconds(self, row: Field) -> float:
+        value = self.extra.value(row.name, row.default)
         try:
             seconds = float(value)
         except (TypeError, ValueError):
             seconds = 0.0
         if isinstance(value, bool) or not (seconds > 0 and math.isfinite(seconds)):
-            raise self._fields.invalid(name, f"is {value!r}; it must be a number of seconds, more than 0")
+            raise self.fields.invalid(row.name, f"is {value!r}; it must be a number of seconds, more than 0")
         return seconds
 
-    def flag(self, name: str, default: bool) -> bool:
-        """A field that is true or false (the words too, as a form may store them)."""
-        value = self._values.get(name)
-        if value in (None, ""):
-            return default
-        if isinstance(value, bool):
-            return value
+    def _flag(self, row: Field) -> bool:
+        """True or false (the words too, as a form may store them)."""
+        value = self.extra.value(row.name, row.default)
         word = str(value).strip().lower()
         if word not in ("true", "false"):
-            raise self._fields.invalid(name, f"is {value!r}; it must be true or false")
+            raise self.fields.invalid(row.name, f"is {value!r}; it must be true or false")
         return word == "true"
 
-    def mapping(self, name: str) -> dict[str, str]:
-        """A field that is a JSON object of texts (or that object as text, as a form may store it)."""
-        value = self._values.get(name)
+    def _addresses(self, row: Field) -> dict[str, str]:
+        """A JSON object of addresses by service (or that object as text, as a form may store it)."""
+        value = self.extra.value(row.name, {})
         if isinstance(value, str) and value.strip():
             try:
                 value = json.loads(value)
             except ValueError:
-                raise self._fields.invalid(name, "is not JSON") from None
+                raise self.fields.invalid(row.name, "is not JSON") from None
         if not value:
             return {}
         if not isinstance(value, Mapping) or not all(isinstance(item, str) for item in value.values()):
-            raise self._fields.invalid(name, 'must be a JSON object of texts, e.g. {"dli": "https://..."}')
-        return dict(value)
-
-
-METADATA = "metadata"
-"""The service of an instance that tells it its own credential; it is no host of the cloud's API."""
+            raise self.fields.invalid(row.name, 'must be a JSON object of texts, e.g. {"dli": "https://..."}')
+        for service in value:
+            if service not in row.choices:
+                raise self.fields.invalid(row.name, f"names {service!r}; allowed are {', '.join(sorted(row.choices))}")
+        return {
+            service: _address(self.fields, f"{row.name}.{service}", item, "http" if service == METADATA else "https")
+            for service, item in value.items()
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,85 +334,31 @@ class CloudSettings:
         return InvalidConnection(self.conn_id, name, f"{problem} (auth {self.auth!r})")
 
 
-class Mode:
-    """The credential mode that a connection asks for, and the fields that belong to it.
-
-    :param fields: the connection.
-    :param extra: its extra.
-    :param modes: by mode, the fields of the extra that belong to it; the first is the default.
-    :raises InvalidConnection: an unknown mode, or fields of another mode where no mode was chosen.
-    """
-
-    def __init__(self, fields: ConnectionFields, extra: Extra, modes: Mapping[str, Collection[str]]) -> None:
-        self._fields = fields
-        self._extra = extra
-        default = next(iter(modes))
-        self.name = extra.choice("auth", modes, default)
-        if not extra.text("auth"):
-            # Going on with the default would act as somebody else than the one who wrote these fields means.
-            for field_name in sorted(set().union(*modes.values()) - set(modes[default])):
-                if extra.text(field_name):
-                    of = [mode for mode, names in modes.items() if field_name in names]
-                    raise fields.invalid(
-                        "auth", f"is missing: {field_name!r} is given, which belongs to {' or '.join(map(repr, of))}"
-                    )
-
-    def invalid(self, name: str, problem: str) -> InvalidConnection:
-        """The error to raise for a field of the mode."""
-        return self._fields.invalid(name, f"{problem} (auth {self.name!r})")
-
-    def needed(self, name: str, what: str, environment: str = "") -> str:
-        """A field of the extra that the mode cannot do without.
-
-        :param name: the field.
-        :param what: what it is, for the message.
-        :param environment: the vendor's environment variable that is read if the field is empty.
-        """
-        value = self.optional(name, environment)
-        if not value:
-            where = f", or the environment variable {environment}" if environment else ""
-            raise self._fields.invalid(name, f"is missing: auth {self.name!r} needs {what}{where}")
-        return value
-
-    def optional(self, name: str, environment: str = "") -> str:
-        """A field of the extra, or else the vendor's environment variable; empty if neither is there."""
-        return self._extra.text(name) or (os.environ.get(environment, "").strip() if environment else "")
-
-
-def common_settings(
-    fields: ConnectionFields, extra: Extra, region: str | None, services: Collection[str]
-) -> dict[str, Any]:
+def common_settings(read: FieldReader, region: str | None) -> dict[str, Any]:
     """The arguments of :class:`CloudSettings` from a connection, all but the mode.
 
-    :param fields: the connection.
-    :param extra: its extra.
+    :param read: the connection.
     :param region: the task's region, which wins over the connection's.
-    :param services: the services that ``endpoints`` may name.
     :raises InvalidConnection: naming the field.
     """
-    region = region or extra.text("region")
+    region = region or read["region"]
     if not re.fullmatch(r"[a-z0-9-]*", region):
         # A part of the host that credentials are sent to, which a task's template may have made.
-        raise fields.invalid("region", f"(or the task's 'region') is {region!r}; region ids look like 'cn-north-4'")
-    endpoints = extra.mapping("endpoints")
-    for service in endpoints:
-        if service not in services:
-            raise fields.invalid("endpoints", f"names {service!r}; allowed are {', '.join(sorted(services))}")
+        raise read.fields.invalid(
+            "region", f"(or the task's 'region') is {region!r}; region ids look like 'cn-north-4'"
+        )
     return {
-        "conn_id": fields.conn_id,
+        "conn_id": read.fields.conn_id,
         "wire": Wire(
-            connect_timeout=extra.seconds("connect_timeout", Wire().connect_timeout),
-            read_timeout=extra.seconds("read_timeout", Wire().read_timeout),
-            proxy=_proxy(fields, extra.text("proxy")),
-            ca_bundle=extra.text("ca_bundle") or None,
-            verify=extra.flag("verify", True),
+            connect_timeout=read["connect_timeout"],
+            read_timeout=read["read_timeout"],
+            proxy=_proxy(read.fields, read["proxy"]),
+            ca_bundle=read["ca_bundle"] or None,
+            verify=read["verify"],
         ),
         "region": region,
-        "base": _base(fields),
-        "endpoints": {
-            service: _address(fields, f"endpoints.{service}", value, "http" if service == METADATA else "https")
-            for service, value in endpoints.items()
-        },
+        "base": _base(read),
+        "endpoints": read["endpoints"],
     }
 
 
@@ -361,13 +376,12 @@ def _proxy(fields: ConnectionFields, value: str) -> str | None:
     return f"{own}://{who}{at}{host}"
 
 
-def _base(fields: ConnectionFields) -> str:
+def _base(read: FieldReader) -> str:
     """The address in host, port and schema. Without a host the schema is some other provider's (a bucket)."""
+    fields = read.fields
     if not fields.host:
         return ""
-    if fields.schema and fields.schema not in ("http", "https"):
-        raise fields.invalid("schema", f"is {fields.schema!r}; allowed are 'http', 'https'")
-    address = _address(fields, "host", fields.host, fields.schema or "https")
+    address = _address(fields, "host", fields.host, read["schema"])
     if fields.port and urlsplit(address).port is None:
         address = f"{address}:{fields.port}"
     return address
