@@ -63,9 +63,11 @@ class CloudJobTask(_Base):
         """Complete a class that names its API, by the rules of :mod:`airflow_cloudjobs.task_class`."""
         super().__init_subclass__(**kwargs)
         if "spec" in vars(cls):
-            task_class.refuse_misfit(cls, cls._needed_arguments())
-            cls.template_fields = task_class.templated(cls)
-            cls.__init__ = task_class.checked(cls.__init__)  # type: ignore[method-assign]
+            task_class.refuse_misfit(cls, cls.spec, cls._needed_arguments())
+            cls.template_fields = task_class.templated(cls, cls.template_fields)
+            cls.__init__ = task_class.checked(  # type: ignore[method-assign]
+                cls.__init__, lambda task: task._check_arguments(rendered=False)
+            )
 
     @classmethod
     def _needed_arguments(cls) -> dict[str, str]:

@@ -10,21 +10,16 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 from airflow_cloudjobs.apis import is_registered
-
-if TYPE_CHECKING:
-    from airflow_cloudjobs.jobs.spec import JobSpec
-    from airflow_cloudjobs.task import CloudJobTask
+from airflow_cloudjobs.jobs.spec import JobSpec
 
 
-def own_arguments(cls: type[CloudJobTask]) -> Mapping[str, inspect.Parameter]:
+def own_arguments(cls: type) -> Mapping[str, inspect.Parameter]:
     """The keywords that a class's constructor names itself."""
-    return {
-        name: one for name, one in inspect.signature(cls.__init__).parameters.items() if one.kind is one.KEYWORD_ONLY
-    }
+    return {name: one for name, one in inspect.signature(cls).parameters.items() if one.kind is one.KEYWORD_ONLY}
 
 
 def submit_parameters(spec: JobSpec) -> tuple[str, ...]:
@@ -32,14 +27,15 @@ def submit_parameters(spec: JobSpec) -> tuple[str, ...]:
     return tuple(inspect.signature(spec.submit).parameters)
 
 
-def refuse_misfit(cls: type[CloudJobTask], needed: Mapping[str, str]) -> None:
+def refuse_misfit(cls: type, spec: JobSpec, needed: Mapping[str, str]) -> None:
     """Refuse a class whose tasks could not work.
 
     :param cls: a class that names its API.
+    :param spec: the API.
     :param needed: the arguments that it must have, with what each is for.
     :raises TypeError: naming the class, the API and the argument.
     """
-    own, api = own_arguments(cls), cls.spec.api
+    own, api = own_arguments(cls), spec.api
     for name, purpose in needed.items():
         if name not in own:
             raise TypeError(f"{cls.__name__}: needs an argument {name!r}, which is {purpose} of {api}")
@@ -48,7 +44,7 @@ def refuse_misfit(cls: type[CloudJobTask], needed: Mapping[str, str]) -> None:
             f"{cls.__name__}: argument {taken[0]!r} is one that all tasks have already; name it otherwise and "
             "send it by the API's name"
         )
-    if not is_registered(cls.spec):
+    if not is_registered(spec):
         raise TypeError(f"{cls.__name__}: no trigger would find {api!r}; name its spec in airflow_cloudjobs.apis.SPECS")
 
 
@@ -63,22 +59,26 @@ def _inherited_arguments(cls: type) -> set[str]:
     }
 
 
-def templated(cls: type[CloudJobTask]) -> tuple[str, ...]:
+def templated(cls: type, inherited: Collection[str]) -> tuple[str, ...]:
     """The template fields of a class: all of its arguments but switches, and those of the classes above."""
     own = (name for name, one in own_arguments(cls).items() if not isinstance(one.default, bool))
-    return tuple(dict.fromkeys((*own, *cls.template_fields)))
+    return tuple(dict.fromkeys((*own, *inherited)))
 
 
-def checked(init: Callable[..., None]) -> Callable[..., None]:
-    """A constructor whose arguments are checked in the end, when all of them are set."""
+def checked(init: Callable[..., None], check: Callable[[Any], None]) -> Callable[..., None]:
+    """A constructor whose arguments are checked in the end, when all of them are set.
+
+    :param init: the constructor.
+    :param check: checks an object's arguments.
+    """
     names = [name for name, one in inspect.signature(init).parameters.items() if one.kind is one.KEYWORD_ONLY]
 
     @functools.wraps(init)
-    def with_check(self: CloudJobTask, *args: Any, **kwargs: Any) -> None:
+    def with_check(self: object, *args: Any, **kwargs: Any) -> None:
         init(self, *args, **kwargs)
         for name in names:
             if not hasattr(self, name):
                 raise TypeError(f"{type(self).__name__}: its constructor does not keep argument {name!r}")
-        self._check_arguments(rendered=False)
+        check(self)
 
     return with_check
