@@ -62,7 +62,7 @@ class CloudHook(BaseHook):
 
     @abstractmethod
     def make_client(self, settings: Any) -> CloudClient:
-        """The client of this cloud; imports the vendor's signer."""
+        """The client of this cloud, whose module is imported on first use."""
 
     @abstractmethod
     def probes(self) -> Mapping[str, ApiRequest]:
@@ -120,7 +120,7 @@ class CloudHook(BaseHook):
     def call(self, request: ApiRequest, *, patience: float = CALL_PATIENCE) -> dict[str, Any]:
         """Make one call of the cloud's API and wait for the answer.
 
-        Passing trouble is met by asking again, where that can do no harm: always for a read-only request,
+        Passing trouble is met by asking again, where that can do no harm: always for an idempotent request,
         otherwise only if the cloud has certainly not acted on the one before.
 
         :param request: what to call; any operation of the cloud.
@@ -136,7 +136,7 @@ class CloudHook(BaseHook):
             except CloudApiError as error:
                 if error.kind in KEY_REFUSED and self._has_another_key():
                     continue
-                harmless = request.read_only or not error.ambiguous
+                harmless = request.idempotent or not error.ambiguous
                 wait = pause * random.random() + (error.retry_after or 0.0)
                 if not (error.retryable and harmless) or time.monotonic() + wait > give_up:
                     raise
@@ -147,7 +147,7 @@ class CloudHook(BaseHook):
     async def acall(self, request: ApiRequest) -> dict[str, Any]:
         """Make one call of the cloud's API on the running event loop, once.
 
-        :param request: what to call; any operation of the cloud that takes no file.
+        :param request: what to call; any operation of the cloud.
         :return: the answer's JSON object.
         :raises CloudApiError: if the call did not give one.
         """

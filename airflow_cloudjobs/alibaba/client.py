@@ -46,7 +46,12 @@ class AlibabaClient(CloudClient):
         return self.guarded(obtain(self, self._chain))
 
     def sign(self, request: ApiRequest, credential: Credential) -> HttpRequest:
-        """Everything is in the query and the body is empty, as the vendor's SDK sends it."""
+        """Everything is in the query and the body is empty, as the vendor's SDK sends it.
+
+        :raises ValueError: for a request with a body, which would be lost.
+        """
+        if request.body is not None or request.file is not None:
+            raise ValueError(f"{request.operation}: calls of Alibaba Cloud carry all in their query, not in a body")
         base = self.settings.endpoint(request.service)
         query = dict(request.query)
         if request.service == "dms-enterprise" and self.settings.tid:

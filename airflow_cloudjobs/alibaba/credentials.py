@@ -76,7 +76,7 @@ def _assume_role(client: AlibabaClient, role: AssumedRole) -> Exchange:
             DurationSeconds=ROLE_LIFE,
             ExternalId=role.external_id or None,
         ),
-        read_only=True,
+        idempotent=True,
     )
     data = yield from client.asked(request, client.settings.credential)
     return _temporary(ASSUME_ROLE, data.get("Credentials"))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import ssl
 from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager
@@ -27,6 +28,9 @@ POOL = 200
 
 _NO_TYPE = (istr("Content-Type"),)
 """What aiohttp would add to a POST without a body; the signature does not cover it."""
+
+BIG = 1 << 20
+"""Bytes; aiohttp warns of a bigger body that is written at once."""
 
 DNS_LIFE = 60
 """Seconds for which a resolved host is believed."""
@@ -78,8 +82,6 @@ class AsyncCaller:
             return self.client.credential
 
     async def _send(self, request: HttpRequest) -> HttpAnswer:
-        if request.file is not None:
-            raise ValueError("files are sent by the blocking driver only: reading them would block the loop")
         wire = self.client.wire
         url = URL(request.url, encoded=True)
         host = url.raw_authority
@@ -89,7 +91,7 @@ class AsyncCaller:
                 request.method,
                 url,
                 headers=request.headers,
-                data=request.body,
+                data=_payload(request.body),
                 proxy=proxy,
                 skip_auto_headers=_NO_TYPE if request.body is None and request.method == "POST" else None,
                 allow_redirects=False,
@@ -120,6 +122,11 @@ class AsyncCaller:
             raise proxy_error(request.operation, 407, host, proxy)
         # Its names are found in any case, so they are not copied.
         return HttpAnswer(answer.status, answer.headers, body, host)
+
+
+def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
+    """A body as aiohttp should write it: a big one in pieces, between which other waits have their turn."""
+    return io.BytesIO(body) if body and len(body) > BIG else body
 
 
 class _Connector(aiohttp.TCPConnector):

@@ -9,7 +9,6 @@ https://support.huaweicloud.com/intl/en-us/api-iam/iam_06_0001.html (projects).
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
@@ -50,16 +49,12 @@ class HuaweiClient(CloudClient):
     def sign(self, request: ApiRequest, credential: Credential) -> HttpRequest:
         """By key: a signature over a minimal set of headers. By token: none."""
         base = self.settings.endpoint(request.service)
-        boundary = secrets.token_hex(16) if request.file else ""
-        headers = {
-            "Host": base.partition("://")[2],
-            "Content-Type": f"multipart/form-data; boundary={boundary}" if boundary else "application/json",
-        }
+        body, content_type = _body(request)
+        headers = {"Host": base.partition("://")[2], "Content-Type": content_type}
         if credential.project_id and request.service != "iam":
             headers["X-Project-Id"] = credential.project_id
         path = request.path.replace("{project_id}", credential.project_id)
         query = canonical_query(request.query)
-        body = None if request.body is None else json.dumps(request.body, ensure_ascii=False).encode()
         if credential.session_token:
             headers["X-Auth-Token"] = credential.session_token
         else:
@@ -73,7 +68,7 @@ class HuaweiClient(CloudClient):
                 request.method, path, query, headers, payload, date, credential.key, credential.secret
             )
         url = f"{base}{path}?{query}" if query else base + path
-        return HttpRequest(request.operation, request.method, url, headers, body, request.file, boundary)
+        return HttpRequest(request.operation, request.method, url, headers, body)
 
     def read(self, request: ApiRequest, answer: HttpAnswer) -> dict[str, Any]:
         """An error is a status of 400 and more, or ``is_success: false`` under HTTP 200.
@@ -102,6 +97,17 @@ class HuaweiClient(CloudClient):
             ambiguous=leaves_open(kind, answer.status),
             hint=told,
         )
+
+
+def _body(request: ApiRequest) -> tuple[bytes | None, str]:
+    """What a request carries, and its ``Content-Type``."""
+    if request.file is not None:
+        from urllib3.filepost import encode_multipart_formdata  # which polls do without
+
+        part = (request.file.file_name, request.file.content, "application/octet-stream")
+        return encode_multipart_formdata({request.file.name: part})
+    body = None if request.body is None else json.dumps(request.body, ensure_ascii=False).encode()
+    return body, "application/json"
 
 
 def _code_and_message(data: Mapping[str, Any]) -> tuple[str, str]:

@@ -72,7 +72,7 @@ def _with_project(client: HuaweiClient, login: Exchange) -> Exchange:
     if project_id:
         return replace(credential, project_id=project_id)
     region = client.settings.region
-    request = ApiRequest("iam", LIST_PROJECTS, "GET", "/v3/projects", {"name": region}, read_only=True)
+    request = ApiRequest("iam", LIST_PROJECTS, "GET", "/v3/projects", {"name": region}, idempotent=True)
     data = yield from client.asked(request, credential)
     ids = [project["id"] for project in data.get("projects") or () if project.get("name") == region]
     if len(ids) != 1:
