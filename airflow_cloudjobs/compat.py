@@ -62,7 +62,6 @@ __all__ = [
     "get_async_connection",
     "hide_in_logs",
     "identity_of",
-    "is_built",
     "is_given_up",
     "let_read_connections",
     "push_xcom",
@@ -127,11 +126,6 @@ async def _in_thread(work: Callable[..., T], *arguments: Any) -> T:
     Airflow before 3.3 find back to it; from any other the answers get mixed up, which ends the triggerer.
     """
     return await sync_to_async(work, thread_sensitive=False)(*arguments)
-
-
-def is_built(operator: object) -> bool:
-    """True once an operator's constructor has run: attributes set later are rendered ones."""
-    return bool(getattr(operator, "_BaseOperator__instantiated", False))
 
 
 def let_read_connections() -> None:

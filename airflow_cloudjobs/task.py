@@ -60,6 +60,8 @@ class CloudJobTask(_Base):
     deferrable: bool
     end_from_trigger: bool
     include_download_url: bool = False
+    _is_built = False
+    """True once the constructor has run: template fields that are set later are rendered ones."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Complete a class that names its API, and refuse one that does not fit it."""
@@ -127,7 +129,7 @@ class CloudJobTask(_Base):
         Rendering sets attributes, of mapped tasks too, before Airflow stores the rendered fields.
         """
         super().__setattr__(name, value)
-        if name in self.template_fields and compat.is_built(self):
+        if name in self.template_fields and self._is_built:
             if name in self.hidden_arguments and isinstance(value, str) and value:
                 compat.hide_in_logs(value)
             for secret in signatures(value):
@@ -294,5 +296,6 @@ def _checked(init: Any) -> Any:
     def checked(self: CloudJobTask, *args: Any, **kwargs: Any) -> None:
         init(self, *args, **kwargs)
         self._check_arguments(rendered=False)
+        self._is_built = True
 
     return checked

@@ -11,8 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.tracing import Trace
+from aiohttp.connector import Connection
 from multidict import istr
 from yarl import URL
 
@@ -107,7 +106,7 @@ class AsyncCaller:
             raise tls_error(request.operation, error.os_error, host) from None
         except ssl.SSLError as error:
             raise tls_error(request.operation, error, host) from None
-        except (aiohttp.ClientConnectorError, aiohttp.InvalidURL, UnicodeError):
+        except (_NotSent, aiohttp.ClientConnectorError, aiohttp.InvalidURL, UnicodeError):
             raise network_error(request.operation, "no connection", host, code="no connection", sent=False) from None
         except aiohttp.ConnectionTimeoutError:
             text = f"no connection within {wire.connect_timeout:g} s"
@@ -129,23 +128,24 @@ def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
     return io.BytesIO(body) if body and len(body) > BIG else body
 
 
-class _Connector(aiohttp.TCPConnector):
-    """Makes connections within the connect timeout as a whole.
+class _NotSent(aiohttp.ClientError):
+    """A connection that broke off before the request could be sent."""
 
-    aiohttp bounds some of its steps, but neither the look-up of a name nor a proxy's tunnel, and calls a tunnel that
-    breaks off a lost connection, as if the request had been sent.
+
+class _Connector(aiohttp.TCPConnector):
+    """Tells a connection that was never ready from one that broke under a request.
+
+    aiohttp calls a proxy's tunnel that breaks off a lost connection, as if the request had been sent.
     """
 
-    async def _create_connection(
-        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
-    ) -> ResponseHandler:
+    async def connect(self, *args: Any, **options: Any) -> Connection:
+        """A connection that a request can be sent on."""
         try:
-            async with asyncio.timeout(timeout.sock_connect):
-                return await super()._create_connection(req, traces, timeout)
+            return await super().connect(*args, **options)
         except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError):
             raise
         except (aiohttp.ClientError, ConnectionError) as error:
-            raise aiohttp.ClientConnectorError(req.connection_key, OSError("no tunnel")) from error
+            raise _NotSent from error
 
 
 async def _open_session(wire: Wire) -> aiohttp.ClientSession:
@@ -153,8 +153,9 @@ async def _open_session(wire: Wire) -> aiohttp.ClientSession:
     context = await asyncio.to_thread(tls_context, wire)
     return aiohttp.ClientSession(
         connector=_Connector(limit=POOL, ssl=context, ttl_dns_cache=DNS_LIFE),
-        # One timer for all of a call; one for each of its reads would cost a tenth of a poll.
-        timeout=aiohttp.ClientTimeout(total=wire.read_timeout, sock_connect=wire.connect_timeout),
+        # One timer for all of a call, and one more for a connection as a whole: looking its host up, handshake, tunnel.
+        # One for each of the reads would cost a tenth of a poll.
+        timeout=aiohttp.ClientTimeout(total=wire.read_timeout, connect=wire.connect_timeout),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": "airflow-provider-cloudjobs"},
         trust_env=False,
