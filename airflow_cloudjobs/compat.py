@@ -31,7 +31,6 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 from airflow.triggers.base import BaseTrigger, StartTriggerArgs
-from asgiref.sync import sync_to_async
 
 from airflow_cloudjobs.jobs.identity import Identity
 
@@ -125,6 +124,8 @@ async def _in_thread(work: Callable[..., T], *arguments: Any) -> T:
     A triggerer's line to its supervisor belongs to its event loop. Only from a thread that asgiref has made does
     Airflow before 3.3 find back to it; from any other the answers get mixed up, which ends the triggerer.
     """
+    from asgiref.sync import sync_to_async  # which no DAG file needs
+
     return await sync_to_async(work, thread_sensitive=False)(*arguments)
 
 
