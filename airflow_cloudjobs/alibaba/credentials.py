@@ -17,7 +17,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from airflow_cloudjobs.alibaba.chain import DefaultChain
 from airflow_cloudjobs.alibaba.settings import AssumedRole, CredentialsUri, InstanceRole, OidcRole
-from airflow_cloudjobs.http.exchange import Blocking, Credential, Exchange, hide
+from airflow_cloudjobs.http.credential import Credential
+from airflow_cloudjobs.http.exchange import Blocking, Exchange, hide
 from airflow_cloudjobs.http.message import HttpRequest
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest, parameters

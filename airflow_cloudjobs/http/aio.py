@@ -15,8 +15,9 @@ from aiohttp.connector import Connection
 from multidict import istr
 from yarl import URL
 
+from airflow_cloudjobs.http.credential import Credential
 from airflow_cloudjobs.http.environment import proxy_for, trusted, trusting
-from airflow_cloudjobs.http.exchange import CloudClient, Credential, DirectRequest, Exchange, Renew
+from airflow_cloudjobs.http.exchange import CloudClient, DirectRequest, Exchange, Renew
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire, network_error, proxy_error, tls_error
 from airflow_cloudjobs.http.shared import Shared
 from airflow_cloudjobs.jobs.errors import CloudApiError

@@ -14,8 +14,9 @@ import requests
 import urllib3
 
 from airflow_cloudjobs.http.adapter import Adapter
+from airflow_cloudjobs.http.credential import Credential
 from airflow_cloudjobs.http.environment import proxy_for, trusted
-from airflow_cloudjobs.http.exchange import Blocking, CloudClient, Credential, DirectRequest, Exchange, Renew
+from airflow_cloudjobs.http.exchange import Blocking, CloudClient, DirectRequest, Exchange, Renew
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire, network_error, proxy_error, tls_error
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import ApiRequest

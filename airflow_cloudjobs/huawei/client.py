@@ -13,8 +13,10 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from airflow_cloudjobs.http.exchange import CloudClient, Credential, Exchange, first, json_object, utc
+from airflow_cloudjobs.http.credential import Credential
+from airflow_cloudjobs.http.exchange import CloudClient, Exchange
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest
+from airflow_cloudjobs.http.parsing import first_present, format_utc, json_object
 from airflow_cloudjobs.huawei import errors
 from airflow_cloudjobs.huawei.chain import DefaultChain
 from airflow_cloudjobs.huawei.credentials import obtain
@@ -58,7 +60,7 @@ class HuaweiClient(CloudClient):
         if credential.session_token:
             headers["X-Auth-Token"] = credential.session_token
         else:
-            headers["X-Sdk-Date"] = date = utc(int(self.now()), "%Y%m%dT%H%M%SZ")
+            headers["X-Sdk-Date"] = date = format_utc(int(self.now()), "%Y%m%dT%H%M%SZ")
             if credential.security_token:
                 headers["X-Security-Token"] = credential.security_token
             payload = sha256(body or b"").hexdigest()
@@ -91,7 +93,7 @@ class HuaweiClient(CloudClient):
             kind=kind,
             operation=request.operation,
             code=code,
-            request_id=first(data, "request_id") or request_id,
+            request_id=first_present(data, "request_id") or request_id,
             http_status=answer.status,
             retry_after=answer.retry_after(self.now()),
             ambiguous=leaves_open(kind, answer.status),
@@ -114,6 +116,6 @@ def _code_and_message(data: Mapping[str, Any]) -> tuple[str, str]:
     """Code and message in any of the envelopes that Huawei Cloud's services use."""
     for code, message in (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message")):
         if data.get(code) is not None or data.get(message) is not None:
-            return first(data, code), first(data, message, "error_msg", "message", "title")
+            return first_present(data, code), first_present(data, message, "error_msg", "message", "title")
     nested = next((value for value in data.values() if isinstance(value, Mapping)), None)
     return _code_and_message(nested) if nested else ("", "")

@@ -16,8 +16,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from airflow_cloudjobs.http.exchange import Blocking, Credential, Exchange, hide, moment
+from airflow_cloudjobs.http.credential import Credential
+from airflow_cloudjobs.http.exchange import Blocking, Exchange, hide
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest
+from airflow_cloudjobs.http.parsing import parse_timestamp
 from airflow_cloudjobs.huawei.chain import DefaultChain
 from airflow_cloudjobs.huawei.settings import Agency, IamUser, IdToken
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
@@ -109,7 +111,7 @@ def _token_of_user(client: HuaweiClient, user: IamUser) -> Exchange:
             operation=TOKEN_BY_PASSWORD,
             hint=f"Check 'region' and 'project_id' of connection {settings.conn_id!r}",
         )
-    return Credential(session_token=token, project_id=project_id, expires=moment(described.get("expires_at")))
+    return Credential(session_token=token, project_id=project_id, expires=parse_timestamp(described.get("expires_at")))
 
 
 def _key_by_id_token(client: HuaweiClient, source: IdToken) -> Exchange:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from airflow_cloudjobs import regions
-from airflow_cloudjobs.http.exchange import Credential
+from airflow_cloudjobs.http.credential import Credential
 from airflow_cloudjobs.settings import (
     METADATA,
     CloudSettings,

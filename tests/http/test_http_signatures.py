@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from airflow_cloudjobs.alibaba.client import AlibabaClient
 from airflow_cloudjobs.alibaba.settings import alibaba_settings
 from airflow_cloudjobs.alibaba.signature import authorization as alibaba_authorization
-from airflow_cloudjobs.http.exchange import Credential
+from airflow_cloudjobs.http.credential import Credential
 from airflow_cloudjobs.http.message import HttpRequest
 from airflow_cloudjobs.huawei.client import HuaweiClient
 from airflow_cloudjobs.huawei.settings import huawei_settings
