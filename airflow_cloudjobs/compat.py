@@ -29,7 +29,6 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 from airflow.triggers.base import BaseTrigger, StartTriggerArgs
-from asgiref.sync import sync_to_async
 
 __all__ = [
     "LATE_TASKS_RESUME",
@@ -57,7 +56,6 @@ __all__ = [
     "first_reschedule",
     "get_async_connection",
     "hide_in_logs",
-    "is_built",
     "is_cleared",
     "let_read_connections",
     "push_xcom",
@@ -128,12 +126,9 @@ async def _in_thread(work: Callable[..., T], *arguments: Any) -> T:
     A triggerer's line to its supervisor belongs to its event loop. Only from a thread that asgiref has made does
     Airflow before 3.3 find back to it; from any other the answers get mixed up, which ends the triggerer.
     """
+    from asgiref.sync import sync_to_async  # which no DAG file needs
+
     return await sync_to_async(work, thread_sensitive=False)(*arguments)
-
-
-def is_built(operator: object) -> bool:
-    """True once an operator's constructor has run: attributes set later are rendered ones."""
-    return bool(getattr(operator, "_BaseOperator__instantiated", False))
 
 
 def let_read_connections() -> None:

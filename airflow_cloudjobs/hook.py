@@ -63,7 +63,7 @@ class CloudHook(BaseHook):
     @classmethod
     @abstractmethod
     def make_client(cls, settings: Any) -> CloudClient:
-        """The client of this cloud; imports the vendor's signer. Raises ``InvalidConnection`` for a file it names."""
+        """The client of this cloud, its module imported on first use; InvalidConnection for a file it names."""
 
     @abstractmethod
     def probes(self) -> Mapping[str, ApiRequest]:
@@ -104,7 +104,7 @@ class CloudHook(BaseHook):
     def call(self, request: ApiRequest, *, patience: float = CALL_PATIENCE) -> dict[str, Any]:
         """Make one call of the cloud's API and wait for the answer.
 
-        Passing trouble is met by asking again, where that can do no harm: always for a read-only request,
+        Passing trouble is met by asking again, where that can do no harm: always for an idempotent request,
         otherwise only if the cloud has certainly not acted on the one before.
 
         :param request: what to call; any operation of the cloud.
@@ -120,7 +120,7 @@ class CloudHook(BaseHook):
             except CloudApiError as error:
                 if error.kind in KEY_REFUSED and self._has_another_key():
                     continue
-                harmless = request.read_only or not error.ambiguous
+                harmless = request.idempotent or not error.ambiguous
                 wait = CALL_BACKOFF.after(attempt, error.retry_after, random.random)
                 if not (error.retryable and harmless) or time.monotonic() + wait > give_up:
                     raise
@@ -131,7 +131,7 @@ class CloudHook(BaseHook):
     async def acall(self, request: ApiRequest) -> dict[str, Any]:
         """Make one call of the cloud's API on the running event loop, once.
 
-        :param request: what to call; any operation of the cloud that takes no file.
+        :param request: what to call; any operation of the cloud.
         :return: the answer's JSON object.
         :raises CloudApiError: if the call did not give one.
         """

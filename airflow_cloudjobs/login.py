@@ -14,16 +14,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_cloudjobs.connection.settings import CloudSettings, InvalidConnection
-from airflow_cloudjobs.http.exchange import (
-    Blocking,
-    Credential,
-    DirectRequest,
-    Exchange,
-    first,
-    json_object,
-    moment,
-)
+from airflow_cloudjobs.http.credential import Credential
+from airflow_cloudjobs.http.exchange import Blocking, DirectRequest, Exchange
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest
+from airflow_cloudjobs.http.parsing import first_present, json_object, parse_timestamp
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 
 LOGIN_DID_NOT_HELP = (
@@ -133,7 +127,7 @@ def temporary(operation: str, data: Any, key: str, secret: str, token: str, expi
     :raises CloudApiError: if a part is missing.
     """
     parts = data if isinstance(data, Mapping) else {}
-    missing = [name for name in (key, secret, token) if not first(parts, name)]
+    missing = [name for name in (key, secret, token) if not first_present(parts, name)]
     if missing:
         raise CloudApiError(
             f"the answer has no credential: {', '.join(missing)} missing",
@@ -142,10 +136,10 @@ def temporary(operation: str, data: Any, key: str, secret: str, token: str, expi
             code="<form>",
         )
     return Credential(
-        key=first(parts, key),
-        secret=first(parts, secret),
-        security_token=first(parts, token),
-        expires=moment(parts.get(expires)),
+        key=first_present(parts, key),
+        secret=first_present(parts, secret),
+        security_token=first_present(parts, token),
+        expires=parse_timestamp(parts.get(expires)),
     )
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -128,7 +128,11 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         # knows nothing of the job, would come first.
         self._began, self._wait = time.time(), None
         if not self.deferrable:
-            return super().execute(context)
+            interval = self.poke_interval
+            try:
+                return super().execute(context)
+            finally:
+                self.poke_interval = interval
         with self._skipping():
             seen = self.poke(context)
             if not seen and self._wait is not None:
@@ -143,7 +147,10 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
     def poke(self, context: Any) -> PokeReturnValue:
         """Look once at the jobs that are due."""
         with self._reason_logged():
-            return self._poke(context)
+            try:
+                return self._poke(context)
+            finally:
+                self._set_pause()
 
     def _poke(self, context: Any) -> PokeReturnValue:
         if self._wait is None:
@@ -186,19 +193,15 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         if store := task_store(context):
             store.set(SEEN, {"try": try_number_of(context), "keys": wait.keys, "doubts": wait.unknown_since})
 
-    def _get_next_poke_interval(self, started_at: Any, run_duration: Callable[[], float], poke_count: int) -> float:
-        """Airflow's pause between two pokes, grown from a second where looking again costs no new process."""
-        if self.exponential_backoff:
-            return float(super()._get_next_poke_interval(started_at, run_duration, poke_count))
-        now = time.time()
-        if self._wait is None:
-            return float(self.poke_interval)
+    def _set_pause(self) -> None:
+        """Airflow's pause before the next poke, grown from a second where looking again costs no new process."""
+        if self.deferrable or self.exponential_backoff or self._wait is None:
+            return
+        now, plan = time.time(), self._wait.plan
         if not self.reschedule:
-            return self._wait.pause(now)
-        deadline = self._wait.plan.deadline
-        if deadline is None:
-            return float(self.poke_interval)
-        return min(self.poke_interval, max(LEAST_RESCHEDULE, deadline - now))
+            self.poke_interval = self._wait.pause(now)
+        elif plan.deadline is not None:
+            self.poke_interval = min(plan.interval, max(LEAST_RESCHEDULE, plan.deadline - now))
 
     @contextmanager
     def _reason_logged(self) -> Iterator[None]:

@@ -58,6 +58,8 @@ class CloudJobTask(_Base):
     deferrable: bool
     end_from_trigger: bool
     include_download_url: bool = False
+    _is_built = False
+    """True once the constructor has run: template fields that are set later are rendered ones."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Complete a class that names its API, by the rules of :mod:`airflow_cloudjobs.task_class`."""
@@ -65,9 +67,12 @@ class CloudJobTask(_Base):
         if "spec" in vars(cls):
             task_class.refuse_misfit(cls, cls.spec, cls._needed_arguments())
             cls.template_fields = task_class.templated(cls, cls.template_fields)
-            cls.__init__ = task_class.checked(  # type: ignore[method-assign]
-                cls.__init__, lambda task: task._check_arguments(rendered=False)
-            )
+            cls.__init__ = task_class.completed(cls.__init__, cls._built)  # type: ignore[method-assign]
+
+    def _built(self) -> None:
+        """What is done once the constructor of a task has run, as it does when the DAG is parsed."""
+        self._check_arguments(rendered=False)
+        self._is_built = True
 
     @classmethod
     def _needed_arguments(cls) -> dict[str, str]:
@@ -120,7 +125,7 @@ class CloudJobTask(_Base):
         Rendering sets attributes, of mapped tasks too, before Airflow stores the rendered fields.
         """
         super().__setattr__(name, value)
-        if name in self.template_fields and compat.is_built(self):
+        if name in self.template_fields and self._is_built:
             if name in self.hidden_arguments and isinstance(value, str) and value:
                 compat.hide_in_logs(value)
             for secret in signatures(value):

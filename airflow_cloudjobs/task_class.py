@@ -65,20 +65,20 @@ def templated(cls: type, inherited: Collection[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*own, *inherited)))
 
 
-def checked(init: Callable[..., None], check: Callable[[Any], None]) -> Callable[..., None]:
-    """A constructor whose arguments are checked in the end, when all of them are set.
+def completed(init: Callable[..., None], built: Callable[[Any], None]) -> Callable[..., None]:
+    """A constructor that ends with what every class does once all arguments are set.
 
     :param init: the constructor.
-    :param check: checks an object's arguments.
+    :param built: what to do with the object in the end.
     """
     names = [name for name, one in inspect.signature(init).parameters.items() if one.kind is one.KEYWORD_ONLY]
 
     @functools.wraps(init)
-    def with_check(self: object, *args: Any, **kwargs: Any) -> None:
+    def complete(self: object, *args: Any, **kwargs: Any) -> None:
         init(self, *args, **kwargs)
         for name in names:
             if not hasattr(self, name):
                 raise TypeError(f"{type(self).__name__}: its constructor does not keep argument {name!r}")
-        check(self)
+        built(self)
 
-    return with_check
+    return complete

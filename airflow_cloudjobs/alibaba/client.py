@@ -15,8 +15,10 @@ from airflow_cloudjobs.alibaba.chain import DefaultChain
 from airflow_cloudjobs.alibaba.credentials import obtain
 from airflow_cloudjobs.alibaba.settings import AlibabaSettings
 from airflow_cloudjobs.alibaba.signature import authorization
-from airflow_cloudjobs.http.exchange import CloudClient, Credential, Exchange, first, json_object, utc
+from airflow_cloudjobs.http.credential import Credential
+from airflow_cloudjobs.http.exchange import CloudClient, Exchange
 from airflow_cloudjobs.http.message import LONGEST_REST, HttpAnswer, HttpRequest
+from airflow_cloudjobs.http.parsing import first_present, format_utc, json_object
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind, leaves_open
 from airflow_cloudjobs.jobs.request import ApiRequest, encoded
 from airflow_cloudjobs.login import LOGIN_DID_NOT_HELP
@@ -46,7 +48,12 @@ class AlibabaClient(CloudClient):
         return self.guarded(obtain(self, self.settings, self._chain))
 
     def sign(self, request: ApiRequest, credential: Credential) -> HttpRequest:
-        """Everything is in the query and the body is empty, as the vendor's SDK sends it."""
+        """Everything is in the query and the body is empty, as the vendor's SDK sends it.
+
+        :raises ValueError: for a request with a body, which would be lost.
+        """
+        if request.body is not None or request.file is not None:
+            raise ValueError(f"{request.operation}: calls of Alibaba Cloud carry all in their query, not in a body")
         base = self.settings.endpoint(request.service)
         query = dict(request.query)
         if request.service == "dms-enterprise" and self.settings.tid:
@@ -56,7 +63,7 @@ class AlibabaClient(CloudClient):
             "accept": "application/json",
             "x-acs-action": request.operation,
             "x-acs-version": VERSIONS[request.service],
-            "x-acs-date": utc(int(self.now()), "%Y-%m-%dT%H:%M:%SZ"),
+            "x-acs-date": format_utc(int(self.now()), "%Y-%m-%dT%H:%M:%SZ"),
             "x-acs-signature-nonce": secrets.token_hex(16),
             "x-acs-content-sha256": EMPTY_BODY,
         }
@@ -77,8 +84,8 @@ class AlibabaClient(CloudClient):
         data = json_object(request.operation, answer)
         if answer.status < 400 and data.get("Success") is not False:
             return data
-        code = first(data, "Code", "ErrorCode", "code")
-        message = first(data, "Message", "ErrorMessage", "message") or "no message"
+        code = first_present(data, "Code", "ErrorCode", "code")
+        message = first_present(data, "Message", "ErrorMessage", "message") or "no message"
         kind = errors.classify(code, answer.status)
         told = errors.hint(code) or self.settings.where_hint(request.service, answer.status)
         if self.renewable and errors.of_a_temporary_key(code):
@@ -90,7 +97,7 @@ class AlibabaClient(CloudClient):
             kind=kind,
             operation=request.operation,
             code=code,
-            request_id=first(data, "RequestId", "requestId"),
+            request_id=first_present(data, "RequestId", "requestId"),
             http_status=answer.status,
             retry_after=answer.retry_after(self.now()) or _throttled_for(answer),
             ambiguous=leaves_open(kind, answer.status),

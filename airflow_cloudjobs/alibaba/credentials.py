@@ -18,7 +18,8 @@ from urllib.parse import quote, urlencode, urlsplit
 from airflow_cloudjobs.alibaba.chain import DefaultChain
 from airflow_cloudjobs.alibaba.fields import FIELDS
 from airflow_cloudjobs.alibaba.settings import AlibabaSettings, AssumedRole, CredentialsUri, InstanceRole, OidcRole
-from airflow_cloudjobs.http.exchange import Blocking, CloudClient, Credential, Exchange, hidden
+from airflow_cloudjobs.http.credential import Credential
+from airflow_cloudjobs.http.exchange import Blocking, CloudClient, Exchange, hidden
 from airflow_cloudjobs.http.message import HttpRequest
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest, parameters
@@ -74,7 +75,7 @@ def _assume_role(client: CloudClient, settings: AlibabaSettings, role: AssumedRo
             DurationSeconds=ROLE_LIFE,
             ExternalId=role.external_id or None,
         ),
-        read_only=True,
+        idempotent=True,
     )
     data = yield from client.asked(request, settings.credential)
     return _temporary(ASSUME_ROLE, data.get("Credentials"))

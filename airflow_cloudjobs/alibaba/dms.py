@@ -49,7 +49,7 @@ def _submit_upload(
 
 def _poll_upload(keys: Sequence[str], scope: Scope) -> ApiRequest:
     query = parameters(JobKey=keys[0], Tid=scope.get("tid"))
-    return ApiRequest(SERVICE, "GetUserUploadFileJob", query=query, read_only=True)
+    return ApiRequest(SERVICE, "GetUserUploadFileJob", query=query, idempotent=True)
 
 
 def _uploaded(record: Record) -> str:
@@ -191,7 +191,7 @@ def _submit_export(
 
 def _poll_export(keys: Sequence[str], scope: Scope) -> ApiRequest:
     query = parameters(DownloadKeyId=keys[0], OrderId=scope["order_id"], Tid=scope.get("tid"))
-    return ApiRequest(SERVICE, "QueryDataTrackResultDownloadStatus", query=query, read_only=True)
+    return ApiRequest(SERVICE, "QueryDataTrackResultDownloadStatus", query=query, idempotent=True)
 
 
 DATA_TRACK_EXPORT = JobSpec(

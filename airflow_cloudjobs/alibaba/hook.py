@@ -53,8 +53,8 @@ class AlibabaCloudHook(CloudHook):
     def probes(self) -> Mapping[str, ApiRequest]:
         """ListUserTenants of DMS and GetStorageList of ICE: read-only, without parameters."""
         return {
-            "DMS": ApiRequest("dms-enterprise", "ListUserTenants", read_only=True),
-            "ICE": ApiRequest("ice", "GetStorageList", read_only=True),
+            "DMS": ApiRequest("dms-enterprise", "ListUserTenants", idempotent=True),
+            "ICE": ApiRequest("ice", "GetStorageList", idempotent=True),
         }
 
     @classmethod

@@ -89,7 +89,7 @@ def _submitted(answer: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[
 
 
 def _poll(keys: Sequence[str], scope: Scope) -> ApiRequest:
-    return ApiRequest(SERVICE, "GetUrlUploadInfos", query={"JobIds": ",".join(keys)}, read_only=True)
+    return ApiRequest(SERVICE, "GetUrlUploadInfos", query={"JobIds": ",".join(keys)}, idempotent=True)
 
 
 def _records(answer: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Record]:
@@ -100,7 +100,7 @@ def _records(answer: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Record
 
 def find_by_url(url: str) -> ApiRequest:
     """The request for the jobs of an address."""
-    return ApiRequest(SERVICE, "GetUrlUploadInfos", query={"UploadURLs": _joined([url])}, read_only=True)
+    return ApiRequest(SERVICE, "GetUrlUploadInfos", query={"UploadURLs": _joined([url])}, idempotent=True)
 
 
 def _mark(arguments: Mapping[str, Any], identity: Identity) -> dict[str, Any]:

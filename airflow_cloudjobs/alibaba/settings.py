@@ -17,7 +17,7 @@ from airflow_cloudjobs.connection.settings import (
     InvalidConnection,
     common_settings,
 )
-from airflow_cloudjobs.http.exchange import Credential
+from airflow_cloudjobs.http.credential import Credential
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,21 +63,20 @@ logging.getLogger("urllib3.connectionpool").addFilter(_WithoutArguments())
 
 class _Connection(HTTPSConnection):
     def connect(self) -> None:
+        """Connect, or say that nothing was sent."""
         try:
             super().connect()
         except TimeoutError as error:
             raise ConnectTimeoutError(self, "no tunnel or handshake") from error
         except (ConnectionError, HTTPException) as error:
             raise NewConnectionError(self, "no tunnel or handshake") from error
+        # All that this does by now is to keep urllib3 from warning, with each new connection, where certificates are
+        # not checked: they were checked above if the wire has them checked.
+        self.is_verified = True
 
 
 class _Pool(HTTPSConnectionPool):
     ConnectionCls = _Connection
-
-    def _validate_conn(self, conn: Any) -> None:
-        # urllib3's own does this and then warns, with each new connection, if certificates are not checked.
-        if conn.is_closed:
-            conn.connect()
 
 
 _POOLS: dict[str, type[ConnectionPool]] = {"http": HTTPConnectionPool, "https": _Pool}

@@ -4,19 +4,20 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import ssl
 from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.tracing import Trace
+from aiohttp.connector import Connection
 from multidict import istr
 from yarl import URL
 
+from airflow_cloudjobs.http.credential import Credential
 from airflow_cloudjobs.http.environment import proxy_for, trusted, trusting
-from airflow_cloudjobs.http.exchange import CloudClient, Credential, DirectRequest, Exchange, Renew
+from airflow_cloudjobs.http.exchange import CloudClient, DirectRequest, Exchange, Renew
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire, network_error, proxy_error, tls_error
 from airflow_cloudjobs.http.shared import Shared
 from airflow_cloudjobs.jobs.errors import CloudApiError
@@ -27,6 +28,9 @@ POOL = 200
 
 _NO_TYPE = (istr("Content-Type"),)
 """What aiohttp would add to a POST without a body; the signature does not cover it."""
+
+BIG = 1 << 20
+"""Bytes; aiohttp warns of a bigger body that is written at once."""
 
 DNS_LIFE = 60
 """Seconds for which a resolved host is believed."""
@@ -78,8 +82,6 @@ class AsyncCaller:
             return self.client.credential
 
     async def _send(self, request: HttpRequest) -> HttpAnswer:
-        if request.file is not None:
-            raise ValueError("files are sent by the blocking driver only: reading them would block the loop")
         wire = self.client.wire
         url = URL(request.url, encoded=True)
         host = url.raw_authority
@@ -89,7 +91,7 @@ class AsyncCaller:
                 request.method,
                 url,
                 headers=request.headers,
-                data=request.body,
+                data=_payload(request.body),
                 proxy=proxy,
                 skip_auto_headers=_NO_TYPE if request.body is None and request.method == "POST" else None,
                 allow_redirects=False,
@@ -105,7 +107,7 @@ class AsyncCaller:
             raise tls_error(request.operation, error.os_error, host) from None
         except ssl.SSLError as error:
             raise tls_error(request.operation, error, host) from None
-        except (aiohttp.ClientConnectorError, aiohttp.InvalidURL, UnicodeError):
+        except (_NotSent, aiohttp.ClientConnectorError, aiohttp.InvalidURL, UnicodeError):
             raise network_error(request.operation, "no connection", host, code="no connection", sent=False) from None
         except aiohttp.ConnectionTimeoutError:
             text = f"no connection within {wire.connect_timeout:g} s"
@@ -122,23 +124,29 @@ class AsyncCaller:
         return HttpAnswer(answer.status, answer.headers, body, host)
 
 
-class _Connector(aiohttp.TCPConnector):
-    """Makes connections within the connect timeout as a whole.
+def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
+    """A body as aiohttp should write it: a big one in pieces, between which other waits have their turn."""
+    return io.BytesIO(body) if body and len(body) > BIG else body
 
-    aiohttp bounds some of its steps, but neither the look-up of a name nor a proxy's tunnel, and calls a tunnel that
-    breaks off a lost connection, as if the request had been sent.
+
+class _NotSent(aiohttp.ClientError):
+    """A connection that broke off before the request could be sent."""
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Tells a connection that was never ready from one that broke under a request.
+
+    aiohttp calls a proxy's tunnel that breaks off a lost connection, as if the request had been sent.
     """
 
-    async def _create_connection(
-        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
-    ) -> ResponseHandler:
+    async def connect(self, *args: Any, **options: Any) -> Connection:
+        """A connection that a request can be sent on."""
         try:
-            async with asyncio.timeout(timeout.sock_connect):
-                return await super()._create_connection(req, traces, timeout)
+            return await super().connect(*args, **options)
         except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError):
             raise
         except (aiohttp.ClientError, ConnectionError) as error:
-            raise aiohttp.ClientConnectorError(req.connection_key, OSError("no tunnel")) from error
+            raise _NotSent from error
 
 
 async def _open_session(wire: Wire) -> aiohttp.ClientSession:
@@ -146,8 +154,9 @@ async def _open_session(wire: Wire) -> aiohttp.ClientSession:
     context = await asyncio.to_thread(tls_context, wire)
     return aiohttp.ClientSession(
         connector=_Connector(limit=POOL, ssl=context, ttl_dns_cache=DNS_LIFE),
-        # One timer for all of a call; one for each of its reads would cost a tenth of a poll.
-        timeout=aiohttp.ClientTimeout(total=wire.read_timeout, sock_connect=wire.connect_timeout),
+        # One timer for all of a call, and one more for a connection as a whole: looking its host up, handshake, tunnel.
+        # One for each of the reads would cost a tenth of a poll.
+        timeout=aiohttp.ClientTimeout(total=wire.read_timeout, connect=wire.connect_timeout),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": "airflow-provider-cloudjobs"},
         trust_env=False,

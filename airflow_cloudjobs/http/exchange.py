@@ -8,17 +8,15 @@ driven by blocking code (:mod:`airflow_cloudjobs.http.sync`) and by asyncio (:mo
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from functools import lru_cache
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
 from typing import Any
 
+from airflow_cloudjobs.http.credential import Credential
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire
 from airflow_cloudjobs.jobs.backoff import Backoff
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
@@ -35,32 +33,6 @@ RENEW_WITHIN = 0.25
 
 LOGIN_BACKOFF = Backoff(first=1.0, cap=30.0, jitter=0.0)
 """For how long a login that keeps failing is left alone. All who want it share one attempt, so nothing is drawn."""
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """What signs a request. Its parts are only ever replaced together.
-
-    :param key: access key id; empty for a token login.
-    :param secret: the key's secret.
-    :param security_token: token of a temporary key.
-    :param session_token: an IAM token that stands for a login.
-    :param project_id: the project that requests are for (Huawei Cloud).
-    :param expires: end of its life, seconds since the epoch; None if it has none that we know.
-    :param obtained: when it was got, seconds since the epoch.
-    """
-
-    key: str = ""
-    secret: str = field(default="", repr=False)
-    security_token: str = field(default="", repr=False)
-    session_token: str = field(default="", repr=False)
-    project_id: str = ""
-    expires: float | None = None
-    obtained: float = field(default=0.0, compare=False)
-
-    def secrets(self) -> tuple[str, str, str]:
-        """What must be in no message."""
-        return self.secret, self.security_token, self.session_token
 
 
 @dataclass(slots=True)
@@ -240,67 +212,3 @@ def hidden(error: CloudApiError, *secrets: str) -> CloudApiError:
         if secret:
             message = message.replace(secret, "***")
     return error.but(message=str(without_signatures(message)))
-
-
-def moment(text: Any) -> float | None:
-    """A time stamp of a cloud (ISO 8601, UTC) as seconds since the epoch; None if it is no such thing."""
-    try:
-        when = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
-
-
-@lru_cache(maxsize=8)
-def utc(second: int, form: str) -> str:
-    """A second since the epoch as UTC; many requests are signed in the same one.
-
-    :param form: as ``time.strftime`` takes it.
-    """
-    return time.strftime(form, time.gmtime(second))
-
-
-def json_object(operation: str, answer: HttpAnswer) -> dict[str, Any]:
-    """An answer's body as a JSON object.
-
-    What is no JSON object comes from something between us and the cloud (a proxy's page, a cut line): it
-    says nothing about the call, which may have been carried out.
-
-    :raises CloudApiError: a transient, ambiguous one.
-    """
-    try:
-        data = {} if answer.status == 204 else json.loads(answer.body)
-    except ValueError:
-        data = None
-    if isinstance(data, dict) and (data or answer.status < 300):
-        return data
-    kind = answer.headers.get("content-type", "no content type")
-    raise CloudApiError(
-        f"the answer is not the API's JSON ({kind}, {len(answer.body)} bytes, from {answer.host})",
-        kind=_PAGES.get(answer.status, ErrorKind.TRANSIENT),
-        operation=operation,
-        code="<not json>",
-        http_status=answer.status,
-        retry_after=answer.retry_after(time.time()),
-        ambiguous=answer.status not in _PAGES,
-        hint="Something between here and the cloud answered: check 'host', 'endpoints' and 'proxy' of the connection",
-    )
-
-
-_PAGES = {
-    401: ErrorKind.DENIED,
-    403: ErrorKind.UNKNOWN,
-    404: ErrorKind.UNKNOWN,
-    405: ErrorKind.UNKNOWN,
-    407: ErrorKind.DENIED,
-}
-"""A page with one of these is the refusal of a proxy or of a foreign server, which has not passed the call on: for good
-where it asks who we are, else maybe only until somebody has mended it."""
-
-
-def first(data: Mapping[str, Any], *names: str) -> str:
-    """The first of these fields that holds something, as text."""
-    for name in names:
-        if data.get(name) not in (None, ""):
-            return str(data[name])
-    return ""

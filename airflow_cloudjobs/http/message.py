@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
-from airflow_cloudjobs.jobs.request import FormFile
 
 
 @dataclass(slots=True)
@@ -22,8 +21,6 @@ class HttpRequest:
     :param url: the address, already encoded; it must not be encoded again, since it is signed.
     :param headers: all headers but those that the HTTP library must make (``Content-Length``).
     :param body: the body, or None.
-    :param file: a file to stream as a form, or None; ``boundary`` is the form's then.
-    :param boundary: the boundary of the form, which a signed ``Content-Type`` already names.
     """
 
     operation: str
@@ -31,8 +28,6 @@ class HttpRequest:
     url: str
     headers: dict[str, str] = field(repr=False)
     body: bytes | None = field(default=None, repr=False)
-    file: FormFile | None = None
-    boundary: str = ""
 
 
 @dataclass(slots=True)

@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import ssl
 import threading
-from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,11 +14,12 @@ import requests
 import urllib3
 
 from airflow_cloudjobs.http.adapter import Adapter
+from airflow_cloudjobs.http.credential import Credential
 from airflow_cloudjobs.http.environment import proxy_for, trusted
-from airflow_cloudjobs.http.exchange import Blocking, CloudClient, Credential, DirectRequest, Exchange, Renew
+from airflow_cloudjobs.http.exchange import Blocking, CloudClient, DirectRequest, Exchange, Renew
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire, network_error, proxy_error, tls_error
 from airflow_cloudjobs.jobs.errors import CloudApiError
-from airflow_cloudjobs.jobs.request import ApiRequest, FormFile
+from airflow_cloudjobs.jobs.request import ApiRequest
 
 
 class SyncCaller:
@@ -86,15 +85,12 @@ class SyncCaller:
         host = where.netloc
         proxy = None if isinstance(request, DirectRequest) else proxy_for(where.scheme, host, wire)
         headers: dict[str, str | bytes] = dict(request.headers)
-        data: bytes | _Form | None = request.body
-        if request.file:
-            data = _Form(request.file, request.boundary)
         try:
             answer = self._session.request(
                 request.method,
                 request.url,
                 headers=headers,
-                data=data,
+                data=request.body,
                 timeout=(wire.connect_timeout, wire.read_timeout),
                 proxies={"http": proxy, "https": proxy} if proxy else {},
                 allow_redirects=False,
@@ -163,33 +159,3 @@ def _reason(error: Exception) -> object:
     """What urllib3 says behind an error of requests, which does not tell unsent from unanswered."""
     inner = error.args[0] if error.args else None
     return getattr(inner, "reason", None) or inner
-
-
-class _Form:
-    """A form of one file, read from disk as it is sent, with a known length.
-
-    :param file: the form field and the file.
-    :param boundary: the form's boundary.
-    """
-
-    def __init__(self, file: FormFile, boundary: str) -> None:
-        name = os.path.basename(file.path)
-        for sign, code in (('"', "%22"), ("\r", "%0D"), ("\n", "%0A")):
-            name = name.replace(sign, code)
-        self._head = (
-            f"--{boundary}\r\n"
-            f'Content-Disposition: form-data; name="{file.name}"; filename="{name}"\r\n'
-            "Content-Type: application/octet-stream\r\n\r\n"
-        ).encode()
-        self._tail = f"\r\n--{boundary}--\r\n".encode()
-        self._path = file.path
-
-    def __len__(self) -> int:
-        return len(self._head) + os.path.getsize(self._path) + len(self._tail)
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield self._head
-        with open(self._path, "rb") as source:
-            while block := source.read(65536):
-                yield block
-        yield self._tail

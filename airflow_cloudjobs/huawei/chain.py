@@ -17,7 +17,7 @@ import time
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from airflow_cloudjobs.http.exchange import Credential
+from airflow_cloudjobs.http.credential import Credential
 from airflow_cloudjobs.huawei.settings import HuaweiSettings
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 

@@ -9,13 +9,14 @@ https://support.huaweicloud.com/intl/en-us/api-iam/iam_06_0001.html (projects).
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from airflow_cloudjobs.http.exchange import CloudClient, Credential, Exchange, first, json_object, utc
+from airflow_cloudjobs.http.credential import Credential
+from airflow_cloudjobs.http.exchange import CloudClient, Exchange
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest
+from airflow_cloudjobs.http.parsing import first_present, format_utc, json_object
 from airflow_cloudjobs.huawei import errors
 from airflow_cloudjobs.huawei.chain import DefaultChain
 from airflow_cloudjobs.huawei.credentials import obtain
@@ -50,20 +51,16 @@ class HuaweiClient(CloudClient):
     def sign(self, request: ApiRequest, credential: Credential) -> HttpRequest:
         """By key: a signature over a minimal set of headers. By token: none."""
         base = self.settings.endpoint(request.service)
-        boundary = secrets.token_hex(16) if request.file else ""
-        headers = {
-            "Host": base.partition("://")[2],
-            "Content-Type": f"multipart/form-data; boundary={boundary}" if boundary else "application/json",
-        }
+        body, content_type = _body(request)
+        headers = {"Host": base.partition("://")[2], "Content-Type": content_type}
         if credential.project_id and request.service != "iam":
             headers["X-Project-Id"] = credential.project_id
         path = request.path.replace("{project_id}", credential.project_id)
         query = canonical_query(request.query)
-        body = None if request.body is None else json.dumps(request.body, ensure_ascii=False).encode()
         if credential.session_token:
             headers["X-Auth-Token"] = credential.session_token
         else:
-            headers["X-Sdk-Date"] = date = utc(int(self.now()), "%Y%m%dT%H%M%SZ")
+            headers["X-Sdk-Date"] = date = format_utc(int(self.now()), "%Y%m%dT%H%M%SZ")
             if credential.security_token:
                 headers["X-Security-Token"] = credential.security_token
             payload = sha256(body or b"").hexdigest()
@@ -73,7 +70,7 @@ class HuaweiClient(CloudClient):
                 request.method, path, query, headers, payload, date, credential.key, credential.secret
             )
         url = f"{base}{path}?{query}" if query else base + path
-        return HttpRequest(request.operation, request.method, url, headers, body, request.file, boundary)
+        return HttpRequest(request.operation, request.method, url, headers, body)
 
     def read(self, request: ApiRequest, answer: HttpAnswer) -> dict[str, Any]:
         """An error is a status of 400 and more, or ``is_success: false`` under HTTP 200.
@@ -96,7 +93,7 @@ class HuaweiClient(CloudClient):
             kind=kind,
             operation=request.operation,
             code=code,
-            request_id=first(data, "request_id") or request_id,
+            request_id=first_present(data, "request_id") or request_id,
             http_status=answer.status,
             retry_after=answer.retry_after(self.now()),
             ambiguous=leaves_open(kind, answer.status),
@@ -104,10 +101,21 @@ class HuaweiClient(CloudClient):
         )
 
 
+def _body(request: ApiRequest) -> tuple[bytes | None, str]:
+    """What a request carries, and its ``Content-Type``."""
+    if request.file is not None:
+        from urllib3.filepost import encode_multipart_formdata  # which polls do without
+
+        part = (request.file.file_name, request.file.content, "application/octet-stream")
+        return encode_multipart_formdata({request.file.name: part})
+    body = None if request.body is None else json.dumps(request.body, ensure_ascii=False).encode()
+    return body, "application/json"
+
+
 def _code_and_message(data: Mapping[str, Any]) -> tuple[str, str]:
     """Code and message in any of the envelopes that Huawei Cloud's services use."""
     for code, message in (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message")):
         if data.get(code) is not None or data.get(message) is not None:
-            return first(data, code), first(data, message, "error_msg", "message", "title")
+            return first_present(data, code), first_present(data, message, "error_msg", "message", "title")
     nested = next((value for value in data.values() if isinstance(value, Mapping)), None)
     return _code_and_message(nested) if nested else ("", "")

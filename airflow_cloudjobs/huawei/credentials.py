@@ -16,8 +16,10 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow_cloudjobs.http.exchange import Blocking, CloudClient, Credential, Exchange, hidden, moment
+from airflow_cloudjobs.http.credential import Credential
+from airflow_cloudjobs.http.exchange import Blocking, CloudClient, Exchange, hidden
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest
+from airflow_cloudjobs.http.parsing import parse_timestamp
 from airflow_cloudjobs.huawei.chain import DefaultChain
 from airflow_cloudjobs.huawei.fields import FIELDS
 from airflow_cloudjobs.huawei.settings import Agency, HuaweiSettings, IamUser, IdToken
@@ -71,7 +73,7 @@ def _with_project(client: CloudClient, settings: HuaweiSettings, login: Exchange
     if project_id:
         return replace(credential, project_id=project_id)
     region = settings.region
-    request = ApiRequest("iam", LIST_PROJECTS, "GET", "/v3/projects", {"name": region}, read_only=True)
+    request = ApiRequest("iam", LIST_PROJECTS, "GET", "/v3/projects", {"name": region}, idempotent=True)
     data = yield from client.asked(request, credential)
     ids = [project["id"] for project in data.get("projects") or () if project.get("name") == region]
     if len(ids) != 1:
@@ -106,7 +108,7 @@ def _token_of_user(client: CloudClient, settings: HuaweiSettings, user: IamUser)
             operation=TOKEN_BY_PASSWORD,
             hint=f"Check 'region' and 'project_id' of connection {settings.conn_id!r}",
         )
-    return Credential(session_token=token, project_id=project_id, expires=moment(described.get("expires_at")))
+    return Credential(session_token=token, project_id=project_id, expires=parse_timestamp(described.get("expires_at")))
 
 
 def _key_by_id_token(client: CloudClient, settings: HuaweiSettings, source: IdToken) -> Exchange:

@@ -70,7 +70,7 @@ def _job(key: str) -> str:
 
 
 def _poll(keys: Sequence[str], scope: Scope) -> ApiRequest:
-    return ApiRequest(SERVICE, "ShowSqlJobStatus", "GET", f"{_job(keys[0])}/status", read_only=True)
+    return ApiRequest(SERVICE, "ShowSqlJobStatus", "GET", f"{_job(keys[0])}/status", idempotent=True)
 
 
 def _without_sql(answer: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -85,7 +85,7 @@ PAGE = 100
 
 def _running(page: int, scope: Scope) -> ApiRequest:
     query = {"job-status": "RUNNING", "page-size": str(PAGE), "current-page": str(page)}
-    return ApiRequest(SERVICE, "ListSqlJobs", "GET", JOBS, query=query, read_only=True)
+    return ApiRequest(SERVICE, "ListSqlJobs", "GET", JOBS, query=query, idempotent=True)
 
 
 def _listed(answer: Mapping[str, Any]) -> Mapping[str, Record]:
@@ -94,7 +94,7 @@ def _listed(answer: Mapping[str, Any]) -> Mapping[str, Record]:
 
 def _cancel(key: str, scope: Scope) -> ApiRequest:
     # Cancelling twice does no harm, so it may be repeated blindly.
-    return ApiRequest(SERVICE, "CancelSqlJob", "DELETE", _job(key), read_only=True)
+    return ApiRequest(SERVICE, "CancelSqlJob", "DELETE", _job(key), idempotent=True)
 
 
 def _mark(arguments: Mapping[str, Any], identity: Identity) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def _mark(arguments: Mapping[str, Any], identity: Identity) -> dict[str, Any]:
 
 def _ask(arguments: Mapping[str, Any], identity: Identity) -> list[ApiRequest]:
     query = {"tags": f"{MARKER}={identity.marker}", "page-size": "10", "order": "start_time_desc"}
-    return [ApiRequest(SERVICE, "ListSqlJobs", "GET", JOBS, query=query, read_only=True)]
+    return [ApiRequest(SERVICE, "ListSqlJobs", "GET", JOBS, query=query, idempotent=True)]
 
 
 def _found(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from airflow_cloudjobs.huawei.base import HuaweiJobOperator, HuaweiJobSensor
-from airflow_cloudjobs.jobs.arguments import Arguments
+from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest, FormFile, parameters
 from airflow_cloudjobs.jobs.spec import JobSpec, Scope, StateMap, whole
@@ -38,14 +39,50 @@ def _submit(
     file_import_db_level: str | None = None,
     file_import_mapping_type: str | None = None,
 ) -> ApiRequest:
-    _check_file(Arguments(OBJECT_TEMPLATE.title, {}, rendered=True), file_path)
     return ApiRequest(
         SERVICE,
         SUBMIT,
         path=_template(job_id),
         query=parameters(file_import_db_level=file_import_db_level, file_import_mapping_type=file_import_mapping_type),
-        file=FormFile("file", file_path),
+        file=FormFile("file", os.path.basename(file_path), _read(file_path)),
     )
+
+
+def _read(path: str) -> bytes:
+    """A template's content; raises ``InvalidArgument`` for a file that DRS would not take."""
+    if not os.path.isfile(path):
+        raise _refused(f"is {path!r}; there is no such file on this worker")
+    zipped = path.lower().endswith(".zip")
+    most = MOST_ZIP_BYTES if zipped else MOST_BYTES
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if not 0 < size <= most:
+                raise _refused(f"is a file of {size} bytes; allowed are 1 to {most}")
+            content = file.read()
+    except PermissionError:
+        raise _refused(f"is {path!r}; this worker may not read it") from None
+    if zipped:
+        _check_zip(path, content)
+    return content
+
+
+def _check_zip(path: str, content: bytes) -> None:
+    """DRS looks for one template in it."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = [info for info in archive.infolist() if not info.is_dir()]
+    except zipfile.BadZipFile:
+        raise _refused(f"is {path!r}, which is not a zip file") from None
+    names = [info.filename for info in members]
+    if len(members) != 1 or not names[0].lower().endswith(ZIPPED_ENDINGS):
+        raise _refused(f"is a zip of {names}; it must hold exactly one .json or .txt file")
+    if (size := members[0].file_size) > MOST_UNZIPPED_BYTES:
+        raise _refused(f"is a zip of {size} bytes of content; allowed are {MOST_UNZIPPED_BYTES}")
+
+
+def _refused(problem: str) -> InvalidArgument:
+    return InvalidArgument(OBJECT_TEMPLATE.title, "file_path", problem)
 
 
 def _submitted(answer: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[str]:
@@ -69,7 +106,7 @@ def _poll(keys: Sequence[str], scope: Scope) -> ApiRequest:
         "GET",
         f"{_template(keys[0])}/progress",
         query=parameters(type=kind),
-        read_only=True,
+        idempotent=True,
     )
 
 
@@ -153,36 +190,6 @@ class DrsObjectTemplateOperator(HuaweiJobOperator):
         arguments.ends_with("file_path", ENDINGS)
         arguments.one_of("file_import_db_level", DB_LEVELS)
         arguments.one_of("file_import_mapping_type", MAPPING_TYPES)
-
-
-def _check_file(arguments: Arguments, path: str) -> None:
-    if not os.path.isfile(path):
-        raise arguments.refuse("file_path", f"is {path!r}; there is no such file on this worker")
-    if not os.access(path, os.R_OK):
-        raise arguments.refuse("file_path", f"is {path!r}; this worker may not read it")
-    size = os.path.getsize(path)
-    zipped = path.lower().endswith(".zip")
-    most = MOST_ZIP_BYTES if zipped else MOST_BYTES
-    if not 0 < size <= most:
-        raise arguments.refuse("file_path", f"is a file of {size} bytes; allowed are 1 to {most}")
-    if zipped:
-        _check_zip(arguments, path)
-
-
-def _check_zip(arguments: Arguments, path: str) -> None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [info for info in archive.infolist() if not info.is_dir()]
-    except zipfile.BadZipFile:
-        raise arguments.refuse("file_path", f"is {path!r}, which is not a zip file") from None
-    names = [info.filename for info in members]
-    if len(members) != 1 or not names[0].lower().endswith(ZIPPED_ENDINGS):
-        raise arguments.refuse("file_path", f"is a zip of {names}; it must hold exactly one .json or .txt file")
-    if members[0].file_size > MOST_UNZIPPED_BYTES:
-        raise arguments.refuse(
-            "file_path",
-            f"is a zip of {members[0].file_size} bytes of content; allowed are {MOST_UNZIPPED_BYTES}",
-        )
 
 
 class DrsObjectTemplateSensor(HuaweiJobSensor):

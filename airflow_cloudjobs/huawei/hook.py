@@ -53,14 +53,14 @@ class HuaweiCloudHook(CloudHook):
     def probes(self) -> Mapping[str, ApiRequest]:
         """ListQueues of DLI and ListJobs of DRS: read-only and light."""
         return {
-            "DLI": ApiRequest("dli", "ListQueues", "GET", "/v1.0/{project_id}/queues", read_only=True),
+            "DLI": ApiRequest("dli", "ListQueues", "GET", "/v1.0/{project_id}/queues", idempotent=True),
             "DRS": ApiRequest(
                 "drs",
                 "ListJobs",
                 "GET",
                 "/v5/{project_id}/jobs",
                 {"job_type": "sync", "limit": "1"},
-                read_only=True,
+                idempotent=True,
             ),
         }
 

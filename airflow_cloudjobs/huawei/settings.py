@@ -14,7 +14,7 @@ from airflow_cloudjobs.connection.settings import (
     InvalidConnection,
     common_settings,
 )
-from airflow_cloudjobs.http.exchange import Credential
+from airflow_cloudjobs.http.credential import Credential
 from airflow_cloudjobs.huawei.fields import FIELDS
 
 EU_SITE = frozenset({"eu-west-101"})

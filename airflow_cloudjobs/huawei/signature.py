@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signature SDK-HMAC-SHA256 for polls, which are nearly all that is signed.
+"""Signature SDK-HMAC-SHA256 of every request, whatever it does.
 
 The vendor's function takes a quarter of a poll's CPU, this one a twentieth; tests hold it equal to the vendor's, letter
-by letter. What changes something in the cloud is signed by the vendor's.
+by letter, for all that it is given here.
 
 Source: https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-algorithm.html
 """
@@ -35,7 +35,8 @@ def authorization(
     :param method: the HTTP method.
     :param path: the path as it is sent.
     :param query: see :func:`canonical_query`.
-    :param headers: what the signature covers, ``X-Sdk-Date`` too.
+    :param headers: what the signature covers, ``X-Sdk-Date`` too; none with an underscore, which the vendor's
+        leaves out.
     :param payload: SHA-256 of the body, in hex digits, or :data:`UNSIGNED`.
     :param date: the value of ``X-Sdk-Date``.
     :param key: the AK.

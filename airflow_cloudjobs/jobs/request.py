@@ -15,14 +15,19 @@ from airflow_cloudjobs.jobs.many import as_list, is_sequence
 
 @dataclass(frozen=True, slots=True)
 class FormFile:
-    """A file to send as one part of a ``multipart/form-data`` body; it is streamed, never held in memory.
+    """A file to send as the one part of a ``multipart/form-data`` body.
+
+    It holds the content, since the APIs that take files take small ones, and since what was checked is sent then, by
+    every attempt.
 
     :param name: the form field's name.
-    :param path: where the file is on this machine.
+    :param file_name: the file's name, without its folder.
+    :param content: what is in it.
     """
 
     name: str
-    path: str
+    file_name: str
+    content: bytes = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -37,7 +42,7 @@ class ApiRequest:
     :param query: query parameters as text; None values are left out by :func:`parameters`.
     :param body: what to send as JSON, or None.
     :param file: a file to send as a form, or None.
-    :param read_only: True if making the call twice does no harm, so that it may be repeated blindly.
+    :param idempotent: True if making the call twice does no harm, so that it may be repeated where its fate is unknown.
     """
 
     service: str
@@ -47,7 +52,7 @@ class ApiRequest:
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     file: FormFile | None = None
-    read_only: bool = False
+    idempotent: bool = False
 
 
 _as_it_is = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch

@@ -28,8 +28,8 @@ SEEN: dict[tuple[str, str, str], str] = {}
 """What came of a mode, a driver and a case; printed at the end."""
 
 PROBES = {
-    "alibaba": ApiRequest("dms-enterprise", "ListUserTenants", read_only=True),
-    "huawei": ApiRequest("dli", "ListQueues", "GET", "/v1.0/{project_id}/queues", read_only=True),
+    "alibaba": ApiRequest("dms-enterprise", "ListUserTenants", idempotent=True),
+    "huawei": ApiRequest("dli", "ListQueues", "GET", "/v1.0/{project_id}/queues", idempotent=True),
 }
 """A read-only call that needs nothing but a credential."""
 

@@ -68,24 +68,24 @@ def _changed(connection: dict[str, Any], login: str, password: str, extra: dict[
 
 def dms_poll(key: str) -> ApiRequest:
     """The poll of a DMS upload."""
-    return ApiRequest("dms-enterprise", "GetUserUploadFileJob", query={"JobKey": key}, read_only=True)
+    return ApiRequest("dms-enterprise", "GetUserUploadFileJob", query={"JobKey": key}, idempotent=True)
 
 
 def ice_poll(*keys: str) -> ApiRequest:
     """The poll of some ICE uploads."""
-    return ApiRequest("ice", "GetUrlUploadInfos", query={"JobIds": ",".join(keys)}, read_only=True)
+    return ApiRequest("ice", "GetUrlUploadInfos", query={"JobIds": ",".join(keys)}, idempotent=True)
 
 
 def dli_poll(key: str) -> ApiRequest:
     """The poll of a SQL job."""
     path = f"/v1.0/{{project_id}}/jobs/{key}/status"
-    return ApiRequest("dli", "ShowSqlJobStatus", "GET", path, read_only=True)
+    return ApiRequest("dli", "ShowSqlJobStatus", "GET", path, idempotent=True)
 
 
 def drs_poll(key: str) -> ApiRequest:
     """The poll of a template import."""
     path = f"/v5/{{project_id}}/jobs/{key}/db-object/template/progress"
-    return ApiRequest("drs", "ShowDbObjectTemplateProgress", "GET", path, read_only=True)
+    return ApiRequest("drs", "ShowDbObjectTemplateProgress", "GET", path, idempotent=True)
 
 
 def call_sync(client: CloudClient, request: ApiRequest) -> Outcome:

@@ -35,8 +35,8 @@ from airflow_cloudjobs.localcloud import Control, LocalCloud, accounts
 LOGIN = "KeystoneCreateUserTokenByPassword"
 LOOKUP = "KeystoneListProjects"
 READS = {
-    "alibaba": ApiRequest("dms-enterprise", "ListUserTenants", read_only=True),
-    "huawei": ApiRequest("dli", "ListQueues", "GET", "/v1.0/{project_id}/queues", read_only=True),
+    "alibaba": ApiRequest("dms-enterprise", "ListUserTenants", idempotent=True),
+    "huawei": ApiRequest("dli", "ListQueues", "GET", "/v1.0/{project_id}/queues", idempotent=True),
 }
 CLIENTS: dict[str, Callable[..., CloudClient]] = {
     "alibaba": alibaba,

@@ -196,7 +196,7 @@ LEAKS = """
 
     spec = spec_of("dms.file_upload")
     keys = json.loads(sys.argv[1])
-    request = ApiRequest("dms-enterprise", "GetUserUploadFileJob", query={"JobKey": keys[0]}, read_only=True)
+    request = ApiRequest("dms-enterprise", "GetUserUploadFileJob", query={"JobKey": keys[0]}, idempotent=True)
 
     def a_wait(key):
         return Wait(spec, [key], WaitPlan(time.time(), 0.05), random=random.random)

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files are streamed as one part of a form, with their length and their name."""
+"""Files are sent as one part of a form, with their length and their name, by both drivers."""
 
 from __future__ import annotations
 
-import asyncio
 import tracemalloc
+import warnings
 from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
-from http_driving import PROJECT, OddServer, answer_bytes, call_sync, huawei
+from http_driving import DRIVERS, PROJECT, OddServer, answer_bytes, huawei
 
 from airflow_cloudjobs.apis import spec_of
-from airflow_cloudjobs.http.aio import AsyncCaller, session_for
-from airflow_cloudjobs.http.sync import SyncCaller
+from airflow_cloudjobs.huawei.drs import MOST_BYTES
+from airflow_cloudjobs.jobs.arguments import InvalidArgument
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest, FormFile
 from airflow_cloudjobs.localcloud import LocalCloud
@@ -28,28 +28,26 @@ NAMES = [
     "semi;colon=.json",
     "per%22cent.json",
     "'.json",
+    "导入 模板.json",
 ]
+both = pytest.mark.parametrize("driver", DRIVERS)
 
 
 def upload(path: Path) -> ApiRequest:
     return SPEC.submit(job_id="j", file_path=str(path))
 
 
-def unchecked(path: Path) -> ApiRequest:
-    """The same of a file that DRS would not take, or that is not there."""
-    return ApiRequest("drs", "UploadDbObjectTemplate", path="/v5/{project_id}", file=FormFile("file", str(path)))
-
-
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("size", [1, 70_000])
 @pytest.mark.parametrize("auth", ["aksk", "token"])
+@both
 def test_a_file_arrives_with_its_size_and_is_accepted(
-    cloud: LocalCloud, tmp_path: Path, name: str, size: int, auth: str
+    cloud: LocalCloud, tmp_path: Path, name: str, size: int, auth: str, driver: str
 ) -> None:
     cloud.control.create_job("drs.job", key="j")
     path = tmp_path / name
     path.write_bytes(b'"' + b"x" * (size - 2) + b'"' if size > 1 else b"1")
-    answer = call_sync(huawei(cloud, project_id=PROJECT, auth=auth), upload(path))
+    answer = DRIVERS[driver](huawei(cloud, project_id=PROJECT, auth=auth), upload(path))
     assert isinstance(answer, dict), answer
     assert answer["send_success"] is True
     [job] = cloud.control.jobs("drs.object_template")
@@ -70,10 +68,8 @@ class Slurp(OddServer):
         while size < length:
             block = peer.recv(1 << 20)
             size += len(block)
-            if length < 1 << 20:
-                body += block
+            body += block
         self.requests.append(head + b"\r\n\r\n" + body)
-        self.size = size
         peer.sendall(self._answer)
         peer.close()
         peer, _ = self._listener.accept()
@@ -81,13 +77,15 @@ class Slurp(OddServer):
 
 
 @pytest.mark.parametrize("name", [*NAMES, "two\r\nlines.json"])
-def test_the_form_can_be_read_by_others(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("padding", [0, 3 << 20])
+@both
+def test_the_form_can_be_read_by_others(tmp_path: Path, name: str, padding: int, driver: str) -> None:
     """By a form parser and by a mail parser: one part, the field ``file``, the file's own bytes and name."""
-    content = b'{"k": "\r\n--boundary\r\n"}'
+    content = b'{"k": "\r\n--boundary\r\n"}' + padding * b" "
     path = tmp_path / name
     path.write_bytes(content)
     with Slurp(answer_bytes("200 OK", b'{"send_success": true}')) as server:
-        call_sync(huawei(f"http://{server.address}", project_id=PROJECT), upload(path))
+        DRIVERS[driver](huawei(f"http://{server.address}", project_id=PROJECT), upload(path))
         [sent] = server.requests
     head, _, body = sent.partition(b"\r\n\r\n")
     headers = dict(line.split(": ", 1) for line in head.decode("latin-1").split("\r\n")[1:])
@@ -102,44 +100,61 @@ def test_the_form_can_be_read_by_others(tmp_path: Path, name: str) -> None:
     assert only.get_payload(decode=True) == content
 
 
-def test_a_big_file_is_not_held_in_memory(tmp_path: Path) -> None:
+@both
+def test_the_biggest_file_is_sent_without_a_warning(tmp_path: Path, driver: str) -> None:
+    path = tmp_path / "biggest.json"
+    path.write_bytes(MOST_BYTES * b"1")
+    with Slurp(answer_bytes("200 OK", b'{"send_success": true}')) as server, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        answer = DRIVERS[driver](huawei(f"http://{server.address}", project_id=PROJECT), upload(path))
+        assert isinstance(answer, dict), answer
+        [sent] = server.requests
+    assert MOST_BYTES * b"1" in sent
+
+
+def test_a_file_that_is_too_big_is_not_even_read(tmp_path: Path) -> None:
     path = tmp_path / "big.json"
     with path.open("wb") as target:
         target.truncate(64 << 20)
-    with Slurp(answer_bytes("200 OK", b'{"send_success": true}')) as server:
-        client = huawei(f"http://{server.address}", project_id=PROJECT)
-        with SyncCaller(client) as caller:
-            tracemalloc.start()
-            answer = caller.call(unchecked(path))
-            _, peak = tracemalloc.get_traced_memory()
-            tracemalloc.stop()
-        assert answer["send_success"] is True
-        assert server.size > 64 << 20
-    assert peak < 8 << 20
+    tracemalloc.start()
+    with pytest.raises(InvalidArgument, match=f"{64 << 20} bytes; allowed are 1 to {MOST_BYTES}"):
+        upload(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1 << 20
+
+
+def test_what_was_checked_is_sent_whatever_becomes_of_the_file(cloud: LocalCloud, tmp_path: Path) -> None:
+    """An attempt after the first too, when the file may be gone or be another one."""
+    cloud.control.create_job("drs.job", key="j")
+    path = tmp_path / "a.json"
+    path.write_text("{}")
+    request = upload(path)
+    path.unlink()
+    for _ in range(2):
+        answer = DRIVERS["sync"](huawei(cloud, project_id=PROJECT), request)
+        assert isinstance(answer, dict), answer
+    assert request.file is not None
+    assert (request.file.file_name, request.file.content) == ("a.json", b"{}")
+
+
+def test_the_content_is_not_shown() -> None:
+    request = ApiRequest("drs", "UploadDbObjectTemplate", file=FormFile("file", "a.json", b"c4nary"))
+    assert "c4nary" not in repr(request)
 
 
 def test_a_file_that_is_gone_is_no_riddle(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match=r"gone\.json"), SyncCaller(huawei("http://127.0.0.1:1", project_id=PROJECT)) as c:
-        c.call(unchecked(tmp_path / "gone.json"))
+    with pytest.raises(InvalidArgument, match=r"gone\.json.*no such file"):
+        upload(tmp_path / "gone.json")
 
 
-def test_an_upload_without_an_answer_is_ambiguous(cloud: LocalCloud, tmp_path: Path) -> None:
+@both
+def test_an_upload_without_an_answer_is_ambiguous(cloud: LocalCloud, tmp_path: Path, driver: str) -> None:
     cloud.control.create_job("drs.job", key="j")
     cloud.control.fault("reset", "submit", after_commit=True, count=1)
     path = tmp_path / "a.json"
     path.write_text("{}")
-    error = call_sync(huawei(cloud, project_id=PROJECT), upload(path))
+    error = DRIVERS[driver](huawei(cloud, project_id=PROJECT), upload(path))
     assert isinstance(error, CloudApiError)
     assert (error.kind, error.ambiguous) == (ErrorKind.TRANSIENT, True)
     assert cloud.control.stats()["submits"] == {"drs.object_template": 1}
-
-
-def test_files_are_not_sent_from_an_event_loop() -> None:
-    client = huawei("http://127.0.0.1:1", project_id=PROJECT)
-
-    async def main() -> None:
-        async with session_for(client.wire) as session:
-            with pytest.raises(ValueError, match="blocking driver"):
-                await AsyncCaller(client, session).call(unchecked(Path("/x.json")))
-
-    asyncio.run(main())

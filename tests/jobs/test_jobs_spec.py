@@ -115,15 +115,15 @@ class TestSpec:
     def test_ice_asks_for_ten_jobs_at_once_and_the_others_for_one(self) -> None:
         assert {api: spec_of(api).batch for api in SPECS} == {**dict.fromkeys(SPECS, 1), "ice.url_upload": 10}
 
-    def test_polls_are_read_only_and_submits_are_not(self, tmp_path: Path) -> None:
+    def test_polls_are_idempotent_and_submits_are_not(self, tmp_path: Path) -> None:
         template = tmp_path / "x.json"
         template.write_text("{}")
         for api in SPECS:
             spec = spec_of(api)
-            assert spec.poll(["k"], dict.fromkeys(spec.scope, "1")).read_only
-        assert not FILE_UPLOAD.submit(file_name="a.txt", file_source="x", upload_url="https://h").read_only
-        assert not SQL_JOB.submit(sql="x").read_only
-        assert not TEMPLATE.submit(job_id="j", file_path=str(template)).read_only
+            assert spec.poll(["k"], dict.fromkeys(spec.scope, "1")).idempotent
+        assert not FILE_UPLOAD.submit(file_name="a.txt", file_source="x", upload_url="https://h").idempotent
+        assert not SQL_JOB.submit(sql="x").idempotent
+        assert not TEMPLATE.submit(job_id="j", file_path=str(template)).idempotent
 
 
 class TestObserve:

@@ -267,7 +267,7 @@ def test_no_secret_shows_in_a_signed_request(cloud: LocalCloud, connect: Any) ->
     from airflow_cloudjobs.jobs.request import ApiRequest
 
     hook = HuaweiCloudHook(connect(cloud.huawei_connection("token")))
-    hook.call(ApiRequest("dli", "ListQueues", "GET", "/v1.0/{project_id}/queues", read_only=True))
+    hook.call(ApiRequest("dli", "ListQueues", "GET", "/v1.0/{project_id}/queues", idempotent=True))
     client = hook.get_conn().client
     credential = client.credential
     assert credential is not None

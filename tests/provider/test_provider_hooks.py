@@ -146,8 +146,8 @@ class TestTestConnection:
 
 
 READS = {
-    "alibaba": ApiRequest("dms-enterprise", "ListUserTenants", read_only=True),
-    "huawei": ApiRequest("dli", "ListQueues", "GET", "/v1.0/{project_id}/queues", read_only=True),
+    "alibaba": ApiRequest("dms-enterprise", "ListUserTenants", idempotent=True),
+    "huawei": ApiRequest("dli", "ListQueues", "GET", "/v1.0/{project_id}/queues", idempotent=True),
 }
 
 PEERS: dict[str, dict[str, Any]] = {
@@ -240,7 +240,7 @@ def test_a_connection_that_cannot_be_read_just_now_ends_no_wait(
         raise trouble
 
     monkeypatch.setattr("airflow_cloudjobs.connection.source.get_async_connection", unreadable)
-    request = ApiRequest("dms-enterprise", "ListUserTenants", read_only=True)
+    request = ApiRequest("dms-enterprise", "ListUserTenants", idempotent=True)
     with pytest.raises(CloudApiError) as raised:
         asyncio.run(AlibabaCloudHook("c").acall(request))
     assert raised.value.kind is kind

@@ -24,7 +24,7 @@ from airflow_cloudjobs.polling.clients import shared_client
 
 Connect = Callable[[dict[str, Any]], str]
 
-READ = ApiRequest("dms-enterprise", "ListUserTenants", read_only=True)
+READ = ApiRequest("dms-enterprise", "ListUserTenants", idempotent=True)
 
 
 def _in_both_worlds(read_from: ConnectionSource, before: ReadConnection | None = None) -> list[ReadConnection]:

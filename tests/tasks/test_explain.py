@@ -23,7 +23,7 @@ SIGNED = "https://bucket.obs.test/log?Signature=s3cret"
 
 
 def _ask(key: str, scope: Scope) -> ApiRequest:
-    return ApiRequest("dli", DETAIL, "GET", f"/v1.0/{{project_id}}/jobs/{key}/detail", read_only=True)
+    return ApiRequest("dli", DETAIL, "GET", f"/v1.0/{{project_id}}/jobs/{key}/detail", idempotent=True)
 
 
 def _message(answer: Mapping[str, Any]) -> str:
