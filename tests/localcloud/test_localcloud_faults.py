@@ -14,8 +14,8 @@ import pytest
 import requests
 
 from airflow_cloudjobs.localcloud import Control, ControlError, LocalCloud, accounts
-from airflow_cloudjobs.localcloud.call import Operation
 from airflow_cloudjobs.localcloud.faults import Fault, FaultBoard
+from airflow_cloudjobs.localcloud.operation import Operation
 
 Sign = Callable[..., requests.PreparedRequest]
 Send = Callable[[requests.PreparedRequest], requests.Response]

@@ -13,11 +13,12 @@ from typing import Any
 
 from airflow_cloudjobs.localcloud.accounts import IAM_USER
 from airflow_cloudjobs.localcloud.answers import Answer, Refused
-from airflow_cloudjobs.localcloud.call import Call, Operation
+from airflow_cloudjobs.localcloud.call import Call
 from airflow_cloudjobs.localcloud.huawei.dli_list import select
 from airflow_cloudjobs.localcloud.huawei.rest import answer, json_object, one_of
 from airflow_cloudjobs.localcloud.huawei.sql import first_word, job_type
 from airflow_cloudjobs.localcloud.jobs import Job, Script
+from airflow_cloudjobs.localcloud.operation import Operation
 from airflow_cloudjobs.localcloud.scripts import read_marks
 
 API = "dli.sql_job"
