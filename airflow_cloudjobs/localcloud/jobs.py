@@ -99,6 +99,13 @@ class Job:
             return now - self.started
         return self._polls * self._seconds_per_poll
 
+    def lasted(self, now: float) -> float:
+        """How long the job has lived, or did until its end, in seconds.
+
+        :param now: seconds since the epoch.
+        """
+        return self._begun + self.script.seconds if self.ended(now) else self.age(now)
+
     def _played(self, now: float) -> float:
         """How far the script has come, in seconds."""
         return self.age(now) - self._begun

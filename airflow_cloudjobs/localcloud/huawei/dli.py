@@ -190,7 +190,6 @@ def _find(call: Call) -> Job:
 def _described(call: Call, job: Job) -> dict[str, Any]:
     now, fields = call.now, job.fields
     succeeded = job.succeeded(now)
-    until = min(now, job.ended_at()) if job.ended(now) else now
     return {
         "job_id": job.key,
         "job_type": fields.get("job_type", "QUERY"),
@@ -198,7 +197,7 @@ def _described(call: Call, job: Job) -> dict[str, Any]:
         "queue_name": fields.get("queue_name", "default"),
         "owner": fields.get("owner", IAM_USER),
         "start_time": int(job.started * 1000),
-        "duration": max(0, int((until - job.started) * 1000)),
+        "duration": max(0, int(job.lasted(now) * 1000)),
         "status": call.status(job, now),
         "message": job.script.reason if job.ended(now) else "",
         "input_row_count": int(1000 * job.progress(now)),
