@@ -8,11 +8,15 @@ UI ?=
 # Airflow older than the one of constraints.txt, each with the versions of tests/versions/airflow-*.txt.
 VERSIONS ?= 2.11.2 3.1.8
 
-.PHONY: help demo test wire web faults versions bench lint wheel clean
+# Rules alone: no process, no network, no second of waiting.
+QUICK := tests/jobs tests/localcloud/test_localcloud_jobs.py tests/provider/test_provider_settings.py
+
+.PHONY: help quick demo test wire web faults versions bench lint wheel clean
 
 help:
+	@echo "make quick       the tests to run first and after every change: the rules alone, in half a minute"
 	@echo "make demo        run the example DAGs on a real Airflow and local clouds (UI=1 keeps the web page open)"
-	@echo "make test        run the test suite"
+	@echo "make test        run the test suite (tests/README.md says what is where)"
 	@echo "make faults      break real Airflow processes on PostgreSQL (Debian's package) and see what becomes of the jobs"
 	@echo "make versions    the tasks once more on older Airflow, each in a venv of its own below build/ (VERSIONS=3.1.8)"
 	@echo "make wire        the same connection through proxies and private authorities, blocking and asyncio"
@@ -21,6 +25,9 @@ help:
 	@echo "make lint        ruff and mypy"
 	@echo "make wheel       build wheel and sdist, install the wheel alone and import every module"
 	@echo "make clean       remove what the others made"
+
+quick: .venv/test
+	@$(BIN)/python -m pytest --quiet $(QUICK)
 
 demo: .venv/run
 	@$(BIN)/cloudjobs demo $(if $(UI),--ui)

@@ -1,10 +1,62 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Puts ``tests/settings`` where every Airflow that a test starts looks for its local settings."""
+"""What all tests have: a home for Airflow, nothing of this machine's environment, and the local clouds."""
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+from airflow_cloudjobs.localcloud import Control, LocalCloud
+
+if "airflow" not in sys.modules:  # nobody's own Airflow is touched
+    _home = tempfile.mkdtemp(prefix="cloudjobs-tests-")
+    atexit.register(shutil.rmtree, _home, ignore_errors=True)
+    os.environ["AIRFLOW_HOME"] = _home
+    os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "false"
+
+# Every Airflow that a test starts looks there for its local settings.
 _path = (str(Path(__file__).parent / "settings"), os.environ.get("PYTHONPATH"))
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, _path))
+
+#: How often a job is seen under way before its end, unless a test says otherwise: no busy machine changes that.
+JOB_POLLS = 3
+
+_CREDENTIALS = ("ALIBABA_CLOUD_", "HUAWEICLOUD_", "HC_CONTAINER_")
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy and no credential of the machine's environment takes part."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or name.startswith(_CREDENTIALS):
+            monkeypatch.delenv(name)
+    from airflow_cloudjobs.http import environment
+
+    environment._from_environment.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def running_cloud() -> Iterator[LocalCloud]:
+    """Local clouds whose jobs live by their polls: each poll is a second of their lives."""
+    with LocalCloud(job_seconds=JOB_POLLS, seconds_per_poll=1.0, stale_seconds=1.0, cancel_seconds=1.0) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def cloud(running_cloud: LocalCloud) -> LocalCloud:
+    """The local clouds as new."""
+    running_cloud.control.reset()
+    return running_cloud
+
+
+@pytest.fixture
+def control(cloud: LocalCloud) -> Control:
+    """The client of the control API of ``cloud``."""
+    return cloud.control

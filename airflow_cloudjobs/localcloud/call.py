@@ -3,40 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-if TYPE_CHECKING:
-    from airflow_cloudjobs.localcloud.accounts import Cloud
-    from airflow_cloudjobs.localcloud.answers import Answer
-    from airflow_cloudjobs.localcloud.jobs import Job
-    from airflow_cloudjobs.localcloud.state import State
-
-Kind = Literal["submit", "poll", "cancel", "read", "login"]
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One operation of one service.
-
-    :param cloud: ``alibaba`` or ``huawei``.
-    :param service: ``dms``, ``ice``, ``sts``, ``oss``, ``dli``, ``drs``, ``iam``, ``metadata`` or
-        ``credentials-uri``.
-    :param name: the vendor's name of the operation.
-    :param kind: what it does to a job.
-    :param handler: carries it out.
-    :param api: id of the job API it belongs to, if any.
-    :param signed: False if Alibaba Cloud lets anybody call it; Huawei Cloud lets anybody call a ``login``.
-    """
-
-    cloud: Cloud
-    service: str
-    name: str
-    kind: Kind
-    handler: Callable[[Call], Answer]
-    api: str = ""
-    signed: bool = True
+from airflow_cloudjobs.localcloud.jobs import Job
+from airflow_cloudjobs.localcloud.state import State
 
 
 @dataclass(slots=True)
@@ -69,6 +41,16 @@ class Received:
         return values[0] if values else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Forced:
+    """A raw status to show instead of a job's own.
+
+    :param status: the status; None is one as well, and shown as the API shows that there is none.
+    """
+
+    status: Any
+
+
 @dataclass(slots=True)
 class Call:
     """A request whose operation is known.
@@ -78,7 +60,7 @@ class Call:
     :param parameters: Alibaba Cloud's business parameters, or the query parameters of a Huawei Cloud request.
     :param path: the variables in the path.
     :param keys: keys of the jobs it is about, for the statistics; the handler adds them.
-    :param forced: a raw status to show instead of the job's own, as a list of one; empty if there is none.
+    :param forced: what a fault makes the answer show, if one does.
     """
 
     received: Received
@@ -86,7 +68,7 @@ class Call:
     parameters: Mapping[str, str]
     path: Mapping[str, str] = field(default_factory=dict)
     keys: list[str] = field(default_factory=list)
-    forced: list[Any] = field(default_factory=list)
+    forced: Forced | None = None
 
     @property
     def now(self) -> float:
@@ -99,4 +81,4 @@ class Call:
         :param job: the job asked about.
         :param now: the moment of which the whole answer tells.
         """
-        return self.forced[0] if self.forced else job.status(now)
+        return job.status(now) if self.forced is None else self.forced.status

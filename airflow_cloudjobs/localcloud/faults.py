@@ -33,7 +33,7 @@ import itertools
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from airflow_cloudjobs.localcloud.call import Operation
+from airflow_cloudjobs.localcloud.operation import Operation
 
 KINDS = ("http", "throttle", "reset", "hang", "slow", "html", "truncated", "empty", "status", "null_status")
 
@@ -90,7 +90,7 @@ class Fault:
         """Whether the request is carried out before the fault strikes."""
         return self.after_commit or self.kind in AFTER_THE_FACT
 
-    def hits(self, operation: Operation) -> bool:
+    def hits(self, operation: Operation[Any]) -> bool:
         """Whether a request of this operation is meant.
 
         :param operation: what is called.
@@ -132,7 +132,7 @@ class FaultBoard:
         self._placed.append(_Placed(number, fault, until))
         return number
 
-    def take(self, operation: Operation, now: float) -> Fault | None:
+    def take(self, operation: Operation[Any], now: float) -> Fault | None:
         """The fault that strikes this request, which is counted against it.
 
         :param operation: what is called.

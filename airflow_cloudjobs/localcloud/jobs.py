@@ -2,14 +2,15 @@
 """Jobs that move by themselves: a job is a script (which status, for how long) read against a clock. No I/O.
 
 Nothing runs in the background: the status of a job is computed when someone asks, so ten thousand waiting
-jobs cost memory only.
+jobs cost memory only. A job may also live by its polls instead of the clock: then the n-th one ends it, however
+busy the machine is.
 """
 
 from __future__ import annotations
 
 import itertools
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,11 +61,20 @@ class Job:
     :param fields: what it was submitted with, under the API's own names.
     :param script: its life.
     :param now: when it starts, in seconds since the epoch.
+    :param seconds_per_poll: how far each poll brings its life on, in seconds; None if it lives by the clock.
     """
 
-    __slots__ = ("_origin", "api", "fields", "key", "previous", "script", "started")
+    __slots__ = ("_begun", "_polls", "_seconds_per_poll", "api", "fields", "key", "previous", "script", "started")
 
-    def __init__(self, api: str, key: str, fields: dict[str, Any], script: Script, now: float) -> None:
+    def __init__(
+        self,
+        api: str,
+        key: str,
+        fields: dict[str, Any],
+        script: Script,
+        now: float,
+        seconds_per_poll: float | None = None,
+    ) -> None:
         self.api = api
         self.key = key
         self.fields = fields
@@ -72,21 +82,47 @@ class Job:
         self.started = now
         self.previous: Job | None = None
         """The job that had this key before, for APIs whose key is not the job's own."""
-        self._origin = now
+        self._begun = 0.0
+        self._polls = 0
+        self._seconds_per_poll = seconds_per_poll
+
+    def polled(self) -> None:
+        """Count a poll that the job has answered."""
+        self._polls += 1
+
+    def age(self, now: float) -> float:
+        """How long the job has lived, in seconds of the clock or of its polls.
+
+        :param now: seconds since the epoch.
+        """
+        if self._seconds_per_poll is None:
+            return now - self.started
+        return self._polls * self._seconds_per_poll
+
+    def lasted(self, now: float) -> float:
+        """How long the job has lived, or did until its end, in seconds.
+
+        :param now: seconds since the epoch.
+        """
+        return self._begun + self.script.seconds if self.ended(now) else self.age(now)
+
+    def _played(self, now: float) -> float:
+        """How far the script has come, in seconds."""
+        return self.age(now) - self._begun
 
     def status(self, now: float) -> Any:
         """The raw status at a moment.
 
         :param now: seconds since the epoch.
         """
-        return self.script.status(now - self._origin)
+        return self.script.status(self._played(now))
 
     def ended(self, now: float) -> bool:
         """Whether the job has come to its end.
 
         :param now: seconds since the epoch.
         """
-        return self.script.ends and now - self._origin >= self.script.seconds
+        return self.script.ends and self._played(now) >= self.script.seconds
 
     def succeeded(self, now: float) -> bool:
         """Whether the job has ended well.
@@ -103,12 +139,12 @@ class Job:
         if self.succeeded(now):
             return 1.0
         seconds = self.script.seconds
-        share = min(1.0, max(0.0, (now - self._origin) / seconds)) if seconds else 1.0
+        share = min(1.0, max(0.0, self._played(now) / seconds)) if seconds else 1.0
         return share * (0.99 if self.script.succeeds else 0.6)
 
     def ended_at(self) -> float:
         """When the job ends or has ended, in seconds since the epoch."""
-        return self._origin + self.script.seconds
+        return self.started + self._begun + self.script.seconds
 
     def play(self, script: Script, now: float) -> None:
         """Give the job another script, from now on; its start time stays.
@@ -117,7 +153,7 @@ class Job:
         :param now: seconds since the epoch.
         """
         self.script = script
-        self._origin = now
+        self._begun = self.age(now)
 
 
 class JobStore:
@@ -154,6 +190,17 @@ class JobStore:
         :param api: id of the API.
         """
         return iter(list(self._jobs.get(api, {}).values()))
+
+    def polled(self, api: str, keys: Iterable[str]) -> None:
+        """Count a poll of jobs; keys that nobody has are passed over.
+
+        :param api: id of the API.
+        :param keys: the keys asked about.
+        """
+        for key in keys:
+            job = self.get(api, key)
+            if job is not None:
+                job.polled()
 
     def __iter__(self) -> Iterator[Job]:
         return itertools.chain.from_iterable(self.of(api) for api in list(self._jobs))

@@ -14,10 +14,11 @@ from starlette.types import Receive, Scope, Send
 
 from airflow_cloudjobs.localcloud.alibaba import gateway as alibaba
 from airflow_cloudjobs.localcloud.answers import Answer, Refused
-from airflow_cloudjobs.localcloud.call import Call, Operation, Received
+from airflow_cloudjobs.localcloud.call import Call, Forced, Received
 from airflow_cloudjobs.localcloud.control_api import PREFIX, control_application
 from airflow_cloudjobs.localcloud.faults import Fault
 from airflow_cloudjobs.localcloud.huawei import gateway as huawei
+from airflow_cloudjobs.localcloud.operation import Operation
 from airflow_cloudjobs.localcloud.sockets import Connections
 from airflow_cloudjobs.localcloud.state import State
 
@@ -34,11 +35,11 @@ _PROXY_PAGE = (
 class Gateway(Protocol):
     """What each cloud's gateway module offers."""
 
-    def route(self, received: Received, state: State) -> tuple[Operation, Call]: ...
+    def route(self, received: Received, state: State) -> tuple[Operation[Call], Call]: ...
 
-    def authenticate(self, operation: Operation, call: Call) -> None: ...
+    def authenticate(self, operation: Operation[Call], call: Call) -> None: ...
 
-    def refusal(self, received: Received, operation: Operation | None, refused: Refused) -> Answer: ...
+    def refusal(self, received: Received, operation: Operation[Call] | None, refused: Refused) -> Answer: ...
 
     def throttled(self, retry_after: str | None) -> Refused: ...
 
@@ -80,7 +81,7 @@ class Application:
     def _answer(self, gateway: Gateway, received: Received) -> tuple[Answer, Fault | None]:
         """The answer to a request, and the fault with which it has to be sent."""
         state = self._state
-        operation: Operation | None = None
+        operation: Operation[Call] | None = None
         call: Call | None = None
         fault: Fault | None = None
         try:
@@ -89,10 +90,12 @@ class Application:
             operation, call = gateway.route(received, state)
             fault = state.faults.take(operation, call.now)
             if fault is not None and fault.kind in {"status", "null_status"}:
-                call.forced = [fault.value if fault.kind == "status" else None]
+                call.forced = Forced(fault.value if fault.kind == "status" else None)
             if fault is None or fault.acts_after:
                 gateway.authenticate(operation, call)
                 answer = operation.handler(call)
+                if operation.kind == "poll":
+                    state.jobs.polled(operation.api, call.keys)
             else:
                 answer = Answer(0, b"", "")
         except Refused as refused:
@@ -146,7 +149,9 @@ class Application:
         await send({"type": "http.response.body", "body": body, "more_body": more})
 
 
-def _struck(gateway: Gateway, received: Received, operation: Operation | None, fault: Fault, answer: Answer) -> Answer:
+def _struck(
+    gateway: Gateway, received: Received, operation: Operation[Call] | None, fault: Fault, answer: Answer
+) -> Answer:
     """What a fault answers instead; the right answer where the fault only mistreats it on the way."""
     if fault.kind == "throttle":
         return gateway.refusal(received, operation, gateway.throttled(fault.retry_after))

@@ -24,6 +24,8 @@ class Settings:
     """What the vendors' pages leave open, and how fast the clouds are.
 
     :param job_seconds: time a job takes, in seconds, unless a plan or its input says otherwise.
+    :param seconds_per_poll: how far each poll brings a job's life on, in seconds; None if jobs live by the clock.
+        With 1.0, ``job_seconds=3`` is a job whose fourth poll sees the end, however busy the machine is.
     :param stale_seconds: how long DRS reports the earlier import of a task after a new upload, in seconds.
     :param cancel_seconds: how long a cancelled DLI job still shows its old status, in seconds.
     :param latency_seconds: time added to every answer, in seconds.
@@ -40,6 +42,7 @@ class Settings:
     """
 
     job_seconds: float = 6.0
+    seconds_per_poll: float | None = None
     stale_seconds: float = 0.5
     cancel_seconds: float = 0.3
     latency_seconds: float = 0.0
@@ -175,7 +178,7 @@ class State:
         :param script: its life.
         """
         self.stats.submits[api] += 1
-        job = Job(api, key, fields, script, self.clock.now())
+        job = Job(api, key, fields, script, self.clock.now(), self.settings.seconds_per_poll)
         if api == "ice.url_upload":
             self._index_by_url(fields.get("UploadURL", ""), key)
         return self.jobs.add(job)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import Any
 
-from airflow_cloudjobs.localcloud.call import Operation
+from airflow_cloudjobs.localcloud.operation import Operation
 
 #: Requests remembered one by one.
 KEPT_REQUESTS = 10_000
@@ -28,7 +28,7 @@ class Statistics:
         self.faults_struck: Counter[str] = Counter()
         self.requests: deque[tuple[float, str, tuple[str, ...], int, str, str]] = deque(maxlen=KEPT_REQUESTS)
 
-    def count(self, operation: Operation, keys: list[str], status: int, code: str, fault: str, now: float) -> None:
+    def count(self, operation: Operation[Any], keys: list[str], status: int, code: str, fault: str, now: float) -> None:
         """Note one request.
 
         :param operation: what was called.

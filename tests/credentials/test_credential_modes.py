@@ -30,10 +30,10 @@ from credential_modes import (
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.localcloud import Control, LocalCloud
 
-LIFE = 2.0
+LIFE = 5.0
 """Seconds that a credential lives in the long run."""
 
-RUN = 9.0
+RUN = 21.0
 """Seconds of the long run: more than four lives."""
 
 EARLIEST = 0.75 * (LIFE - 1.0)
@@ -102,7 +102,7 @@ class LongRun:
 @pytest.fixture(scope="module")
 def long_run(tmp_path_factory: pytest.TempPathFactory) -> LongRun:
     """All temporary modes at once, each calling again and again while its credentials, and the tokens that the logins
-    need, live for two seconds."""
+    need, live for :data:`LIFE`."""
     home = tmp_path_factory.mktemp("home")
     run = LongRun({}, {}, {}, 0.0)
     with ExitStack() as stack:

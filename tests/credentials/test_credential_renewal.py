@@ -25,6 +25,7 @@ from credential_modes import (
     mode_ids,
     write_token,
 )
+from support.clock import CommonClock
 
 from airflow_cloudjobs.http.sync import SyncCaller
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
@@ -104,14 +105,15 @@ class TestFails:
     def test_old_credential_is_used_while_it_lives(
         self, cloud: LocalCloud, control: Control, token_file: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
-        control.settings(key_seconds=4.0)
+        control.settings(key_seconds=2000.0)
+        clock = CommonClock(control)
 
         async def use(name: str) -> None:
             client = AGENCY.client(AGENCY.connection(cloud, token_file))
+            clock.give(client)
             async with driver(name, client) as made:
                 await made.call(PROBES["huawei"])
                 first = client.credential
-                await asyncio.sleep(0.05)
                 barrier.release()
                 await stale.wait()
                 for _ in range(5):
@@ -127,14 +129,14 @@ class TestFails:
             for _ in DRIVERS:
                 await barrier.acquire()
             await asyncio.to_thread(control.fault, "http", "login")
-            await asyncio.sleep(3.1)
+            await asyncio.to_thread(clock.move, 1550.0)
             stale.set()
             for _ in DRIVERS:
                 await barrier.acquire()
             struck = (await asyncio.to_thread(control.faults))[0]["struck"]
             assert struck == len(DRIVERS)  # one attempt each, then a rest
             await asyncio.to_thread(control.clear_faults)
-            await asyncio.sleep(1.3)
+            await asyncio.to_thread(clock.move, 650.0)
             dead.set()
             await asyncio.gather(*tasks)
 

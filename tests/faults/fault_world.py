@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import psutil
 from fault_table import Expected, Row, Seen, drawn
 from own_postgres import Postgres
+from support import jobapis
 
 from airflow_cloudjobs.demo.local_airflow import LocalAirflow
 from airflow_cloudjobs.demo.rest import AirflowProblem
@@ -23,16 +24,9 @@ from airflow_cloudjobs.localcloud.accounts import ALIBABA_ROLE_ARN
 
 HERE = Path(__file__).parent
 
-DMS_UPLOAD, DMS_EXPORT, ICE = "dms.file_upload", "dms.data_track_export", "ice.url_upload"
-DLI, DRS = "dli.sql_job", "drs.object_template"
-APIS = (DMS_UPLOAD, DMS_EXPORT, ICE, DLI, DRS)
-SUBMITS = {
-    DMS_UPLOAD: "CreateUploadFileJob",
-    DMS_EXPORT: "DownloadDataTrackResult",
-    ICE: "UploadMediaByURL",
-    DLI: "CreateSqlJob",
-    DRS: "UploadDbObjectTemplate",
-}
+APIS = tuple(jobapis.BY_ID)
+DMS_UPLOAD, DMS_EXPORT, ICE, DLI, DRS = APIS
+SUBMITS = {api.api: api.submit for api in jobapis.APIS}
 CANCEL = "CancelSqlJob"
 
 #: A job that lasts until the case ends it.

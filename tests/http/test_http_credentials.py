@@ -24,6 +24,7 @@ from http_driving import (
     dms_poll,
     huawei,
 )
+from support.clock import CommonClock
 
 from airflow_cloudjobs.http.exchange import CloudClient, Credential
 from airflow_cloudjobs.http.message import HttpAnswer
@@ -264,10 +265,14 @@ class TestToken:
         assert calls(cloud.control, LOGIN) == 2
 
     def test_it_is_renewed_before_its_end(self, cloud: LocalCloud, driver: Driver) -> None:
-        cloud.control.settings(token_seconds=2.0)
-        client = huawei(cloud, auth="token")
+        cloud.control.settings(token_seconds=2000.0)
+        client, clock = huawei(cloud, auth="token"), CommonClock(cloud.control)
+        clock.give(client)
         good(driver(client, READS["huawei"]))
-        time.sleep(1.7)
+        clock.move(1400.0)
+        good(driver(client, READS["huawei"]))
+        assert calls(cloud.control, LOGIN) == 1
+        clock.move(300.0)
         good(driver(client, READS["huawei"]))
         assert calls(cloud.control, LOGIN) == 2
         assert "APIGW.0307" not in str(cloud.control.stats()["operations"])

@@ -55,12 +55,14 @@ class TestShared:
 
     def test_who_gives_up_while_it_is_made_does_not_stop_it_for_others(self) -> None:
         closed: list[str] = []
+        making, go = asyncio.Event(), asyncio.Event()
 
         async def close(value: str) -> None:
             closed.append(value)
 
         async def make() -> str:
-            await asyncio.sleep(0.05)
+            making.set()
+            await go.wait()
             return "value"
 
         async def main() -> None:
@@ -71,8 +73,10 @@ class TestShared:
                     return value
 
             impatient, patient = asyncio.ensure_future(use()), asyncio.ensure_future(use())
-            await asyncio.sleep(0.01)
+            await making.wait()
             impatient.cancel()
+            await asyncio.sleep(0)
+            go.set()
             assert await patient == "value"
             with pytest.raises(asyncio.CancelledError):
                 await impatient
@@ -81,13 +85,15 @@ class TestShared:
         asyncio.run(main())
 
     def test_if_all_give_up_while_it_is_made_it_is_closed_all_the_same(self) -> None:
-        closed: list[str] = []
+        closed: asyncio.Queue[str] = asyncio.Queue()
+        making, go = asyncio.Event(), asyncio.Event()
 
         async def close(value: str) -> None:
-            closed.append(value)
+            closed.put_nowait(value)
 
         async def make() -> str:
-            await asyncio.sleep(0.05)
+            making.set()
+            await go.wait()
             return "value"
 
         async def main() -> None:
@@ -98,12 +104,13 @@ class TestShared:
                     await asyncio.sleep(10)
 
             users = [asyncio.ensure_future(use()) for _ in range(3)]
-            await asyncio.sleep(0.01)
+            await making.wait()
             for user in users:
                 user.cancel()
             await asyncio.gather(*users, return_exceptions=True)
-            await asyncio.sleep(0.1)
-            assert closed == ["value"]
+            go.set()
+            assert await asyncio.wait_for(closed.get(), 10) == "value"
+            assert closed.empty()
 
         asyncio.run(main())
 
@@ -215,7 +222,8 @@ LEAKS = """
         outcomes = await asyncio.gather(*waits, return_exceptions=True)
         assert all(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes), outcomes
         left = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
-        await asyncio.sleep(0.05)
+        if left:
+            await asyncio.wait(left, timeout=10)
         left = [t for t in left if not t.done()]
         assert left == [], left
 

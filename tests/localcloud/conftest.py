@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Local clouds for the tests of this folder, and requests to them signed by the vendors' own functions."""
+"""Requests to the local clouds signed by the vendors' own functions."""
 
 from __future__ import annotations
 
@@ -15,30 +15,10 @@ from alibabacloud_tea_openapi.utils import Utils
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
 
-from airflow_cloudjobs.localcloud import Control, LocalCloud, accounts
-
-#: Time a job takes in these tests, in seconds.
-JOB_SECONDS = 0.3
+from airflow_cloudjobs.localcloud import LocalCloud, accounts
 
 Sign = Callable[..., requests.PreparedRequest]
 Send = Callable[[requests.PreparedRequest], requests.Response]
-
-
-@pytest.fixture(scope="session")
-def running_cloud() -> Iterator[LocalCloud]:
-    with LocalCloud(job_seconds=JOB_SECONDS, stale_seconds=0.1, cancel_seconds=0.1) as cloud:
-        yield cloud
-
-
-@pytest.fixture
-def cloud(running_cloud: LocalCloud) -> LocalCloud:
-    running_cloud.control.reset()
-    return running_cloud
-
-
-@pytest.fixture
-def control(cloud: LocalCloud) -> Control:
-    return cloud.control
 
 
 @pytest.fixture

@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from support.jobapis import BY_ID
 
 from airflow_cloudjobs.localcloud import Control, ControlError, LocalCloud, accounts
-from airflow_cloudjobs.localcloud.call import Operation
 from airflow_cloudjobs.localcloud.faults import Fault, FaultBoard
+from airflow_cloudjobs.localcloud.operation import Operation
 
 Sign = Callable[..., requests.PreparedRequest]
 Send = Callable[[requests.PreparedRequest], requests.Response]
@@ -146,9 +147,7 @@ def test_a_connection_that_breaks_in_the_body(sign_alibaba: Sign, raw: Any, cont
 def test_a_raw_status_for_every_api(
     sign_alibaba: Sign, sign_huawei: Sign, send: Send, control: Control, kind: str, value: Any
 ) -> None:
-    keys = {api: control.create_job(api, "drs-demo-1", seconds=600)["key"] for api in (
-        "dms.file_upload", "dms.data_track_export", "ice.url_upload", "dli.sql_job", "drs.object_template",
-    )}  # fmt: skip
+    keys = {api: control.create_job(api, "drs-demo-1", seconds=600)["key"] for api in BY_ID}
     control.fault(kind, "poll", value=value, count=5)
     upload = send(sign_alibaba("GetUserUploadFileJob", JobKey=keys["dms.file_upload"])).json()
     assert upload["UploadFileJobDetail"]["JobStatus"] == value
@@ -272,13 +271,14 @@ def test_statistics(cloud: LocalCloud, sign_huawei: Sign, sign_alibaba: Sign, co
 
 
 def test_settings_and_reset(control: Control) -> None:
+    before = control.settings()
     assert control.settings(job_seconds=1.5)["job_seconds"] == 1.5
     with pytest.raises(ControlError, match="no such setting"):
         control.settings(speed=2)
     control.skew_clock(100)
     control.create_job("dli.sql_job")
     control.reset()
-    assert control.settings()["job_seconds"] == 0.3
+    assert control.settings() == before
     assert control.jobs() == []
     assert control.stats()["operations"] == {}
 

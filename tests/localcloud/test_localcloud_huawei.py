@@ -64,7 +64,7 @@ def wait(dli: Any, key: str) -> tuple[list[Any], Any]:
     return until({"FINISHED", "FAILED", "CANCELLED"}, lambda: status(dli, key), "status")
 
 
-def test_a_query(dli: Any) -> None:
+def test_a_query(dli: Any, control: Control) -> None:
     tags = [dli_sdk.Tag(key="run", value="r-1")]
     job = submit(dli, "/* c */ SELECT 'ü~' FROM t", currentdb="shop", queue_name="etl", tags=tags)
     assert (job.is_success, job.job_type, job.job_mode, job.message) == (True, "QUERY", "async", "")
@@ -75,7 +75,7 @@ def test_a_query(dli: Any) -> None:
     assert (done.queue_name, done.database_name) == ("etl", "shop")
     assert done.statement == "/* c */ SELECT 'ü~' FROM t"
     assert done.owner == accounts.IAM_USER
-    assert done.duration == pytest.approx(300, abs=2)
+    assert done.duration == 1000 * control.settings()["job_seconds"]
     assert abs(done.start_time / 1000 - time.time()) < 60
     assert [(tag.key, tag.value) for tag in done.tags] == [("run", "r-1")]
     assert done.result_count == 4
@@ -93,7 +93,6 @@ def test_a_failing_query(dli: Any) -> None:
 
 
 def test_cancel(dli: Any, control: Control) -> None:
-    control.settings(cancel_seconds=0.5)
     job = submit(dli, "select 1 -- localcloud=forever")
     cancelled = dli.cancel_sql_job(dli_sdk.CancelSqlJobRequest(job_id=job.job_id))
     assert cancelled.is_success

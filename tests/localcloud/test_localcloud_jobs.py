@@ -45,6 +45,22 @@ def test_a_job_passes_through_every_documented_state_and_succeeds(api: str) -> N
 
 
 @pytest.mark.parametrize("api", VOCABULARIES)
+def test_a_job_that_lives_by_its_polls_ends_at_the_one_that_was_said(api: str) -> None:
+    state = State(Settings(job_seconds=3, seconds_per_poll=1.0, cancel_seconds=2))
+    job = state.submit(api, "key", {}, state.script(api, ""))
+    before_the_end: list[bool] = []
+    for _ in range(3):
+        before_the_end.append(job.ended(1e12))
+        state.jobs.polled(api, ["key", "of nobody"])
+    assert before_the_end == [False, False, False], "whatever the clock says"
+    assert job.succeeded(0.0)
+    job.play(script_for(api, [Wish(end="fail", seconds=1)], 10.0), 0.0)
+    assert not job.ended(1e12)
+    job.polled()
+    assert job.status(0.0) == VOCABULARIES[api].failure
+
+
+@pytest.mark.parametrize("api", VOCABULARIES)
 def test_a_failing_job_breaks_off_and_never_completes(api: str) -> None:
     script = script_for(api, [Wish(end="fail")], 10.0)
     assert history(script)[-1] == VOCABULARIES[api].failure

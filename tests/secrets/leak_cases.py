@@ -9,15 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airflow_cloudjobs.alibaba.dms import (
-    DmsDataTrackExportOperator,
-    DmsDataTrackExportSensor,
-    DmsFileUploadOperator,
-    DmsFileUploadSensor,
-)
-from airflow_cloudjobs.alibaba.ice import IceUrlUploadOperator, IceUrlUploadSensor
-from airflow_cloudjobs.huawei.dli import DliSqlJobOperator, DliSqlJobSensor
-from airflow_cloudjobs.huawei.drs import DrsObjectTemplateOperator, DrsObjectTemplateSensor
+from support.jobapis import BY_ID
+
 from airflow_cloudjobs.localcloud import Control
 
 SIGNATURE = "C4nary%2FS1gnature%3D"
@@ -34,35 +27,25 @@ VARIABLES = {
 }
 
 #: What an operator is told, and then a sensor; ``{end}`` and ``{key}`` are filled in.
-_TOLD: dict[str, tuple[type[Any], dict[str, Any], type[Any], dict[str, Any]]] = {
+_TOLD: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "dms.file_upload": (
-        DmsFileUploadOperator,
         {"file_name": "a.sql", "file_source": "datacorrect", "upload_url": "{{ var.value.signed_{end} }}"},
-        DmsFileUploadSensor,
         {"job_key": "{key}"},
     ),
     "dms.data_track_export": (
-        DmsDataTrackExportOperator,
         {"order_id": "{key}", "rollback_sql_type": "REVERSE", "filter_table_list": ["{end}"]},
-        DmsDataTrackExportSensor,
         {"order_id": "{key}", "download_key_id": "{key}"},
     ),
     "ice.url_upload": (
-        IceUrlUploadOperator,
         {"upload_urls": "{{ var.value.signed_{end} }}"},
-        IceUrlUploadSensor,
         {"job_ids": "{key}"},
     ),
     "dli.sql_job": (
-        DliSqlJobOperator,
         {"sql": "{{ var.value.sql_{end} }}"},
-        DliSqlJobSensor,
         {"job_id": "{key}"},
     ),
     "drs.object_template": (
-        DrsObjectTemplateOperator,
         {"job_id": "{key}", "file_path": "{folder}/{end}.json"},
-        DrsObjectTemplateSensor,
         {"job_id": "{key}"},
     ),
 }
@@ -114,11 +97,11 @@ class Case:
 
     def as_task(self, folder: Path) -> dict[str, Any]:
         """The class and its arguments, for the DAG file."""
-        operator, submitting, sensor, waiting = _TOLD[self.api]
+        api, (submitting, waiting) = BY_ID[self.api], _TOLD[self.api]
         told = json.dumps({**(submitting if self.submits else waiting), **self.more})
         for mark, value in (("{end}", self.end), ("{key}", self.key), ("{folder}", str(folder))):
             told = told.replace(mark, value)
-        cls = operator if self.submits else sensor
+        cls = api.operator if self.submits else api.sensor
         conn_id = "huaweicloud_conn_id" if self.cloud == "huawei" else "alibabacloud_conn_id"
         arguments = {
             "task_id": self.task_id,

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import base64
 import json
-import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,10 +15,7 @@ from urllib.parse import quote
 import requests
 from leak_cases import SIGNATURE, SQL, VARIABLES, make_jobs, write_dag
 from leak_search import Searcher
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "wire"))
-
-from wire_proxy import PASSWORD, USER, Proxy
+from support.proxy import PASSWORD, USER, Proxy
 
 from airflow_cloudjobs.demo.local_airflow import ENDED_RUN, LocalAirflow
 from airflow_cloudjobs.localcloud import Control, LocalCloud

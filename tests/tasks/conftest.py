@@ -1,52 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Local clouds for the tests of this folder, with a connection to each, and Airflow's home out of the way."""
+"""A connection to each local cloud for the tests of this folder, and the run of the matrix."""
 
 from __future__ import annotations
 
-import atexit
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.matrix_cases import CASES
+from support.matrix_run import Matrix, run_matrix
 
-if "AIRFLOW_HOME" not in os.environ:  # before anything imports Airflow
-    os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="cloudjobs-tests-tasks-")
-    atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
-
-from matrix_cases import CASES
-from matrix_run import Matrix, run_matrix
-
-from airflow_cloudjobs.localcloud import Control, LocalCloud
-
-#: Time a job takes in the quick tests, in seconds; several of their polls.
-JOB_SECONDS = 0.12
-
-
-@pytest.fixture(scope="session")
-def running_cloud() -> Iterator[LocalCloud]:
-    with LocalCloud(job_seconds=JOB_SECONDS, stale_seconds=0.1, cancel_seconds=0.1) as cloud:
-        yield cloud
+from airflow_cloudjobs.localcloud import LocalCloud
 
 
 @pytest.fixture
-def cloud(running_cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> LocalCloud:
-    running_cloud.control.reset()
-    connections = {
-        "alibabacloud_default": running_cloud.alibaba_connection(),
-        "huaweicloud_default": running_cloud.huawei_connection(),
-    }
-    for conn_id, connection in connections.items():
-        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
-    return running_cloud
-
-
-@pytest.fixture
-def control(cloud: LocalCloud) -> Control:
-    return cloud.control
+def cloud(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> LocalCloud:
+    """The local clouds as new, with the default connections to them."""
+    for conn_id, connection in (
+        ("ALIBABACLOUD_DEFAULT", cloud.alibaba_connection()),
+        ("HUAWEICLOUD_DEFAULT", cloud.huawei_connection()),
+    ):
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id}", json.dumps(connection))
+    return cloud
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from jobapis import APIS, DLI, DMS_UPLOAD, MODES, JobApi
+from support.jobapis import APIS, DLI, DMS_UPLOAD, MODES, JobApi
 from taskbench import FAILED, Store, TaskInstance, kill_deferred, rendered, run
 
 from airflow_cloudjobs.exceptions import JobTimedOut

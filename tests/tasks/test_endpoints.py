@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from jobapis import APIS, DLI, DMS_UPLOAD, MODES, JobApi
+from support.jobapis import APIS, DLI, DMS_UPLOAD, MODES, JobApi
 from taskbench import FAILED, SUCCESS, run
 
 from airflow_cloudjobs.localcloud import Control, LocalCloud

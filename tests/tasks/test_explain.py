@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from jobapis import DLI, MODES
+from support.jobapis import DLI, MODES
 from taskbench import FAILED, RETRY, SUCCESS, Ran, run
 
 from airflow_cloudjobs.exceptions import JobFailed, JobFailedForGood

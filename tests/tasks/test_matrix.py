@@ -7,9 +7,9 @@ import re
 from typing import Any
 
 import pytest
-from jobapis import APIS, DLI, ICE, MODES, JobApi, stable
-from matrix_cases import CASES, Case
-from matrix_run import JOB_SECONDS, Matrix, Task
+from support.jobapis import APIS, DLI, ICE, MODES, JobApi, stable
+from support.matrix_cases import CASES, Case
+from support.matrix_run import JOB_SECONDS, Matrix, Task
 
 from airflow_cloudjobs.localcloud.scripts import VOCABULARIES
 

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import pytest
-from jobapis import DLI, DMS_UPLOAD, DRS
+from support.jobapis import DLI, DMS_UPLOAD, DRS
 from taskbench import Store, TaskInstance, first_event, rendered
 
 from airflow_cloudjobs.exceptions import JobFailed, JobFailedForGood, JobOutcomeUnknown, JobTimedOut

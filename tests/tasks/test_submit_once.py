@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jobapis import DLI, DMS_UPLOAD, DRS, ICE, MODES, JobApi
+from support.jobapis import DLI, DMS_UPLOAD, DRS, ICE, MODES, JobApi
 from taskbench import RETRY, SUCCESS, Ran, Store, TaskInstance, rendered, run
 
 from airflow_cloudjobs.exceptions import (
@@ -183,7 +183,7 @@ def test_a_batch_goes_on_while_one_of_it_does(control: Control) -> None:
     attempts.run()
     keys = attempts.store[STORED]["keys"]
     control.set_status(ICE.api, keys[0], "DOWNLOAD_FAIL")
-    control.set_script(ICE.api, keys[1], "success", seconds=0.2)
+    control.set_script(ICE.api, keys[1], "success", seconds=2)
     with pytest.raises(JobFailed):
         attempts.run()
     assert uploads(control) == "abc"
@@ -265,7 +265,7 @@ def test_the_attempt_after_one_that_ran_out_of_time(api: JobApi, submitted: int,
         options = {**api.new, **limits, **MODES[mode][1], "poll_interval": FAST}
         return run(lambda: api.operator(task_id="t", **options), ti=ti, task_state_store=store)
 
-    late = attempt(0.3)
+    late = attempt(2.0)
     assert (type(late.error), late.state) == (ExecutionTimedOut, RETRY)
     if submitted == 1:
         (job,) = control.jobs(api.api)

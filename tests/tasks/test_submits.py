@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import requests
-from jobapis import APIS, DLI, DMS_EXPORT, DMS_UPLOAD, DRS, ICE, MODES, JobApi
+from support.jobapis import APIS, DLI, DMS_EXPORT, DMS_UPLOAD, DRS, ICE, MODES, JobApi
 from taskbench import FAILED, RETRY, SKIPPED, SUCCESS, Store, TaskInstance, rendered, run
 
 from airflow_cloudjobs.exceptions import JobFailedForGood, JobOutcomeUnknown
@@ -161,7 +161,7 @@ def test_the_download_address_is_given_only_where_asked_for(mode: str, asked: bo
 def test_many_keys_at_once_in_few_calls(mode: str, control: Control) -> None:
     keys = [f"job-{number:02d}" for number in range(25)]
     for key in keys:
-        control.create_job(ICE.api, key, seconds=0.2)
+        control.create_job(ICE.api, key, seconds=1)
     kind, arguments = MODES[mode]
     interval = {"poll_interval": 5} if kind == "operator" else {"poke_interval": 0.4}
     make = ICE.operator if kind == "operator" else ICE.sensor
@@ -179,7 +179,7 @@ def test_many_keys_at_once_in_few_calls(mode: str, control: Control) -> None:
 @pytest.mark.parametrize("api", [DMS_UPLOAD, DMS_EXPORT, DLI], ids=str)
 def test_one_or_many_keys(api: JobApi, mode: str, control: Control) -> None:
     control.create_job(api.api, "good")
-    control.create_job(api.api, "bad", "fail", reason="no space", seconds=0.05)
+    control.create_job(api.api, "bad", "fail", reason="no space", seconds=1)
     kind, arguments = MODES[mode]
     fast = {"poll_interval": FAST} if kind == "operator" else {"poke_interval": FAST}
     make = api.operator if kind == "operator" else api.sensor
@@ -259,7 +259,7 @@ def test_a_look_up_by_address_that_is_refused_ends_as_a_refused_poll_does(
 def test_a_call_for_several_that_is_refused_is_made_for_each(mode: str, control: Control) -> None:
     """One key that the cloud cannot read must not end the waits for the others."""
     for key in ("one", "two", "three"):
-        control.create_job(ICE.api, key, steps=[("UPLOADING", 0.5), ("SUCCESS", 0)])
+        control.create_job(ICE.api, key, steps=[("UPLOADING", 3), ("SUCCESS", 0)])
     control.fault("http", "poll", status=400, code="InvalidParameter", count=1)
     control.fault("http", "poll", status=400, code="InvalidParameter", after=4, count=1)
     kind, arguments = MODES[mode]
@@ -271,7 +271,7 @@ def test_a_call_for_several_that_is_refused_is_made_for_each(mode: str, control:
 @pytest.mark.parametrize("pushed", [True, False])
 def test_a_failed_jobs_result_is_pushed_where_results_are(pushed: bool, control: Control) -> None:
     control.create_job(DLI.api, "k", "fail")
-    ran = run(lambda: DLI.sensor(task_id="t", job_id="k", do_xcom_push=pushed))
+    ran = run(lambda: DLI.sensor(task_id="t", job_id="k", poke_interval=FAST, do_xcom_push=pushed))
     assert (ran.state, "return_value" in ran.ti.xcoms) == (FAILED, pushed)
 
 
@@ -280,20 +280,22 @@ def test_a_statement_that_a_failure_repeats_is_hidden(mode: str, control: Contro
     reason = "AnalysisException: no such column; line 1 pos 7\n== SQL ==\nSELECT s3cret FROM people\n-------^^^"
     control.create_job(DLI.api, "k", "fail", reason=reason)
     kind, arguments = MODES[mode]
-    ran = run(lambda: getattr(DLI, kind)(task_id="t", job_id="k", **arguments))
+    fast = {"poll_interval" if kind == "operator" else "poke_interval": FAST}
+    ran = run(lambda: getattr(DLI, kind)(task_id="t", job_id="k", **fast, **arguments))
     assert "no such column; line 1 pos 7" in str(ran.error)
     assert "s3cret" not in f"{ran.log} {ran.error} {ran.triggers} {ran.events} {ran.ti.xcoms}"
 
 
 def test_ice_waits_for_the_job_it_began_with_at_every_poke(control: Control) -> None:
     url = "https://files.test/film.mp4"
-    control.create_job(ICE.api, "older", fields={"UploadURL": url}, steps=[("UPLOADING", 1), ("UPLOAD_FAIL", 0)])
+    control.create_job(ICE.api, "older", fields={"UploadURL": url}, steps=[("UPLOADING", 0)])
     context = {"ti": TaskInstance(), "task_state_store": Store()}
 
     def make() -> Any:
         return ICE.sensor(task_id="t", upload_urls=url, poke_interval=5, mode="reschedule")
 
     assert not rendered(make, context).poke(context)
+    control.set_status(ICE.api, "older", "UPLOAD_FAIL")
     _a_second_later()
     control.create_job(ICE.api, "newer", fields={"UploadURL": url}, steps=[("SUCCESS", 0)])
     with pytest.raises(JobFailedForGood, match="older"):
@@ -367,11 +369,11 @@ def test_every_parameter_of_an_export(control: Control) -> None:
 def test_the_end_of_an_earlier_import_is_not_believed(
     earlier: str, end: str, mode: str, control: Control, template: Path
 ) -> None:
-    control.settings(stale_seconds=0.15, job_seconds=0.4)
+    control.settings(stale_seconds=2, job_seconds=4)
     control.create_job(DRS.api, "task-1", steps=[(earlier, 0)])
     control.plan(DRS.api, end)
     make = DRS.operator
-    arguments = {"job_id": "task-1", "file_path": str(template), "poll_interval": 0.1}
+    arguments = {"job_id": "task-1", "file_path": str(template), "poll_interval": FAST}
     ran = run(lambda: make(task_id="t", **arguments, **MODES[mode][1]))
     assert ran.result["outcome"] == ("succeeded" if end == "success" else "failed")
     job = control.job(DRS.api, "task-1")

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSensorTimeout
-from jobapis import APIS, DLI, DMS_EXPORT, DMS_UPLOAD, DRS, ICE, MODES, JobApi, stable
+from support.jobapis import APIS, DLI, DMS_EXPORT, DMS_UPLOAD, DRS, ICE, MODES, JobApi, stable
 from taskbench import FAILED, RETRY, SKIPPED, SUCCESS, Ran, run
 
 from airflow_cloudjobs.exceptions import JobFailed, JobFailedForGood, JobOutcomeUnknown, JobTimedOut, SubmitRefused
@@ -111,6 +112,7 @@ def test_an_undocumented_status_is_never_success(api: JobApi, mode: str, start: 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("api", APIS, ids=str)
 def test_time_runs_out(api: JobApi, mode: str, start: Start, control: Control) -> None:
+    began = time.time()
     ran = start(api, mode, "forever", timeout=0.8)
 
     assert type(ran.error) is JobTimedOut
@@ -120,7 +122,8 @@ def test_time_runs_out(api: JobApi, mode: str, start: Start, control: Control) -
     assert _missing([api.api, job["key"], "time ran out", api.console], ran) == []
     assert job["status"] is None or f"still {job['status']}" in str(ran.error) or api is DLI
     asked = [request["time"] for request in control.stats(1000)["requests"] if request["operation"] == api.poll]
-    assert asked[-1] - asked[0] >= 0.4, "the last look is made when time is up, which began before the first"
+    assert len(asked) > 1
+    assert asked[-1] - began >= 0.8, "the last look is made when time is up"
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -260,7 +263,7 @@ def test_sensors_that_skip_instead_of_failing(flag: str, mode: str, end: str, st
         arguments = MODES[mode][1]
         ran = run(lambda: DLI.sensor(task_id="t", job_id="nope", **arguments, **{flag: True}))
     else:
-        ran = start(DLI, mode, end, timeout=0.5, **{flag: True})
+        ran = start(DLI, mode, end, timeout=0.5 if end == "forever" else 60, **{flag: True})
     assert ran.state == SKIPPED
     reasons = {"fail": REASON, "forever": "time ran out", "unknown": "ARCHIVING", "nope": "nope"}
     assert ran.error is not None

@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every test of the matrix, on this Airflow."""
 
-from test_matrix import *  # noqa: F403
+from tasks.test_matrix import *  # noqa: F403

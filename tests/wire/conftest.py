@@ -5,19 +5,13 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-if "AIRFLOW_HOME" not in os.environ:  # before anything imports Airflow
-    os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="cloudjobs-tests-wire-")
-
+from support.proxy import Proxy
 from wire_authority import Authority, make_authority
-from wire_proxy import Proxy
 from wire_ways import CONN_ID, WAYS, Way
 from wire_world import HIDDEN, SILENCED, Connect, connection
 
@@ -26,7 +20,7 @@ from airflow_cloudjobs.localcloud import LocalCloud
 
 
 @pytest.fixture(autouse=True)
-def nothing_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_certificates_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What the machine's environment says about proxies and certificates is not what is tested."""
     for name in SILENCED:
         monkeypatch.delenv(name, raising=False)

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.proxy import WRONG_PASSWORD, Proxy
 from wire_authority import Authority
-from wire_proxy import WRONG_PASSWORD, Proxy
 from wire_ways import CONN_ID, WAYS
 from wire_world import HIDDEN, SILENCED, connection
 

@@ -7,8 +7,8 @@ import socket
 from collections.abc import Callable
 
 import pytest
+from support.proxy import PASSWORD, USER, WRONG_PASSWORD, Proxy
 from wire_authority import Authority
-from wire_proxy import PASSWORD, USER, WRONG_PASSWORD, Proxy
 from wire_ways import APIS, CLOUDS, WAYS, Way, hook_of
 from wire_world import HIDDEN, Connect
 

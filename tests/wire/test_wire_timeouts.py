@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
+from support.proxy import Proxy
 from wire_authority import Authority
-from wire_proxy import Proxy
 from wire_ways import CLOUDS, LIMIT, Way
 from wire_world import Connect
 

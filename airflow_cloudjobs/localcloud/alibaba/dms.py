@@ -16,9 +16,10 @@ from typing import Any
 from airflow_cloudjobs.localcloud.alibaba import oss
 from airflow_cloudjobs.localcloud.alibaba.rpc import answer, invalid, long, one_of, required, structured
 from airflow_cloudjobs.localcloud.answers import Answer, Refused
-from airflow_cloudjobs.localcloud.call import Call, Operation
+from airflow_cloudjobs.localcloud.call import Call
 from airflow_cloudjobs.localcloud.clock import parse
 from airflow_cloudjobs.localcloud.jobs import Job
+from airflow_cloudjobs.localcloud.operation import Operation
 
 VERSION = "2018-11-01"
 UPLOAD = "dms.file_upload"

@@ -15,8 +15,9 @@ from airflow_cloudjobs.localcloud.accounts import Key
 from airflow_cloudjobs.localcloud.alibaba import dms, ice, metadata, oss, sts
 from airflow_cloudjobs.localcloud.alibaba.rpc import missing, request_id
 from airflow_cloudjobs.localcloud.answers import Answer, Refused, encode
-from airflow_cloudjobs.localcloud.call import Call, Operation, Received
+from airflow_cloudjobs.localcloud.call import Call, Received
 from airflow_cloudjobs.localcloud.clock import TOLERATED_SKEW, parse
+from airflow_cloudjobs.localcloud.operation import Operation
 from airflow_cloudjobs.localcloud.signatures import ACS3, acs3_string_to_sign, parse_authorization, same, sign
 from airflow_cloudjobs.localcloud.state import State
 
@@ -41,7 +42,7 @@ def serves(received: Received) -> bool:
     return received.path == "/" or oss.serves(received.path) or metadata.serves(received.path)
 
 
-def route(received: Received, state: State) -> tuple[Operation, Call]:
+def route(received: Received, state: State) -> tuple[Operation[Call], Call]:
     """Find the operation a request calls.
 
     :param received: the request.
@@ -69,7 +70,7 @@ def route(received: Received, state: State) -> tuple[Operation, Call]:
     return operation, Call(received, state, parameters)
 
 
-def authenticate(operation: Operation, call: Call) -> None:
+def authenticate(operation: Operation[Call], call: Call) -> None:
     """Check the signature of a call.
 
     :param operation: what is called.
@@ -127,7 +128,7 @@ def authenticate(operation: Operation, call: Call) -> None:
         raise Refused(400, "SignatureNonceUsed", "Specified signature nonce was used already.")
 
 
-def refusal(received: Received, operation: Operation | None, refused: Refused) -> Answer:
+def refusal(received: Received, operation: Operation[Call] | None, refused: Refused) -> Answer:
     """Put an error into the envelope of the service that answers it.
 
     :param received: the request.

@@ -17,9 +17,10 @@ from urllib.parse import unquote, urlsplit
 
 from airflow_cloudjobs.localcloud.alibaba.rpc import answer, invalid, long, required, structured
 from airflow_cloudjobs.localcloud.answers import Answer, Refused
-from airflow_cloudjobs.localcloud.call import Call, Operation
+from airflow_cloudjobs.localcloud.call import Call
 from airflow_cloudjobs.localcloud.clock import iso
 from airflow_cloudjobs.localcloud.jobs import Job
+from airflow_cloudjobs.localcloud.operation import Operation
 
 VERSION = "2020-11-09"
 UPLOAD = "ice.url_upload"

@@ -11,8 +11,9 @@ import secrets
 from airflow_cloudjobs.localcloud.accounts import ALIBABA_INSTANCE_ROLE
 from airflow_cloudjobs.localcloud.alibaba.sts import handed_out
 from airflow_cloudjobs.localcloud.answers import Answer, Refused, encode
-from airflow_cloudjobs.localcloud.call import Call, Operation, Received
+from airflow_cloudjobs.localcloud.call import Call, Received
 from airflow_cloudjobs.localcloud.clock import iso
+from airflow_cloudjobs.localcloud.operation import Operation
 
 #: Where the credentials URI is; a user's own service may be anywhere.
 CREDENTIALS_URI = "/credentials-uri"
@@ -29,7 +30,7 @@ def serves(path: str) -> bool:
     return path in (CREDENTIALS_URI, _TOKEN) or path.startswith(_ROLES)
 
 
-def route(received: Received) -> Operation:
+def route(received: Received) -> Operation[Call]:
     """The operation that a request calls.
 
     :param received: the request.

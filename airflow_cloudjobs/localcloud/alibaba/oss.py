@@ -10,8 +10,9 @@ from xml.sax.saxutils import escape
 
 from airflow_cloudjobs.localcloud.accounts import OSS_ACCESS_KEY, OSS_SECRET
 from airflow_cloudjobs.localcloud.answers import Answer, Refused
-from airflow_cloudjobs.localcloud.call import Call, Operation, Received
+from airflow_cloudjobs.localcloud.call import Call, Received
 from airflow_cloudjobs.localcloud.jobs import Job
+from airflow_cloudjobs.localcloud.operation import Operation
 from airflow_cloudjobs.localcloud.signatures import oss_url_signature, same
 
 _BUCKET = "/idbsaasstore/"

@@ -14,8 +14,9 @@ from airflow_cloudjobs.localcloud.accounts import (
 )
 from airflow_cloudjobs.localcloud.alibaba.rpc import answer, required
 from airflow_cloudjobs.localcloud.answers import Answer, Refused
-from airflow_cloudjobs.localcloud.call import Call, Operation
+from airflow_cloudjobs.localcloud.call import Call
 from airflow_cloudjobs.localcloud.clock import iso
+from airflow_cloudjobs.localcloud.operation import Operation
 
 VERSION = "2015-04-01"
 _USER = "216959339000654321"

@@ -13,11 +13,12 @@ from typing import Any
 
 from airflow_cloudjobs.localcloud.accounts import IAM_USER
 from airflow_cloudjobs.localcloud.answers import Answer, Refused
-from airflow_cloudjobs.localcloud.call import Call, Operation
+from airflow_cloudjobs.localcloud.call import Call
 from airflow_cloudjobs.localcloud.huawei.dli_list import select
 from airflow_cloudjobs.localcloud.huawei.rest import answer, json_object, one_of
 from airflow_cloudjobs.localcloud.huawei.sql import first_word, job_type
 from airflow_cloudjobs.localcloud.jobs import Job, Script
+from airflow_cloudjobs.localcloud.operation import Operation
 from airflow_cloudjobs.localcloud.scripts import read_marks
 
 API = "dli.sql_job"
@@ -189,7 +190,6 @@ def _find(call: Call) -> Job:
 def _described(call: Call, job: Job) -> dict[str, Any]:
     now, fields = call.now, job.fields
     succeeded = job.succeeded(now)
-    until = min(now, job.ended_at()) if job.ended(now) else now
     return {
         "job_id": job.key,
         "job_type": fields.get("job_type", "QUERY"),
@@ -197,7 +197,7 @@ def _described(call: Call, job: Job) -> dict[str, Any]:
         "queue_name": fields.get("queue_name", "default"),
         "owner": fields.get("owner", IAM_USER),
         "start_time": int(job.started * 1000),
-        "duration": max(0, int((until - job.started) * 1000)),
+        "duration": max(0, int(job.lasted(now) * 1000)),
         "status": call.status(job, now),
         "message": job.script.reason if job.ended(now) else "",
         "input_row_count": int(1000 * job.progress(now)),

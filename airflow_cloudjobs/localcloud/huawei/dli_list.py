@@ -41,7 +41,7 @@ def select(call: Call, jobs: list[Job]) -> tuple[list[Job], list[Job]]:
     by_duration = order.startswith("duration")
 
     def rank(job: Job) -> float:
-        return min(now, job.ended_at()) - job.started if by_duration else job.started
+        return job.lasted(now) if by_duration else job.started
 
     chosen.sort(key=rank, reverse=order.endswith("desc"))
     return chosen, chosen[(page - 1) * size : page * size]

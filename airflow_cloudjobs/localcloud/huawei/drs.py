@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_cloudjobs.localcloud.answers import Answer, Refused
-from airflow_cloudjobs.localcloud.call import Call, Operation
+from airflow_cloudjobs.localcloud.call import Call
 from airflow_cloudjobs.localcloud.huawei.multipart import parts
 from airflow_cloudjobs.localcloud.huawei.rest import answer, binary, number, one_of
 from airflow_cloudjobs.localcloud.jobs import Job
+from airflow_cloudjobs.localcloud.operation import Operation
 
 API = "drs.object_template"
 #: Tasks that exist without having been created.
@@ -88,11 +89,11 @@ def show_db_object_template_progress(call: Call) -> Answer:
     job = call.state.jobs.get(API, key)
     if job is None:
         return answer(call, {"send_success": False})
-    if job.previous is not None and now - job.started < call.state.settings.stale_seconds:
+    if job.previous is not None and job.age(now) < call.state.settings.stale_seconds:
         job = job.previous
     status = call.status(job, now)
     progress: dict[str, Any] = {"send_success": True}
-    if status is not None or call.forced:
+    if status is not None or call.forced is not None:
         progress["process_status"] = status
     rows = int(int(job.fields.get("rows", 120)) * job.progress(now))
     progress["parsed_success_number"] = str(rows)

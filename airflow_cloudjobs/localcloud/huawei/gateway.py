@@ -13,9 +13,10 @@ from urllib.parse import unquote
 
 from airflow_cloudjobs.localcloud.accounts import Key
 from airflow_cloudjobs.localcloud.answers import Answer, Refused, encode
-from airflow_cloudjobs.localcloud.call import Call, Operation, Received
+from airflow_cloudjobs.localcloud.call import Call, Received
 from airflow_cloudjobs.localcloud.clock import TOLERATED_SKEW, parse
 from airflow_cloudjobs.localcloud.huawei import dli, drs, iam, metadata
+from airflow_cloudjobs.localcloud.operation import Operation
 from airflow_cloudjobs.localcloud.signatures import (
     SDK_HMAC,
     UNSIGNED_PAYLOAD,
@@ -44,7 +45,7 @@ _DEFAULT_CODES = {
 _SERVICE_FAILURES = {"dli": "DLI.0999", "drs": "DRS.10000001", "iam": "500"}
 
 
-def route(received: Received, state: State) -> tuple[Operation, Call]:
+def route(received: Received, state: State) -> tuple[Operation[Call], Call]:
     """Find the operation a request calls.
 
     :param received: the request.
@@ -58,7 +59,7 @@ def route(received: Received, state: State) -> tuple[Operation, Call]:
     raise Refused(404, "APIGW.0101", "The API does not exist or has not been published in the environment.")
 
 
-def authenticate(operation: Operation, call: Call) -> None:
+def authenticate(operation: Operation[Call], call: Call) -> None:
     """Check who calls, and that the project is theirs.
 
     :param operation: what is called.
@@ -87,7 +88,7 @@ def authenticate(operation: Operation, call: Call) -> None:
         raise Refused(403, "APIGW.0302", f"The project {project} does not belong to the caller.")
 
 
-def refusal(received: Received, operation: Operation | None, refused: Refused) -> Answer:
+def refusal(received: Received, operation: Operation[Call] | None, refused: Refused) -> Answer:
     """Put an error into the envelope of the service that answers it.
 
     :param received: the request.

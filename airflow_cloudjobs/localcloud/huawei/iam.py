@@ -9,8 +9,9 @@ from typing import Any
 
 from airflow_cloudjobs.localcloud.accounts import HUAWEI_IDP_ID, IAM_DOMAIN, IAM_PASSWORD, IAM_USER, project_id
 from airflow_cloudjobs.localcloud.answers import Answer, Refused
-from airflow_cloudjobs.localcloud.call import Call, Operation
+from airflow_cloudjobs.localcloud.call import Call
 from airflow_cloudjobs.localcloud.huawei.rest import answer, json_object
+from airflow_cloudjobs.localcloud.operation import Operation
 
 DOMAIN_ID = project_id("domain/" + IAM_DOMAIN)
 _USER_ID = project_id("user/" + IAM_USER)

@@ -6,8 +6,9 @@ from __future__ import annotations
 import secrets
 
 from airflow_cloudjobs.localcloud.answers import Answer, Refused, encode
-from airflow_cloudjobs.localcloud.call import Call, Operation
+from airflow_cloudjobs.localcloud.call import Call
 from airflow_cloudjobs.localcloud.huawei.iam import handed_out
+from airflow_cloudjobs.localcloud.operation import Operation
 
 _LONGEST = 21_600
 

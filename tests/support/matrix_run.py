@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from matrix_cases import CASES, REST, Case
-
 from airflow_cloudjobs.demo.local_airflow import LocalAirflow
 from airflow_cloudjobs.localcloud import Control, LocalCloud
 from airflow_cloudjobs.localcloud.accounts import (
@@ -24,8 +22,9 @@ from airflow_cloudjobs.localcloud.accounts import (
     HUAWEI_SECRET,
     IAM_PASSWORD,
 )
+from support.matrix_cases import CASES, REST, Case
 
-DAGS = Path(__file__).parent / "dags"
+DAGS = Path(__file__).parents[1] / "tasks" / "dags"
 JOB_SECONDS = 6.0
 #: Seconds in which all runs have to end.
 PATIENCE = 280.0

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobapis import APIS, DLI, DMS_UPLOAD, DRS, ICE, MODES, JobApi
+from support.jobapis import APIS, DLI, DMS_UPLOAD, DRS, ICE, MODES, JobApi
 
 NOWHERE = "no-such-job"
 

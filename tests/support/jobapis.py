@@ -142,6 +142,7 @@ DRS = JobApi(
     console="https://console.huaweicloud.com/drs/",
 )
 APIS = (DMS_UPLOAD, DMS_EXPORT, ICE, DLI, DRS)
+BY_ID: Mapping[str, JobApi] = {api.api: api for api in APIS}
 
 #: mode -> (operator or sensor, its arguments)
 MODES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
