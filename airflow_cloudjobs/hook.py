@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_cloudjobs import metrics
 from airflow_cloudjobs.compat import BaseHook, hide_in_logs
-from airflow_cloudjobs.http.lane import Tell
 from airflow_cloudjobs.hub import KEY_REFUSED, NOT_READ_AGAIN, live_connection
 from airflow_cloudjobs.jobs.answers import Answers, first_error, polled, refused_together
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Scope
 from airflow_cloudjobs.jobs.wait import Wait
+from airflow_cloudjobs.polling.pending import Log
 from airflow_cloudjobs.settings import CloudSettings, ConnectionFields, Extra
 
 if TYPE_CHECKING:
@@ -186,19 +186,19 @@ class CloudHook(BaseHook):
                 answers.update(seen)
         return answers
 
-    def watch(self, wait: Wait, scope: Scope, tell: Tell) -> None:
+    def watch(self, wait: Wait, scope: Scope, tell: Log) -> None:
         """Wait, blocking, until each job's wait is over."""
         while not wait.over:
             time.sleep(wait.pause(time.time()))
             self.look(wait, scope, tell)
 
-    def look(self, wait: Wait, scope: Scope, tell: Tell) -> None:
+    def look(self, wait: Wait, scope: Scope, tell: Log) -> None:
         """Ask once for the jobs that are due, and have the wait judge the answers."""
         due = wait.due(time.time())
         for note in wait.take(self.ask(wait.spec, due, scope), time.time()):
             tell(note)
 
-    async def awatch(self, wait: Wait, scope: Scope, tell: Tell) -> None:
+    async def awatch(self, wait: Wait, scope: Scope, tell: Log) -> None:
         """Wait on the running event loop until each job's wait is over.
 
         All waits on the same connection, API and scope are asked for together.

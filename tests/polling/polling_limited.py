@@ -7,7 +7,7 @@ import time
 from typing import Any, Self
 
 from aiohttp import web
-from hub_simulated import Quota
+from polling_simulated import Quota
 
 from airflow_cloudjobs.localcloud.connections import alibaba_connection
 

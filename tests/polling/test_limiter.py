@@ -4,70 +4,70 @@
 from __future__ import annotations
 
 import pytest
-from hub_simulated import Quota, simulate
 from hypothesis import given
 from hypothesis import strategies as st
+from polling_simulated import Quota, simulate
 
-from airflow_cloudjobs.http.pace import Pace
+from airflow_cloudjobs.polling.limiter import AdaptiveRateLimiter
 
 RATE = 20.0
 
 
 def test_nothing_is_held_back_before_a_refusal() -> None:
-    pace = Pace()
+    limiter = AdaptiveRateLimiter()
     for call in range(10_000):
         now = call / 5_000
-        assert pace.delay(now) == 0.0
-        pace.sent(now)
-        pace.taken(now)
+        assert limiter.delay(now) == 0.0
+        limiter.on_sent(now)
+        limiter.on_success(now)
 
 
 def test_after_a_refusal_it_goes_near_the_rate_that_was_taken() -> None:
-    pace = Pace()
+    limiter = AdaptiveRateLimiter()
     for call in range(60):
-        pace.sent(call / RATE)
-        pace.taken(call / RATE)
-    pace.refused(3.0, None)
-    assert pace.rate is not None
-    assert 0.6 * RATE <= pace.rate <= RATE
+        limiter.on_sent(call / RATE)
+        limiter.on_success(call / RATE)
+    limiter.on_throttled(3.0, None)
+    assert limiter.rate is not None
+    assert 0.6 * RATE <= limiter.rate <= RATE
 
 
 def test_retry_after_holds_every_call_until_then() -> None:
-    pace = Pace()
-    pace.sent(100.0)
-    pace.refused(100.0, 30.0)
-    assert pace.delay(100.0) == pytest.approx(30.0)
-    assert pace.delay(129.9) == pytest.approx(0.1)
-    pace.refused(110.0, 5.0)
-    assert pace.delay(110.0) == pytest.approx(20.0), "a shorter one does not end a longer one"
+    limiter = AdaptiveRateLimiter()
+    limiter.on_sent(100.0)
+    limiter.on_throttled(100.0, 30.0)
+    assert limiter.delay(100.0) == pytest.approx(30.0)
+    assert limiter.delay(129.9) == pytest.approx(0.1)
+    limiter.on_throttled(110.0, 5.0)
+    assert limiter.delay(110.0) == pytest.approx(20.0), "a shorter one does not end a longer one"
 
 
 def test_one_burst_of_refusals_is_one_cut() -> None:
-    once, often = Pace(), Pace()
-    for pace in (once, often):
+    once, often = AdaptiveRateLimiter(), AdaptiveRateLimiter()
+    for limiter in (once, often):
         for call in range(60):
-            pace.sent(call / RATE)
-            pace.taken(call / RATE)
-        pace.refused(3.0, None)
+            limiter.on_sent(call / RATE)
+            limiter.on_success(call / RATE)
+        limiter.on_throttled(3.0, None)
     for answer in range(49):
-        often.refused(3.0 + answer / 100, None)
+        often.on_throttled(3.0 + answer / 100, None)
     assert often.rate == once.rate
 
 
 def test_once_known_the_rate_grows_back_slowly_and_is_forgotten_in_the_end() -> None:
-    pace, quota = Pace(), Quota(RATE, burst=20)
-    simulate(pace, quota, waits=500, interval=10.0, seconds=30)
-    known = pace.rate
+    limiter, quota = AdaptiveRateLimiter(), Quota(RATE, burst=20)
+    simulate(limiter, quota, waits=500, interval=10.0, seconds=30)
+    known = limiter.rate
     assert known is not None
-    free = simulate(pace, Quota(1e9, burst=1e9), waits=500, interval=10.0, seconds=90, start=30.0)
+    free = simulate(limiter, Quota(1e9, burst=1e9), waits=500, interval=10.0, seconds=90, start=30.0)
     assert not free.refused
-    assert pace.rate is not None
-    assert known < pace.rate < 1.5 * known, "a minute and a half without refusals: a tenth more, not twice as much"
+    assert limiter.rate is not None
+    assert known < limiter.rate < 1.5 * known, "a minute and a half without refusals: a tenth more, not twice as much"
     moment = 120.0
-    while pace.rate is not None and moment < 1e5:
+    while limiter.rate is not None and moment < 1e5:
         moment += 10.0
-        pace.sent(moment)
-    assert pace.rate is None, "a limit that nobody enforces is forgotten"
+        limiter.on_sent(moment)
+    assert limiter.rate is None, "a limit that nobody enforces is forgotten"
 
 
 @pytest.mark.parametrize("waits", [50, 500])
@@ -80,7 +80,7 @@ def test_it_converges_to_what_the_cloud_takes(
     """All are due at once, and want more than the quota gives; whatever the first burst said of it."""
     interval = waits / RATE / 2
     course = simulate(
-        Pace(),
+        AdaptiveRateLimiter(),
         Quota(RATE, burst),
         waits=waits,
         interval=interval,
@@ -94,19 +94,19 @@ def test_it_converges_to_what_the_cloud_takes(
 
 
 def test_an_outage_does_not_leave_it_slow() -> None:
-    pace = Pace()
-    before = simulate(pace, Quota(RATE, burst=20), waits=100, interval=2.0, seconds=30)
-    outage = simulate(pace, Quota(1e-9, burst=0.0), waits=100, interval=2.0, seconds=60, start=30.0)
-    after = simulate(pace, Quota(RATE, burst=20, filled_at=90.0), waits=100, interval=2.0, seconds=90, start=90.0)
+    limiter = AdaptiveRateLimiter()
+    before = simulate(limiter, Quota(RATE, burst=20), waits=100, interval=2.0, seconds=30)
+    outage = simulate(limiter, Quota(1e-9, burst=0.0), waits=100, interval=2.0, seconds=60, start=30.0)
+    after = simulate(limiter, Quota(RATE, burst=20, filled_at=90.0), waits=100, interval=2.0, seconds=90, start=90.0)
     assert before.taken
     assert len(outage.refused) < 60 * RATE / 2, "while everything is refused it asks less"
     assert after.rate(45, 90) >= 0.6 * RATE, "and when the cloud is back it finds the rate again"
 
 
 def test_another_caller_takes_half_of_the_quota_and_gives_it_back() -> None:
-    pace = Pace()
-    simulate(pace, Quota(RATE, burst=5), waits=100, interval=2.0, seconds=30)
-    half = simulate(pace, Quota(RATE / 2, burst=5, filled_at=30.0), waits=100, interval=2.0, seconds=60, start=30.0)
+    limiter = AdaptiveRateLimiter()
+    simulate(limiter, Quota(RATE, burst=5), waits=100, interval=2.0, seconds=30)
+    half = simulate(limiter, Quota(RATE / 2, burst=5, filled_at=30.0), waits=100, interval=2.0, seconds=60, start=30.0)
     assert half.rate(20, 60) >= 0.6 * RATE / 2
     assert half.refusals(30, 60) <= 0.1 * half.rate(30, 60) * 30
 
@@ -124,37 +124,37 @@ answers = st.lists(
 @given(answers)
 def test_no_history_makes_a_call_wait_longer_than_it_must(history: list[tuple[str, float, float | None]]) -> None:
     """Whatever was answered: the next call goes out within the slowest rate's pause after the last hold."""
-    pace, now, held, ahead = Pace(), 0.0, 0.0, 0.0
+    limiter, now, held, ahead = AdaptiveRateLimiter(), 0.0, 0.0, 0.0
     for event, passed, retry_after in history:
         now += passed
         if event == "sent":
-            now += pace.delay(now)  # a lane sends no earlier
-            pace.sent(now)
+            now += limiter.delay(now)  # nobody sends no earlier
+            limiter.on_sent(now)
         elif event == "taken":
-            pace.taken(now)
+            limiter.on_success(now)
         else:
-            pace.refused(now, retry_after)
+            limiter.on_throttled(now, retry_after)
             held = max(held, now + (retry_after or 0.0))
         ahead = max(0.0, held - now)
-        assert 0.0 <= pace.delay(now) <= max(ahead, 5.0) + 5.0 + 1e-6
-        assert pace.delay(now) >= ahead - 1e-6, "a hold is kept"
-        assert pace.rate is None or pace.rate > 0
+        assert 0.0 <= limiter.delay(now) <= max(ahead, 5.0) + 5.0 + 1e-6
+        assert limiter.delay(now) >= ahead - 1e-6, "a hold is kept"
+        assert limiter.rate is None or limiter.rate > 0
 
 
 @given(answers, st.floats(1, 3600))
 def test_a_clock_set_back_does_not_stop_the_calls(history: list[tuple[str, float, float | None]], back: float) -> None:
-    pace, now = Pace(), 10_000.0
+    limiter, now = AdaptiveRateLimiter(), 10_000.0
     for event, passed, _ in history:
         now += passed
         if event == "sent":
-            now += pace.delay(now)
-            pace.sent(now)
+            now += limiter.delay(now)
+            limiter.on_sent(now)
         elif event == "taken":
-            pace.taken(now)
+            limiter.on_success(now)
         else:
-            pace.refused(now, None)
+            limiter.on_throttled(now, None)
     now -= back
-    assert pace.delay(now) <= back + 10.0, "it waits as much longer at most"
-    pace.taken(now)
-    pace.refused(now, None)
-    assert pace.delay(now) <= back + 15.0
+    assert limiter.delay(now) <= back + 10.0, "it waits as much longer at most"
+    limiter.on_success(now)
+    limiter.on_throttled(now, None)
+    assert limiter.delay(now) <= back + 15.0

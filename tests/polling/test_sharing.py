@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hub_driving import cancelled, ending, new_wait, run, silent
-from hub_limited import LimitedCloud
+from polling_driving import cancelled, ending, new_wait, run, silent
+from polling_limited import LimitedCloud
 
 from airflow_cloudjobs import hub
 from airflow_cloudjobs.apis import hook_class_of, spec_of
@@ -202,7 +202,7 @@ def test_everything_is_closed_when_the_last_wait_leaves_and_opened_again_for_the
             await asyncio.sleep(0.05)
             stats = await asyncio.to_thread(control.stats)
             assert stats["connections"]["open"] <= 1, "the one of the question itself"
-            assert {task for task in asyncio.all_tasks() if "Lane" in repr(task)} == set()
+            assert {task for task in asyncio.all_tasks() if "Poller" in repr(task)} == set()
 
     run(work())
 
@@ -259,7 +259,7 @@ def test_ten_thousand_polls_and_a_thousand_cancelled_waits_leave_nothing(running
     connection = running_cloud.alibaba_connection()
     told = {"keys": keys, "single": single, "polls": 10_000, "cancelled": 1_000}
     done = subprocess.run(
-        [sys.executable, "-X", "dev", str(HERE / "hub_leaks.py")],
+        [sys.executable, "-X", "dev", str(HERE / "polling_leaks.py")],
         input=json.dumps(told),
         env={**os.environ, "AIRFLOW_CONN_ALIBABACLOUD_DEFAULT": json.dumps(connection)},
         capture_output=True,
