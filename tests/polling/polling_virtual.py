@@ -52,6 +52,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Seconds of the clock that nobody sets."""
         return self._jumping.now
 
+    @property
+    def timers(self) -> int:
+        """How many are set."""
+        return sum(not timer.cancelled() for timer in self._scheduled)
+
     def wall_time(self) -> float:
         """Seconds since the epoch."""
         return EPOCH + self._jumping.now + self.wall_clock_set_by

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How fast an API is called, on an injected clock: unlimited until refused, then near what the cloud takes."""
+"""When calls are let go: in turn, so many at a time; unlimited until refused, then near what the cloud takes."""
 
 from __future__ import annotations
+
+import asyncio
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from polling_driving import cancelled, new_limiter, refusal
 from polling_simulated import Quota, simulate
+from polling_virtual import run_virtually, virtual_loop
 
 from airflow_cloudjobs.polling.limiter import AdaptiveRateLimiter
 
@@ -109,6 +113,76 @@ def test_another_caller_takes_half_of_the_quota_and_gives_it_back() -> None:
     half = simulate(limiter, Quota(RATE / 2, burst=5, filled_at=30.0), waits=100, interval=2.0, seconds=60, start=30.0)
     assert half.rate(20, 60) >= 0.6 * RATE / 2
     assert half.refusals(30, 60) <= 0.1 * half.rate(30, 60) * 30
+
+
+def test_calls_are_let_go_in_the_order_in_which_they_came() -> None:
+    async def work() -> None:
+        limiter, order, in_flight = new_limiter(2), list[int](), set[int]()
+
+        async def call(number: int) -> None:
+            async with limiter:
+                order.append(number)
+                in_flight.add(number)
+                assert len(in_flight) <= 2
+                await asyncio.sleep(1.0)
+                in_flight.remove(number)
+
+        began = virtual_loop().time()
+        await asyncio.gather(*(call(number) for number in range(10)))
+        assert order == list(range(10))
+        assert virtual_loop().time() - began == pytest.approx(5.0)
+
+    run_virtually(work())
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_who_is_cancelled_at_any_moment_keeps_no_place(turns: int) -> None:
+    """Not even if it is cancelled in the very moment when it is let go."""
+
+    async def work() -> None:
+        limiter, done = new_limiter(1), list[str]()
+
+        async def call(name: str) -> None:
+            async with limiter:
+                await asyncio.sleep(0)
+                done.append(name)
+
+        first, second, third = (asyncio.create_task(call(name)) for name in ("first", "second", "third"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await cancelled(second)
+        await asyncio.gather(first, third)
+        assert [name for name in done if name != "second"] == ["first", "third"]
+        async with limiter:
+            assert limiter.ready == 0
+        assert limiter.ready == 1
+
+    run_virtually(work())
+
+
+def test_who_is_held_back_goes_when_the_hold_is_over_and_leaves_no_timer_if_it_does_not() -> None:
+    async def work() -> None:
+        limiter = new_limiter()
+
+        async def call() -> float:
+            async with limiter:
+                return virtual_loop().time()
+
+        began = virtual_loop().time()
+        assert limiter.ready == 50
+        limiter.on_answer(refusal(30.0))
+        assert limiter.ready == 0
+        calls = [asyncio.create_task(call()) for _ in range(2)]
+        await asyncio.sleep(1.0)
+        await cancelled(calls[0])
+        assert await calls[1] - began == pytest.approx(30.0)
+        limiter.on_answer(refusal(3600.0))
+        gone = asyncio.create_task(call())
+        await asyncio.sleep(1.0)
+        await cancelled(gone)
+        assert virtual_loop().timers == 1, "the limit of the test itself"
+
+    run_virtually(work(), limit=60)
 
 
 answers = st.lists(

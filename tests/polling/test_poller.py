@@ -48,6 +48,41 @@ def test_keys_that_are_due_together_go_out_in_one_call() -> None:
     run_virtually(work())
 
 
+def test_jobs_that_become_due_while_a_call_is_held_back_go_with_it() -> None:
+    async def work() -> None:
+        cloud, limiter = FakeCloud(latency=1.0), new_limiter(1)
+        poller = new_poller(cloud, batch=10, limiter=limiter)
+        tasks = []
+        for number in range(8):
+            wait = new_wait(f"job-{number}", interval=60, resumed=False)
+            tasks.append(asyncio.create_task(poller.wait(wait, silent)))
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(3.0)
+        assert [len(keys) for keys in cloud.calls] == [1, 7]
+        await cancelled(*tasks)
+        await settled()
+
+    run_virtually(work())
+
+
+def test_a_wait_that_comes_when_all_have_left_hears_nothing_of_the_call_that_was_cancelled() -> None:
+    async def work() -> None:
+        cloud = FakeCloud(latency=1.0)
+        poller = new_poller(cloud)
+        gone = asyncio.create_task(poller.wait(new_wait("job", resumed=False), silent))
+        await asyncio.sleep(0.5)
+        gone.cancel()
+        await asyncio.sleep(0)
+        cloud.answer, notes = (lambda key: DONE), list[Note]()
+        wait = new_wait("job", resumed=False)
+        await poller.wait(wait, notes.append)
+        assert ending(wait) is Ending.SUCCEEDED
+        assert [note.level for note in notes] == [logging.INFO]
+        assert cloud.asked("job") == 2
+
+    run_virtually(work())
+
+
 def test_jobs_in_progress_are_listed_and_the_others_asked_for_singly() -> None:
     async def work() -> None:
         keys = [f"job-{number}" for number in range(35)]
