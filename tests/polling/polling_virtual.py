@@ -57,6 +57,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """How many are set."""
         return sum(not timer.cancelled() for timer in self._scheduled)
 
+    def be_busy(self, seconds: float) -> None:
+        """Time passes while something keeps the loop from its work."""
+        self._jumping.now += seconds
+
     def wall_time(self) -> float:
         """Seconds since the epoch."""
         return EPOCH + self._jumping.now + self.wall_clock_set_by

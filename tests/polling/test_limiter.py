@@ -135,6 +135,24 @@ def test_calls_are_let_go_in_the_order_in_which_they_came() -> None:
     run_virtually(work())
 
 
+def test_nobody_overtakes_who_was_held_back_though_the_loop_was_too_busy_to_let_him_go() -> None:
+    async def work() -> None:
+        limiter, order = new_limiter(), list[str]()
+
+        async def call(name: str) -> None:
+            async with limiter:
+                order.append(name)
+
+        limiter.on_answer(refusal(1.0))
+        held = asyncio.create_task(call("held"))
+        await asyncio.sleep(0)
+        virtual_loop().be_busy(2.0)
+        await asyncio.gather(held, call("new"))
+        assert order == ["held", "new"]
+
+    run_virtually(work())
+
+
 @pytest.mark.parametrize("turns", range(4))
 def test_who_is_cancelled_at_any_moment_keeps_no_place(turns: int) -> None:
     """Not even if it is cancelled in the very moment when it is let go."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import itertools
 import logging
 import random
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,7 @@ from airflow_cloudjobs.jobs.wait import Ending, Note
 from airflow_cloudjobs.polling import poller as poller_module
 from airflow_cloudjobs.polling import running_jobs
 from airflow_cloudjobs.polling.limiter import Limiter
+from airflow_cloudjobs.polling.pending import SLACK
 
 
 def test_keys_that_are_due_together_go_out_in_one_call() -> None:
@@ -61,6 +63,52 @@ def test_jobs_that_become_due_while_a_call_is_held_back_go_with_it() -> None:
         assert [len(keys) for keys in cloud.calls] == [1, 7]
         await cancelled(*tasks)
         await settled()
+
+    run_virtually(work())
+
+
+def test_pauses_that_end_at_about_the_same_time_end_together_and_short_ones_as_they_are() -> None:
+    async def work() -> None:
+        moments: list[float] = []
+
+        def answer(key: str) -> Answer:
+            moments.append(virtual_loop().time() - cloud.latency)
+            return RUNNING
+
+        cloud = FakeCloud(answer)
+        poller = new_poller(cloud)
+        began = virtual_loop().time()
+        resting = [asyncio.create_task(poller.wait(new_wait(f"job-{n}", interval=60.0), silent)) for n in range(500)]
+        await asyncio.sleep(10.0)
+        together = [moment - began for moment in moments if moment - began > 1.0]
+        assert len(together) > 50
+        assert max(abs(moment / SLACK - round(moment / SLACK)) for moment in together) < 1e-3
+        await cancelled(*resting)
+
+        moments.clear()
+        wait = new_wait("job", interval=0.06)
+        task = asyncio.create_task(poller.wait(wait, silent))
+        await asyncio.sleep(2.0)
+        pauses = [after - before for before, after in itertools.pairwise(moments)]
+        assert max(pauses) <= 0.06 + 0.002, "the interval and the call"
+        await cancelled(task)
+
+    run_virtually(work())
+
+
+def test_a_call_knows_nothing_of_the_task_that_happened_to_start_it() -> None:
+    task_name: contextvars.ContextVar[str] = contextvars.ContextVar("task_name", default="nobody's")
+
+    async def work() -> None:
+        seen: list[str] = []
+
+        def answer(key: str) -> Answer:
+            seen.append(task_name.get())
+            return DONE if len(seen) > 2 else RUNNING
+
+        task_name.set("mine")
+        await new_poller(FakeCloud(answer)).wait(new_wait("job"), silent)
+        assert seen == ["nobody's"] * 3
 
     run_virtually(work())
 
