@@ -35,6 +35,7 @@ class Limiter:
     """Lets the calls of one API go, whoever makes them, in the order in which they came: ``async with limiter: ...``.
 
     :param capacity: how many may be in flight.
+    :param clock: the running event loop's.
     """
 
     def __init__(self, capacity: int, clock: Clock) -> None:

@@ -88,6 +88,8 @@ class PendingJobs:
     """Jobs by their keys, and their keys by the moments at which they are due.
 
     A key stands at each moment for which its job was planned; only that which the job itself has is the right one.
+
+    :param clock: the running event loop's.
     """
 
     def __init__(self, clock: Clock) -> None:

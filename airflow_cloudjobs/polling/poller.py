@@ -43,6 +43,7 @@ class Poller:
     :param batch: how many jobs a call may ask for.
     :param fetch_page: makes one call for a page of the list of running jobs; None where there is no list.
     :param limiter: when the API may be called; shared by all pollers of it.
+    :param clock: the running event loop's.
     """
 
     def __init__(
@@ -153,15 +154,17 @@ class Poller:
 
     async def _call(self) -> None:
         """Make the next call, whichever it is by the time that the limiter lets it go."""
-        async with self._limiter:
-            self._calls_waiting -= 1
-            call = self._next_call()
-            self._start_when_due()
-            if call:
-                await call
+        try:
+            async with self._limiter:
+                self._calls_waiting -= 1
+                call = self._next_call()
                 self._start_when_due()
-        if task := asyncio.current_task():
-            self._calls.discard(task)
+                if call:
+                    await call
+                    self._start_when_due()
+        finally:
+            if task := asyncio.current_task():
+                self._calls.discard(task)
 
     def _next_call(self) -> Coroutine[Any, Any, None] | None:
         """The next call, not yet begun; None if those who wanted it have left."""

@@ -57,6 +57,7 @@ class RunningJobsList:
     """The list of running jobs, read page by page for as long as that takes fewer calls than asking for each job.
 
     :param fetch_page: makes the calls.
+    :param clock: the running event loop's.
     """
 
     def __init__(self, fetch_page: FetchPage, clock: Clock) -> None:

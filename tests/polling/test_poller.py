@@ -322,6 +322,21 @@ def test_no_more_calls_are_in_flight_than_there_is_room_for_over_all_pollers() -
     run_virtually(work())
 
 
+def test_few_tasks_stand_for_many_jobs_that_are_due() -> None:
+    """One for each call in flight, and one that waits for the next."""
+
+    async def work() -> None:
+        poller = new_poller(FakeCloud(latency=3600), limiter=new_limiter(5))
+        wait = new_wait(*(f"job-{n}" for n in range(500)), resumed=False)
+        task = asyncio.create_task(poller.wait(wait, silent))
+        await asyncio.sleep(1.0)
+        assert sum("Poller._call" in repr(each) for each in asyncio.all_tasks()) == 6
+        await cancelled(task)
+        await settled()
+
+    run_virtually(work())
+
+
 def test_a_poller_that_hangs_does_not_hold_up_one_with_a_limiter_of_its_own() -> None:
     async def work() -> None:
         stuck, well = FakeCloud(latency=3600), FakeCloud(lambda key: DONE)
