@@ -19,13 +19,13 @@ def test_the_earliest_plan_counts_until_the_answer_and_none_of_them_after_it() -
         pending, began = PendingJobs(virtual_clock()), virtual_loop().time()
         pending.add(Waiter(new_wait("job", interval=60.0, resumed=False), silent))
         assert pending.take_due(10) == ["job"]
+        assert pending.next_due() is None, "it is in flight"
         assert pending.land("job")
         for seconds in (10.0, 2.0, 5.0):
             pending.plan({"job": _in(seconds)}, ["job"])
         assert pending.next_due() == pytest.approx(began + 2.0, abs=SLACK)
         virtual_loop().be_busy(3.0)
         assert pending.take_due(10) == ["job"]
-        assert pending.next_due() is None, "it is in flight"
         assert pending.land("job")
         pending.plan({"job": _in(20.0)}, ["job"])
         virtual_loop().be_busy(8.0)
