@@ -14,7 +14,6 @@ from airflow_cloudjobs import metrics
 from airflow_cloudjobs.compat import BaseHook
 from airflow_cloudjobs.connection.settings import CloudSettings, ConnectionFields
 from airflow_cloudjobs.connection.source import KEY_REFUSED, ConnectionSource, ReadConnection
-from airflow_cloudjobs.http.lane import Tell
 from airflow_cloudjobs.jobs.answers import Answers, first_error, polled, refused_together
 from airflow_cloudjobs.jobs.backoff import Backoff
 from airflow_cloudjobs.jobs.errors import CloudApiError
@@ -22,6 +21,7 @@ from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Scope
 from airflow_cloudjobs.jobs.wait import Wait
 from airflow_cloudjobs.polling.clients import shared_client
+from airflow_cloudjobs.polling.pending import Log
 
 if TYPE_CHECKING:
     from airflow_cloudjobs.http.exchange import CloudClient
@@ -169,19 +169,19 @@ class CloudHook(BaseHook):
                 answers.update(seen)
         return answers
 
-    def watch(self, wait: Wait, scope: Scope, tell: Tell) -> None:
+    def watch(self, wait: Wait, scope: Scope, tell: Log) -> None:
         """Wait, blocking, until each job's wait is over."""
         while not wait.over:
             time.sleep(wait.pause(time.time()))
             self.look(wait, scope, tell)
 
-    def look(self, wait: Wait, scope: Scope, tell: Tell) -> None:
+    def look(self, wait: Wait, scope: Scope, tell: Log) -> None:
         """Ask once for the jobs that are due, and have the wait judge the answers."""
         due = wait.due(time.time())
         for note in wait.take(self.ask(wait.spec, due, scope), time.time()):
             tell(note)
 
-    async def awatch(self, wait: Wait, scope: Scope, tell: Tell) -> None:
+    async def awatch(self, wait: Wait, scope: Scope, tell: Log) -> None:
         """Wait on the running event loop until each job's wait is over.
 
         All waits on the same connection, API and scope are asked for together.

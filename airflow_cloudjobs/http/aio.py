@@ -19,12 +19,12 @@ from airflow_cloudjobs.http.credential import Credential
 from airflow_cloudjobs.http.environment import proxy_for, trusted, trusting
 from airflow_cloudjobs.http.exchange import CloudClient, DirectRequest, Exchange, Renew
 from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire, network_error, proxy_error, tls_error
-from airflow_cloudjobs.http.shared import Shared
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import ApiRequest
+from airflow_cloudjobs.polling.shared import Shared
 
 POOL = 200
-"""Connections that all waits on one wire use at most; each API's lanes use a quarter of them at most."""
+"""Connections that all waits on one wire use at most; each API's pollers use a quarter of them at most."""
 
 _NO_TYPE = (istr("Content-Type"),)
 """What aiohttp would add to a POST without a body; the signature does not cover it."""

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the waits of an event loop share: clients of connections, and polls that ask for many jobs together."""
+"""Asking for many jobs on one event loop: when, together with which, how fast, and through which client."""

@@ -15,16 +15,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from airflow_cloudjobs.connection.source import KEY_REFUSED, ConnectionSource, ReadConnection
-from airflow_cloudjobs.http.gate import Gate
-from airflow_cloudjobs.http.lane import Lane, Tell
-from airflow_cloudjobs.http.pace import Pace
-from airflow_cloudjobs.http.shared import Shared
 from airflow_cloudjobs.jobs.answers import Answers, first_error, polled, running_jobs
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.jobs.spec import JobSpec, Listing, Observation, Scope
 from airflow_cloudjobs.jobs.wait import Wait
 from airflow_cloudjobs.metrics import Meter
+from airflow_cloudjobs.polling.clock import Clock
+from airflow_cloudjobs.polling.limiter import Limiter
+from airflow_cloudjobs.polling.pending import Log
+from airflow_cloudjobs.polling.poller import Poller
+from airflow_cloudjobs.polling.shared import Shared
 
 if TYPE_CHECKING:
     from airflow_cloudjobs.http.aio import AsyncCaller
@@ -56,33 +57,34 @@ class SharedClient:
         self._read_at = self._doubted_at = float("-inf")
         self._connection: ReadConnection | None = None
         self._caller: AsyncCaller | None = None
-        self._gates: dict[str, Gate] = {}
+        self._limiters: dict[str, Limiter] = {}
         self._meters: dict[str, Meter] = {}
-        self._lanes: dict[tuple[str, str], Lane] = {}
+        self._pollers: dict[tuple[str, str], Poller] = {}
 
-    async def watch(self, wait: Wait, scope: Scope, tell: Tell) -> None:
-        """Wait for jobs in the lane of their API and scope; different scopes never mix in a call."""
+    async def watch(self, wait: Wait, scope: Scope, log: Log) -> None:
+        """Wait for jobs with the poller of their API and scope; different scopes never mix in a call."""
         key = (wait.spec.api, repr(sorted(scope.items())))
-        lane = self._lanes.get(key)
-        if lane is None:
-            lane = self._lanes[key] = self._lane(wait.spec, scope)
+        poller = self._pollers.get(key)
+        if poller is None:
+            poller = self._pollers[key] = self._poller(wait.spec, scope)
         meter = self._meters[wait.spec.api]
         meter.waits(+1)
         try:
-            await lane.watch(wait, tell)
+            await poller.wait(wait, log)
         finally:
             meter.waits(-1)
-            if lane.idle:
-                self._lanes.pop(key, None)
+            if poller.idle:
+                self._pollers.pop(key, None)
 
-    def _lane(self, spec: JobSpec, scope: Scope) -> Lane:
+    def _poller(self, spec: JobSpec, scope: Scope) -> Poller:
         self._meters.setdefault(spec.api, Meter(spec.api))
-        listing = spec.listing
-        return Lane(
+        listing, clock = spec.listing, Clock()
+        return Poller(
             lambda keys: self._ask(spec, keys, scope),
             batch=spec.batch,
-            list_page=(lambda page: self._list(spec, listing, page, scope)) if listing else None,
-            gate=self._gates.setdefault(spec.api, Gate(Pace(), IN_FLIGHT)),
+            fetch_page=(lambda page: self._list(spec, listing, page, scope)) if listing else None,
+            limiter=self._limiters.setdefault(spec.api, Limiter(IN_FLIGHT, clock)),
+            clock=clock,
         )
 
     async def call(self, request: ApiRequest) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from http_driving import alibaba, dms_poll
 
 from airflow_cloudjobs.http.aio import AsyncCaller, session_for
 from airflow_cloudjobs.http.message import Wire
-from airflow_cloudjobs.http.shared import Shared
 from airflow_cloudjobs.http.sync import SyncCaller
 from airflow_cloudjobs.localcloud import LocalCloud
+from airflow_cloudjobs.polling.shared import Shared
 
 
 class TestShared:

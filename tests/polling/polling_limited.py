@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 from typing import Any, Self
 
 from aiohttp import web
-from hub_simulated import Quota
+from polling_simulated import Quota
 
 from airflow_cloudjobs.localcloud.connections import alibaba_connection
 
 
 class LimitedCloud:
-    """A server on the running loop, as an async context manager; no signature is checked.
+    """A server on the running loop and its clock, as an async context manager; no signature is checked.
 
     :param rate: calls a second that it takes.
     :param burst: calls that it takes at once after a rest.
@@ -43,7 +43,7 @@ class LimitedCloud:
         return alibaba_connection("127.0.0.1", self.port)
 
     async def _answer(self, request: web.Request) -> web.Response:
-        now = time.monotonic()
+        now = asyncio.get_running_loop().time()
         if not self.quota.takes(now):
             self.refused.append(now)
             refusal = {"Code": "Throttling.User", "Message": "denied due to user flow control", "RequestId": "R"}

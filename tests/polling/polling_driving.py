@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lanes with a cloud that is a coroutine, and waits to put into them."""
+"""Pollers with a cloud that is a coroutine, and waits to put into them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
+from polling_virtual import VirtualLoop, virtual_clock
+
 from airflow_cloudjobs.apis import spec_of
-from airflow_cloudjobs.http.gate import Gate
-from airflow_cloudjobs.http.lane import Lane
-from airflow_cloudjobs.http.pace import Pace
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.outcome import Outcome
 from airflow_cloudjobs.jobs.spec import Observation
 from airflow_cloudjobs.jobs.wait import Note, Wait, WaitPlan
+from airflow_cloudjobs.polling.limiter import Limiter
+from airflow_cloudjobs.polling.poller import Poller
 
 API = "dms.file_upload"
 
@@ -43,24 +44,24 @@ class FakeCloud:
         self.answer = answer
         self.latency = latency
         self.uneven = uneven
-        self.calls: list[tuple[float, list[str]]] = []
+        self.calls: list[list[str]] = []
         self.listed: Sequence[str] | Exception = ()
         self.pages: list[int] = []
-        self.flying = 0
-        self.most_flying = 0
+        self.in_flight = 0
+        self.most_in_flight = 0
 
-    async def ask(self, keys: Sequence[str]) -> Mapping[str, Answer]:
+    async def fetch(self, keys: Sequence[str]) -> Mapping[str, Answer]:
         """One call."""
-        self.calls.append((time.monotonic(), list(keys)))
-        self.flying += 1
-        self.most_flying = max(self.most_flying, self.flying)
+        self.calls.append(list(keys))
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             await asyncio.sleep(self.latency * self.uneven())
             return {key: self.answer(key) for key in keys}
         finally:
-            self.flying -= 1
+            self.in_flight -= 1
 
-    async def list_page(self, page: int) -> tuple[Mapping[str, Observation], bool]:
+    async def fetch_page(self, page: int) -> tuple[Mapping[str, Observation], bool]:
         """A page of :attr:`listed`, ten jobs long; none can be had while that is an error."""
         self.pages.append(page)
         await asyncio.sleep(self.latency * self.uneven())
@@ -71,20 +72,26 @@ class FakeCloud:
 
     def asked(self, key: str) -> int:
         """How often a key was asked for."""
-        return sum(keys.count(key) for _, keys in self.calls)
+        return sum(keys.count(key) for keys in self.calls)
 
 
-def new_gate(room: int = 50) -> Gate:
-    """Room for calls in flight, to be shared by lanes."""
-    return Gate(Pace(), room)
+def new_limiter(capacity: int = 50) -> Limiter:
+    """Lets so many calls be in flight; to be shared by pollers."""
+    return Limiter(capacity, virtual_clock())
 
 
-def new_lane(cloud: FakeCloud, *, batch: int = 1, lists: bool = False, gate: Gate | None = None) -> Lane:
-    """A lane to a cloud.
+def new_poller(cloud: FakeCloud, *, batch: int = 1, lists: bool = False, limiter: Limiter | None = None) -> Poller:
+    """A poller of a cloud, on the clock of the running loop.
 
     :param lists: True for a cloud whose jobs in progress can be listed.
     """
-    return Lane(cloud.ask, batch=batch, list_page=cloud.list_page if lists else None, gate=gate or new_gate())
+    return Poller(
+        cloud.fetch,
+        batch=batch,
+        fetch_page=cloud.fetch_page if lists else None,
+        limiter=limiter or new_limiter(),
+        clock=virtual_clock(),
+    )
 
 
 def new_wait(
@@ -95,7 +102,8 @@ def new_wait(
     :param deadline: seconds from now.
     :param resumed: False for one that is due at once.
     """
-    now = time.time()
+    loop = asyncio.get_running_loop()
+    now = loop.wall_time() if isinstance(loop, VirtualLoop) else time.time()
     plan = WaitPlan(now - 600, interval, None if deadline is None else now + deadline)
     return Wait(spec_of(api), keys, plan, random=random.random, resumed=now if resumed else None)
 
@@ -115,7 +123,7 @@ def refusal(retry_after: float | None = None) -> CloudApiError:
 
 
 def run(work: Coroutine[Any, Any, None], limit: float = 20.0) -> None:
-    """Run a test's coroutine; one that hangs fails."""
+    """Run a test's coroutine that needs real time; one that hangs fails."""
     asyncio.run(asyncio.wait_for(work, limit))
 
 
@@ -127,7 +135,7 @@ async def cancelled(*tasks: asyncio.Task[Any]) -> None:
 
 
 async def settled() -> None:
-    """Let what was cancelled end; then no task of a lane may be left."""
+    """Let what was cancelled end; then no task of a poller may be left."""
     for _ in range(10):
         await asyncio.sleep(0)
-    assert not [task for task in asyncio.all_tasks() if "Lane" in repr(task)]
+    assert not [task for task in asyncio.all_tasks() if "Poller" in repr(task)]

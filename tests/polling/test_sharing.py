@@ -9,13 +9,14 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hub_driving import cancelled, ending, new_wait, run, silent
-from hub_limited import LimitedCloud
+from polling_driving import cancelled, ending, new_wait, run, silent
+from polling_limited import LimitedCloud
+from polling_virtual import run_virtually, virtual_clock, virtual_loop
 
 from airflow_cloudjobs.apis import hook_class_of, spec_of
 from airflow_cloudjobs.compat import get_async_connection
@@ -45,6 +46,16 @@ def control(running_cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Contr
     return running_cloud.control
 
 
+Connect = Callable[[dict[str, Any]], None]
+
+
+@pytest.fixture
+def connect_virtually(monkeypatch: pytest.MonkeyPatch) -> Connect:
+    """Makes a connection Alibaba Cloud's default one, for waits on the clock of a virtual loop."""
+    monkeypatch.setattr(clients, "Clock", virtual_clock)
+    return lambda connection: _connect(monkeypatch, "alibabacloud_default", connection)
+
+
 def _connect(monkeypatch: pytest.MonkeyPatch, conn_id: str, connection: dict[str, Any]) -> None:
     monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
 
@@ -67,35 +78,35 @@ def _polls(control: Control, operation: str) -> list[tuple[str, ...]]:
     return [tuple(request["keys"]) for request in requests if request["operation"] == operation]
 
 
-def test_a_thousand_media_uploads_cost_a_tenth_of_a_call_each_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thousand_media_uploads_cost_a_tenth_of_a_call_each_interval(connect_virtually: Connect) -> None:
     async def work() -> None:
         interval = 2.0
         async with LimitedCloud() as cloud:
-            _connect(monkeypatch, "alibabacloud_default", cloud.alibaba_connection())
+            connect_virtually(cloud.alibaba_connection())
             waits = [new_wait(f"job-{n}", interval=interval, api="ice.url_upload") for n in range(1000)]
             tasks = [_watch(wait) for wait in waits]
             await asyncio.sleep(1.5 * interval)
             cloud.taken.clear()
             cloud.keys.clear()
-            began = time.monotonic()
+            began = virtual_loop().time()
             await asyncio.sleep(2 * interval)
-            intervals = (time.monotonic() - began) / interval
+            intervals = (virtual_loop().time() - began) / interval
             calls, asked = len(cloud.taken), len(cloud.keys)
             await cancelled(*tasks)
             assert not [wait for wait in waits if wait.over]
             assert calls / 1000 / intervals <= 0.12
             assert asked == 1000, "and nobody is forgotten"
 
-    run(work())
+    run_virtually(work())
 
 
 def test_waits_of_a_job_from_many_tasks_are_one_poll(control: Control) -> None:
     key = control.create_job("dms.file_upload", end="forever")["key"]
 
     async def work() -> None:
-        waits = [new_wait(key, interval=0.4) for _ in range(50)]
+        waits = [new_wait(key, interval=0.2) for _ in range(50)]
         tasks = [_watch(wait) for wait in waits]
-        await asyncio.sleep(2.0)
+        await asyncio.sleep(1.0)
         polls = len(await asyncio.to_thread(_polls, control, "GetUserUploadFileJob"))
         assert polls <= 12
         await asyncio.to_thread(control.set_status, "dms.file_upload", key, "SUCCESS")
@@ -115,11 +126,11 @@ def test_different_connections_and_regions_never_share_a_call(control: Control) 
 
     async def work() -> None:
         tasks = [
-            _watch(new_wait(key, interval=0.3, api="ice.url_upload"), conn_id=place[0], region=place[1])
+            _watch(new_wait(key, interval=0.15, api="ice.url_upload"), conn_id=place[0], region=place[1])
             for place in places
             for key in keys[place]
         ]
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(0.75)
         await cancelled(*tasks)
         calls = await asyncio.to_thread(_polls, control, "GetUrlUploadInfos")
         assert any(len(call) > 1 for call in calls)
@@ -203,21 +214,21 @@ def test_everything_is_closed_when_the_last_wait_leaves_and_opened_again_for_the
             await asyncio.sleep(0.05)
             stats = await asyncio.to_thread(control.stats)
             assert stats["connections"]["open"] <= 1, "the one of the question itself"
-            assert {task for task in asyncio.all_tasks() if "Lane" in repr(task)} == set()
+            assert {task for task in asyncio.all_tasks() if "Poller" in repr(task)} == set()
 
     run(work())
 
 
-def test_a_restart_with_500_waits_against_20_requests_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_restart_with_500_waits_against_20_requests_a_second(connect_virtually: Connect) -> None:
     """No wait fails, and the refusals stop within three intervals."""
     interval = 2.5
 
     async def work() -> None:
         async with LimitedCloud(rate=20, burst=20) as cloud:
-            _connect(monkeypatch, "alibabacloud_default", cloud.alibaba_connection())
+            connect_virtually(cloud.alibaba_connection())
             waits = [new_wait(f"job-{number}", interval=interval) for number in range(500)]
             tasks = [_watch(wait) for wait in waits]
-            began = time.monotonic()
+            began = virtual_loop().time()
             await asyncio.sleep(4.5 * interval)
             late = [moment for moment in cloud.refused if moment - began > 3 * interval]
             taken = [moment for moment in cloud.taken if moment - began > 2 * interval]
@@ -227,21 +238,21 @@ def test_a_restart_with_500_waits_against_20_requests_a_second(monkeypatch: pyte
             assert len(taken) >= 0.5 * 20 * 2.5 * interval, "and the quota is used"
             await cancelled(*tasks)
 
-    run(work(), limit=60)
+    run_virtually(work(), limit=60)
 
 
 def test_a_restart_of_waits_with_scopes_of_their_own_is_held_to_the_same_pace(
-    monkeypatch: pytest.MonkeyPatch,
+    connect_virtually: Connect,
 ) -> None:
     """Each ticket's export is a scope; all of them count against one quota."""
     interval = 1.5
 
     async def work() -> None:
         async with LimitedCloud(rate=20, burst=20) as cloud:
-            _connect(monkeypatch, "alibabacloud_default", cloud.alibaba_connection())
+            connect_virtually(cloud.alibaba_connection())
             waits = [new_wait(f"key-{n}", interval=interval, api="dms.data_track_export") for n in range(200)]
             tasks = [_watch(wait, scope={"order_id": str(n)}) for n, wait in enumerate(waits)]
-            began = time.monotonic()
+            began = virtual_loop().time()
             await asyncio.sleep(3.5 * interval)
             late = [moment for moment in cloud.refused if moment - began > 2 * interval]
             assert not [wait for wait in waits if wait.over]
@@ -249,7 +260,7 @@ def test_a_restart_of_waits_with_scopes_of_their_own_is_held_to_the_same_pace(
             assert len(late) <= 5
             await cancelled(*tasks)
 
-    run(work(), limit=60)
+    run_virtually(work(), limit=60)
 
 
 def test_ten_thousand_polls_and_a_thousand_cancelled_waits_leave_nothing(running_cloud: LocalCloud) -> None:
@@ -260,7 +271,7 @@ def test_ten_thousand_polls_and_a_thousand_cancelled_waits_leave_nothing(running
     connection = running_cloud.alibaba_connection()
     told = {"keys": keys, "single": single, "polls": 10_000, "cancelled": 1_000}
     done = subprocess.run(
-        [sys.executable, "-X", "dev", str(HERE / "hub_leaks.py")],
+        [sys.executable, "-X", "dev", str(HERE / "polling_leaks.py")],
         input=json.dumps(told),
         env={**os.environ, "AIRFLOW_CONN_ALIBABACLOUD_DEFAULT": json.dumps(connection)},
         capture_output=True,

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cloud with a quota and many waits, on a clock that only jumps: what a pace makes of them."""
+"""A cloud with a quota and many waits, on a clock that only jumps: what a limiter makes of them."""
 
 from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field
 
-from airflow_cloudjobs.http.pace import Pace
+from airflow_cloudjobs.polling.limiter import AdaptiveRateLimiter
 
 IN_FLIGHT = 50
 
@@ -50,7 +50,7 @@ class Course:
 
 
 def simulate(
-    pace: Pace,
+    limiter: AdaptiveRateLimiter,
     quota: Quota,
     *,
     waits: int,
@@ -62,37 +62,37 @@ def simulate(
 ) -> Course:
     """Run waits against a quota, each due an interval after its last answer, at most 50 calls in flight.
 
-    :param pace: decides when a call may be made.
+    :param limiter: decides when a call may be made.
     :param quota: decides which are taken.
     :param waits: how many; all are due at the start.
     :param interval: seconds between two looks of a wait.
     :param seconds: how long.
     :param latency: seconds from a call to its answer.
     :param retry_after: what a refusal asks for, in seconds.
-    :param start: the clock's first moment; a pace may have a history.
+    :param start: the clock's first moment; a limiter may have a history.
     """
     course = Course()
     due = [start] * waits
-    flying: list[tuple[float, int, bool]] = []
+    in_flight: list[tuple[float, int, bool]] = []
     sent = 0
     now = start
     while now < start + seconds:
-        while flying and flying[0][0] <= now:
-            _, _, taken = heapq.heappop(flying)
+        while in_flight and in_flight[0][0] <= now:
+            _, _, taken = heapq.heappop(in_flight)
             if taken:
-                pace.taken(now)
+                limiter.on_success(now)
             else:
-                pace.refused(now, retry_after)
+                limiter.on_throttled(now, retry_after)
             heapq.heappush(due, now + (interval if taken else min(interval, 2.0)))
-        while due and due[0] <= now and len(flying) < IN_FLIGHT and pace.delay(now) <= 0:
+        while due and due[0] <= now and len(in_flight) < IN_FLIGHT and limiter.delay(now) <= 0:
             heapq.heappop(due)
-            pace.sent(now)
+            limiter.on_sent(now)
             taken = quota.takes(now)
             (course.taken if taken else course.refused).append(now - start)
             sent += 1
-            heapq.heappush(flying, (now + latency, sent, taken))
-        moments = [flying[0][0]] if flying else []
-        if due and len(flying) < IN_FLIGHT:
-            moments.append(max(due[0], now + pace.delay(now)))
+            heapq.heappush(in_flight, (now + latency, sent, taken))
+        moments = [in_flight[0][0]] if in_flight else []
+        if due and len(in_flight) < IN_FLIGHT:
+            moments.append(max(due[0], now + limiter.delay(now)))
         now = max(min(moments), now + 1e-6)
     return course
