@@ -11,7 +11,7 @@ VERSIONS ?= 2.11.2 3.1.8
 # Rules alone: no process, no network, no second of waiting.
 QUICK := tests/jobs tests/localcloud/test_localcloud_jobs.py tests/provider/test_provider_settings.py
 
-.PHONY: help quick demo test wire web faults versions bench lint wheel clean
+.PHONY: help quick demo test network web faults versions bench lint wheel clean
 
 help:
 	@echo "make quick       the tests to run first and after every change: the rules alone, in half a minute"
@@ -19,7 +19,7 @@ help:
 	@echo "make test        run the test suite (tests/README.md says what is where)"
 	@echo "make faults      break real Airflow processes on PostgreSQL (Debian's package) and see what becomes of the jobs"
 	@echo "make versions    the tasks once more on older Airflow, each in a venv of its own below build/ (VERSIONS=3.1.8)"
-	@echo "make wire        the same connection through proxies and private authorities, blocking and asyncio"
+	@echo "make network        the same connection through proxies and private authorities, blocking and asyncio"
 	@echo "make web         set up connections in a real Chromium, look for secrets in all that Airflow stores and shows"
 	@echo "make bench       what a poll, a wait and ten thousand of them cost"
 	@echo "make lint        ruff and mypy"
@@ -35,8 +35,8 @@ demo: .venv/run
 test: .venv/test
 	$(BIN)/python -m pytest
 
-wire: .venv/test
-	$(BIN)/python -m pytest tests/wire
+network: .venv/test
+	$(BIN)/python -m pytest tests/network
 
 web: .venv/test
 	$(BIN)/python -m pytest tests/web tests/secrets

@@ -21,7 +21,7 @@ from airflow_cloudjobs.jobs.backoff import Backoff
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Scope
-from airflow_cloudjobs.jobs.wait import Note
+from airflow_cloudjobs.jobs.wait import LogLine
 
 if TYPE_CHECKING:
     from airflow_cloudjobs.hook import CloudHook
@@ -64,18 +64,18 @@ class CancelResult:
         """False if the job may run on."""
         return self.refusal is None or self.ended
 
-    def log_line(self, console: str) -> Note:
+    def log_line(self, console: str) -> LogLine:
         """The line for the task's log; an error if somebody has to see to the job.
 
         :param console: the address of the vendor's console.
         """
         name = f"{self.api} {self.key}"
         if self.refusal is None:
-            return Note(logging.INFO, f"{name}: cancelled")
+            return LogLine(logging.INFO, f"{name}: cancelled")
         if self.ended:
-            return Note(logging.INFO, f"{name}: had ended before it could be cancelled")
+            return LogLine(logging.INFO, f"{name}: had ended before it could be cancelled")
         advice = f"Cancel it in the console: {console}"
-        return Note(logging.ERROR, f"{name}: could not be cancelled: {self.refusal}. {advice}")
+        return LogLine(logging.ERROR, f"{name}: could not be cancelled: {self.refusal}. {advice}")
 
 
 Reply = Mapping[str, Any] | CloudApiError

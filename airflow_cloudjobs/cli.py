@@ -135,8 +135,8 @@ def check_connection(args: argparse.Namespace) -> int:
     if cloud is None:
         print(f"cloudjobs check: is a connection of type {conn_type!r} for --cloud alibaba or huawei?", file=sys.stderr)
         return 2
-    good, told = hook_class_of(cloud)(args.conn_id, region=args.region, endpoint=None).test_connection()
-    print(told.replace("; ", "\n"))
+    good, found = hook_class_of(cloud)(args.conn_id, region=args.region, endpoint=None).test_connection()
+    print(found.replace("; ", "\n"))
     return 0 if good else 1
 
 
@@ -150,7 +150,7 @@ def wait_for_jobs(args: argparse.Namespace) -> int:
 
     from airflow_cloudjobs import compat
     from airflow_cloudjobs.jobs.outcome import Outcome
-    from airflow_cloudjobs.jobs.wait import Note, Wait, WaitPlan
+    from airflow_cloudjobs.jobs.wait import LogLine, Wait, WaitPlan
 
     compat.let_read_connections()
     spec = spec_of(args.api)
@@ -164,15 +164,15 @@ def wait_for_jobs(args: argparse.Namespace) -> int:
         print(f"cloudjobs wait: {error}", file=sys.stderr)
         return UNTOLD
 
-    def tell(note: Note) -> None:
-        mark = "" if note.level <= logging.INFO else f"{logging.getLevelName(note.level)}: "
-        print(f"{datetime.now():%H:%M:%S} {mark}{note.text}", flush=True)
+    def show(line: LogLine) -> None:
+        mark = "" if line.level <= logging.INFO else f"{logging.getLevelName(line.level)}: "
+        print(f"{datetime.now():%H:%M:%S} {mark}{line.text}", flush=True)
 
     now = time.time()
     deadline = now + args.timeout if args.timeout else None
     plan = WaitPlan(now, args.interval or spec.interval, deadline)
     wait = Wait(spec, list(dict.fromkeys(args.keys)), plan, random=random.random)
-    hook.watch(wait, scope, tell)
+    hook.wait(wait, scope, show)
     for result in wait.results:
         reason = f": {result.reason}" if result.reason else ""
         request = f" (request id {result.request_id})" if result.request_id else ""

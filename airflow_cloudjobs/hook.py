@@ -24,8 +24,8 @@ from airflow_cloudjobs.polling.clients import shared_client
 from airflow_cloudjobs.polling.pending import Log
 
 if TYPE_CHECKING:
-    from airflow_cloudjobs.http.exchange import CloudClient
-    from airflow_cloudjobs.http.sync import SyncCaller
+    from airflow_cloudjobs.transport.flow import CloudClient
+    from airflow_cloudjobs.transport.sync import SyncCaller
 
 CALL_PATIENCE = 60.0
 """Seconds for which a single call is repeated where that is safe."""
@@ -78,7 +78,7 @@ class CloudHook(BaseHook):
 
     def _has_another_key(self) -> bool:
         """Read the connection again: whether it has changed, since keys are rotated while jobs run."""
-        from airflow_cloudjobs.http.sync import SyncCaller
+        from airflow_cloudjobs.transport.sync import SyncCaller
 
         try:
             connection = self._source.read(self._connection)
@@ -96,7 +96,7 @@ class CloudHook(BaseHook):
     def get_conn(self) -> SyncCaller:
         """The blocking caller of this cloud's API, made on first use."""
         if self._caller is None:
-            from airflow_cloudjobs.http.sync import SyncCaller
+            from airflow_cloudjobs.transport.sync import SyncCaller
 
             self._caller = SyncCaller(self.make_client(self.settings))
         return self._caller
@@ -143,7 +143,7 @@ class CloudHook(BaseHook):
         async with shared_client(self._source) as client:
             return await client.region()
 
-    def ask(self, spec: JobSpec, keys: Sequence[str], scope: Scope, *, patience: float = 0.0) -> Answers:
+    def fetch(self, spec: JobSpec, keys: Sequence[str], scope: Scope, *, patience: float = 0.0) -> Answers:
         """What the cloud says of some jobs.
 
         :param spec: their API.
@@ -164,62 +164,64 @@ class CloudHook(BaseHook):
                 metrics.failed(spec.api, problem)
             if refused_together(seen):
                 for key in batch:
-                    answers.update(self.ask(spec, [key], scope, patience=patience))
+                    answers.update(self.fetch(spec, [key], scope, patience=patience))
             else:
                 answers.update(seen)
         return answers
 
-    def watch(self, wait: Wait, scope: Scope, tell: Log) -> None:
+    def wait(self, wait: Wait, scope: Scope, log: Log) -> None:
         """Wait, blocking, until each job's wait is over."""
         while not wait.over:
             time.sleep(wait.pause(time.time()))
-            self.look(wait, scope, tell)
+            self.poll_once(wait, scope, log)
 
-    def look(self, wait: Wait, scope: Scope, tell: Log) -> None:
+    def poll_once(self, wait: Wait, scope: Scope, log: Log) -> None:
         """Ask once for the jobs that are due, and have the wait judge the answers."""
         due = wait.due(time.time())
-        for note in wait.take(self.ask(wait.spec, due, scope), time.time()):
-            tell(note)
+        for line in wait.take(self.fetch(wait.spec, due, scope), time.time()):
+            log(line)
 
-    async def awatch(self, wait: Wait, scope: Scope, tell: Log) -> None:
+    async def wait_async(self, wait: Wait, scope: Scope, log: Log) -> None:
         """Wait on the running event loop until each job's wait is over.
 
         All waits on the same connection, API and scope are asked for together.
         """
         async with shared_client(self._source) as client:
-            await client.watch(wait, scope, tell)
+            await client.wait(wait, scope, log)
 
     def test_connection(self) -> tuple[bool, str]:
         """Try one cheap read-only call per service.
 
         :return: whether a service could be used, and what came of each.
         """
-        from airflow_cloudjobs.http.sync import SyncCaller
+        from airflow_cloudjobs.transport.sync import SyncCaller
 
         try:
             # A page waits for the answer, so nobody is waited for as long as a job would.
-            wire = self.settings.wire
+            transport = self.settings.transport
             quick = replace(
-                wire, connect_timeout=min(2.0, wire.connect_timeout), read_timeout=min(3.0, wire.read_timeout)
+                transport,
+                connect_timeout=min(2.0, transport.connect_timeout),
+                read_timeout=min(3.0, transport.read_timeout),
             )
-            client = self.make_client(replace(self.settings, wire=quick))
+            client = self.make_client(replace(self.settings, transport=quick))
         except Exception as error:
             return False, str(error)
-        good, told = False, []
+        good, found = False, []
         failed: dict[str, list[str]] = {}
         with SyncCaller(client) as caller:
             for service, request in self.probes().items():
                 try:
                     caller.call(request)
                     good = True
-                    told.append(f"{service}: works")
+                    found.append(f"{service}: works")
                 except (CloudApiError, ValueError) as error:
                     failed.setdefault(str(error), []).append(service)
         # A login that fails is the same trouble for every service, and the page has little room.
-        told += [f"{', '.join(services)}: {trouble}" for trouble, services in failed.items()]
+        found += [f"{', '.join(services)}: {trouble}" for trouble, services in failed.items()]
         if client.clock_offset:
-            told.append(f"this machine's clock is {abs(client.clock_offset):.0f} s off the cloud's: set it (NTP)")
-        return good, "; ".join(told)
+            found.append(f"this machine's clock is {abs(client.clock_offset):.0f} s off the cloud's: set it (NTP)")
+        return good, "; ".join(found)
 
 
 def _batches(keys: Sequence[str], size: int) -> Iterator[Sequence[str]]:

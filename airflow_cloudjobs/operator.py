@@ -121,7 +121,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         self._context = context
         self._ready()
         if self._adopts:
-            keys, plan = self._asked_keys(), self._plan(context, time.time())
+            keys, plan = self._given_keys(), self._plan(context, time.time())
         else:
             keys, plan = self._submit(context)
         if self._may_cancel():
@@ -132,11 +132,11 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         if not self.wait_for_completion:
             return self._shaped([self._result(JobResult(key, Outcome.SUBMITTED)) for key in keys])
         wait = self._new_wait(keys, plan)
-        self.hook.look(wait, self._scope, self._tell)
+        self.hook.poll_once(wait, self._scope, self._log_line)
         if not wait.over:
             if self.deferrable:
                 self._defer(context, wait, cancel=bool(self._to_cancel))
-            self.hook.watch(wait, self._scope, self._tell)
+            self.hook.wait(wait, self._scope, self._log_line)
         return self._results(context, wait.results)
 
     def _submit(self, context: Mapping[str, Any]) -> tuple[list[str], WaitPlan]:
@@ -172,13 +172,13 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             return super().resume_execution(next_method, next_kwargs, context)
         except TaskDeferralTimeout:
             ti, now = context["ti"], time.time()
-            told = ti.xcom_pull(task_ids=ti.task_id, key="job_key", map_indexes=ti.map_index)
-            if not told:
+            stored = ti.xcom_pull(task_ids=ti.task_id, key="job_key", map_indexes=ti.map_index)
+            if not stored:
                 raise
-            keys = [str(key) for key in as_list(told)]
+            keys = [str(key) for key in as_list(stored)]
             self._to_cancel = keys if self._may_cancel() else []
             wait = self._new_wait(keys, WaitPlan(now, self.poll_interval, now))
-            self.hook.look(wait, self._scope, self._tell)
+            self.hook.poll_once(wait, self._scope, self._log_line)
             return self._results(context, wait.results)
 
     def execute_complete(self, context: Any, event: Mapping[str, Any] | None = None) -> Any:
@@ -260,9 +260,9 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         done = bool(keys)
         for key in keys:
             result = cancel(self.hook, self.spec, key, self._scope, deadline=time.monotonic() + CANCEL_PATIENCE)
-            self._tell(result.log_line(self._console_url))
+            self._log_line(result.log_line(self._console_url))
             done = done and result.done
         return done
 
     def _has_ended(self, key: str) -> bool:
-        return has_ended(self.spec, self.hook.ask(self.spec, [key], self._scope)[key])
+        return has_ended(self.spec, self.hook.fetch(self.spec, [key], self._scope)[key])

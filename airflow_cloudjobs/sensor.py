@@ -116,7 +116,7 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
                 "api": self.spec.api,
                 "asked": self.asked,
                 "plan": {"interval": self.poke_interval},
-                "end_task": {"several": self._several(), "push": self.do_xcom_push} if self.end_from_trigger else None,
+                "end_task": {"several": self._is_many(), "push": self.do_xcom_push} if self.end_from_trigger else None,
             },
             next_method="execute_complete",
             timeout=timedelta(seconds=self.timeout),
@@ -156,7 +156,7 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         if self._wait is None:
             self._wait = self._begin(context)
         wait, unknown_since = self._wait, self._wait.unknown_since
-        self.hook.look(wait, self._scope, self._tell)
+        self.hook.poll_once(wait, self._scope, self._log_line)
         if wait.over:
             return PokeReturnValue(True, self._results(context, wait.results))
         if self.reschedule and wait.unknown_since != unknown_since:
@@ -172,7 +172,7 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         seen = (store.get(SEEN) if store else None) or {}
         if seen.get("try") != try_number_of(context):
             seen = {}
-        keys = seen.get("keys") or self._asked_keys()
+        keys = seen.get("keys") or self._given_keys()
         self._announce(context, keys)
         first = first_reschedule(context) if self.reschedule else None
         started = first or self._began

@@ -63,7 +63,7 @@ class SubmitOnce:
     :param scope: what names the job beside its key.
     :param key: the key, where it is known before (the API gives the job none of its own).
     :param context: Airflow's; None or empty outside of a task.
-    :param durable: False submits without looking left or right.
+    :param durable: False submits at every attempt, whatever was submitted before.
     :param advice: what a person should do about a submit of unknown fate.
     """
 
@@ -207,7 +207,7 @@ class SubmitOnce:
         """The keys, in the cloud, of the jobs that the draft does not name yet; none if they are not there.
 
         :param looks: seconds before each look.
-        :param certain: True if it would do to submit where looking is refused.
+        :param certain: True if a submit is right where looking is refused: nothing is known to have been submitted.
         """
         if not (self._finder and self._identity):
             return []
@@ -216,7 +216,7 @@ class SubmitOnce:
         for pause in looks:
             time.sleep(pause)
             try:
-                requests = self._finder.ask(arguments, self._identity)
+                requests = self._finder.requests(arguments, self._identity)
                 answers = [self._hook.call(request) for request in requests]
             except CloudApiError as error:
                 if certain and not error.retryable:
@@ -241,12 +241,12 @@ class SubmitOnce:
 
     def _failed(self, before: Submission) -> list[str]:
         """The jobs to submit anew: none as long as one goes on."""
-        answers = self._hook.ask(self._spec, before.keys, self._scope, patience=CALL_PATIENCE)
+        answers = self._hook.fetch(self._spec, before.keys, self._scope, patience=CALL_PATIENCE)
         records = [seen.record for seen in answers.values() if isinstance(seen, Observation)]
         remaining = before.trusted_after - time.time()
         if before.baseline in records and remaining > 0:
             time.sleep(remaining)  # it may be an earlier job's end that is still shown
-            answers = self._hook.ask(self._spec, before.keys, self._scope, patience=CALL_PATIENCE)
+            answers = self._hook.fetch(self._spec, before.keys, self._scope, patience=CALL_PATIENCE)
         outcomes = {
             key: self._spec.states.outcome(seen.status) if isinstance(seen, Observation) else None
             for key, seen in answers.items()
@@ -264,11 +264,11 @@ class SubmitOnce:
     def _baseline(self) -> Mapping[str, Any] | None:
         """How the poll answers before our submit; an end shown there is an earlier job's."""
         key = str(self._key)
-        seen = self._hook.ask(self._spec, [key], self._scope, patience=CALL_PATIENCE)[key]
+        seen = self._hook.fetch(self._spec, [key], self._scope, patience=CALL_PATIENCE)[key]
         if isinstance(seen, Observation):
             return seen.record
         if seen.kind is ErrorKind.UNKNOWN:
-            # It is in no page what is answered while there was no job at all; if it is trouble, the submit will tell.
+            # The API's pages do not say what is answered before the first job; if it is trouble, the submit shows it.
             log.info("%s %s: nothing is shown before the submit: %s", self._spec.api, key, seen)
             return None
         kind = SubmitFailed if seen.retryable else SubmitRefused

@@ -22,7 +22,7 @@ from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
 from airflow_cloudjobs.jobs.redact import signatures, without_signatures
 from airflow_cloudjobs.jobs.result import result_of
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation
-from airflow_cloudjobs.jobs.wait import Note, Wait, WaitPlan
+from airflow_cloudjobs.jobs.wait import LogLine, Wait, WaitPlan
 from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
 from airflow_cloudjobs.trigger import OWNER, CloudJobTrigger, results_in
 
@@ -154,15 +154,15 @@ class CloudJobTask(_Base):
     def _console_url(self) -> str:
         return self.spec.console.format(region=self.hook.settings.region)
 
-    def _asked_keys(self) -> list[str]:
+    def _given_keys(self) -> list[str]:
         return [str(key) for key in as_list(getattr(self, self.key_argument))]
 
-    def _several(self) -> bool:
+    def _is_many(self) -> bool:
         """True if a list was asked for, so that a list is given."""
         return is_sequence(getattr(self, self.key_argument))
 
     def _shaped(self, values: Sequence[Any]) -> Any:
-        return list(values) if self._several() else values[0]
+        return list(values) if self._is_many() else values[0]
 
     def _announce(self, context: Mapping[str, Any], keys: Sequence[str]) -> None:
         """Show the job before the wait: whoever looks at a waiting task must find it."""
@@ -182,8 +182,8 @@ class CloudJobTask(_Base):
     def _new_wait(self, keys: Sequence[str], plan: WaitPlan, unknown_since: Mapping[str, float] | None = None) -> Wait:
         return Wait(self.spec, keys, plan, random=random.random, unknown_since=unknown_since)
 
-    def _tell(self, note: Note) -> None:
-        self.log.log(note.level, note.text)
+    def _log_line(self, line: LogLine) -> None:
+        self.log.log(line.level, line.text)
 
     def _defer(self, context: Mapping[str, Any], wait: Wait, *, cancel: bool = False) -> None:
         """Hand the wait to a triggerer.
@@ -208,7 +208,7 @@ class CloudJobTask(_Base):
                 doubts=wait.unknown_since,
                 cancel=cancel,
                 try_number=compat.try_number_of(context),
-                end_task={"several": self._several(), "push": self.do_xcom_push} if self.end_from_trigger else None,
+                end_task={"several": self._is_many(), "push": self.do_xcom_push} if self.end_from_trigger else None,
             ),
             method_name="execute_complete",
             timeout=timeout,
@@ -239,7 +239,7 @@ class CloudJobTask(_Base):
 
     def _with_download_urls(self, results: Sequence[JobResult]) -> list[JobResult]:
         """Signed addresses are not in events, since those are stored: ask for them again where wanted."""
-        answers = self.hook.ask(self.spec, [one.key for one in results], self._scope, patience=CALL_PATIENCE)
+        answers = self.hook.fetch(self.spec, [one.key for one in results], self._scope, patience=CALL_PATIENCE)
         with_urls = []
         for one in results:
             answer = answers[one.key]

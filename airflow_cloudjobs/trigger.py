@@ -22,7 +22,7 @@ from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
 from airflow_cloudjobs.jobs.result import result_of
-from airflow_cloudjobs.jobs.wait import Note, Wait, WaitPlan
+from airflow_cloudjobs.jobs.wait import LogLine, Wait, WaitPlan
 from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
 
 OWNER = "cloudjobs_owner"
@@ -43,7 +43,7 @@ STORE_REPEATS = 6
 how many are stored at a time is limited elsewhere."""
 
 _at_work: set[asyncio.Future[None]] = set()
-"""What is done about kills just now; a task that nobody refers to may vanish."""
+"""Cancels under way; asyncio itself keeps no task alive that nobody refers to."""
 
 
 def results_in(event: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -141,7 +141,7 @@ class CloudJobTrigger(BaseTrigger):
         plan = WaitPlan.from_dict({"started": now, "interval": spec.interval, **self.plan})
         wait = Wait(spec, self.keys, plan, random=random.random, resumed=now, unknown_since=self.doubts)
         try:
-            await self.hook.awatch(wait, self.scope, self._tell)
+            await self.hook.wait_async(wait, self.scope, self._log_line)
             if stored:
                 await stored
         except asyncio.CancelledError:
@@ -267,7 +267,7 @@ class CloudJobTrigger(BaseTrigger):
         for key in keys:
             self.log.info("%s %s: cancelling, since %s", self.api, key, why)
             result = await acancel(hook, spec, key, self.scope, deadline=deadline)
-            self._tell(result.log_line(self._console() if result.done else await self._full_console()))
+            self._log_line(result.log_line(self._console() if result.done else await self._full_console()))
 
     def _console(self) -> str:
         """The console's address as far as it is known without the connection."""
@@ -281,8 +281,8 @@ class CloudJobTrigger(BaseTrigger):
         except Exception:
             return self._console()
 
-    def _tell(self, note: Note) -> None:
-        self.log.log(note.level, note.text)
+    def _log_line(self, line: LogLine) -> None:
+        self.log.log(line.level, line.text)
 
 
 def _by_hand(jobs: str, console: str) -> str:

@@ -37,7 +37,7 @@ def nothing_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.lower().endswith("_proxy") or name.startswith(_CREDENTIALS):
             monkeypatch.delenv(name)
-    from airflow_cloudjobs.http import environment
+    from airflow_cloudjobs.transport import environment
 
     environment._from_environment.cache_clear()
 

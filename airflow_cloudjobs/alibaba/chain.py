@@ -18,9 +18,9 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from airflow_cloudjobs.http.credential import Credential
+from airflow_cloudjobs.connection.authentication import silence
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
-from airflow_cloudjobs.login import silence
+from airflow_cloudjobs.transport.credential import Credential
 
 Link = Callable[[], Any]
 """Makes a provider of the SDK (or a credential), or None where the environment does not ask for it."""
@@ -50,7 +50,7 @@ class DefaultChain:
                     found = self._ask(name)
             except Exception as error:  # the SDK raises whatever happens inside it
                 self._made.pop(name, None)
-                failures.append(f"{name}: {_told(error)}")
+                failures.append(f"{name}: {_reason(error)}")
                 passing = passing or (_passing(error) and (name in _ASKED_FOR or bool(self._used)))
                 continue
             if found is not None:
@@ -149,7 +149,7 @@ def _providers() -> Any:
     return provider
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     """What a link says, without the answer that it repeats, which may hold a credential."""
     return re.split(r",?\s*result:", str(error))[0][:300] or type(error).__name__
 

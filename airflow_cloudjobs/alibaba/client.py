@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Alibaba Cloud's RPC calls: signature V3 (ACS3-HMAC-SHA256) and the two dresses of its errors.
+"""Alibaba Cloud's RPC calls: signature V3 (ACS3-HMAC-SHA256) and the two forms of its errors.
 
 Source: https://help.aliyun.com/document_detail/159972.htm (request structure and signature V3).
 """
@@ -15,13 +15,13 @@ from airflow_cloudjobs.alibaba.chain import DefaultChain
 from airflow_cloudjobs.alibaba.credentials import obtain
 from airflow_cloudjobs.alibaba.settings import AlibabaSettings
 from airflow_cloudjobs.alibaba.signature import authorization
-from airflow_cloudjobs.http.credential import Credential
-from airflow_cloudjobs.http.exchange import CloudClient, Exchange
-from airflow_cloudjobs.http.message import LONGEST_REST, HttpAnswer, HttpRequest
-from airflow_cloudjobs.http.parsing import first_present, format_utc, json_object
+from airflow_cloudjobs.connection.authentication import RENEWAL_DID_NOT_HELP
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind, leaves_open
 from airflow_cloudjobs.jobs.request import ApiRequest, encoded
-from airflow_cloudjobs.login import LOGIN_DID_NOT_HELP
+from airflow_cloudjobs.transport.credential import Credential
+from airflow_cloudjobs.transport.flow import CloudClient, Flow
+from airflow_cloudjobs.transport.message import LONGEST_RETRY_AFTER, HttpAnswer, HttpRequest
+from airflow_cloudjobs.transport.parsing import first_present, format_utc, json_object
 
 EMPTY_BODY = sha256(b"").hexdigest()
 
@@ -38,14 +38,14 @@ class AlibabaClient(CloudClient):
 
     def __init__(self, settings: AlibabaSettings) -> None:
         settings.check_files()
-        super().__init__(settings.wire)
+        super().__init__(settings.transport)
         self.settings = settings
         self.renewable = settings.source is not None
         self._chain = DefaultChain()
 
-    def login(self) -> Exchange:
+    def authenticate(self) -> Flow:
         """The connection's key, or what its mode gives for now."""
-        return self.guarded(obtain(self, self.settings, self._chain))
+        return self.with_cooldown(obtain(self, self.settings, self._chain))
 
     def sign(self, request: ApiRequest, credential: Credential) -> HttpRequest:
         """Everything is in the query and the body is empty, as the vendor's SDK sends it.
@@ -87,11 +87,11 @@ class AlibabaClient(CloudClient):
         code = first_present(data, "Code", "ErrorCode", "code")
         message = first_present(data, "Message", "ErrorMessage", "message") or "no message"
         kind = errors.classify(code, answer.status)
-        told = errors.hint(code) or self.settings.where_hint(request.service, answer.status)
+        hint = errors.hint(code) or self.settings.where_hint(request.service, answer.status)
         if self.renewable and errors.of_a_temporary_key(code):
             kind = ErrorKind.EXPIRED
             # STS is asked with what the connection holds, all others with what a login gave.
-            told = told if request.service == "sts" else LOGIN_DID_NOT_HELP
+            hint = hint if request.service == "sts" else RENEWAL_DID_NOT_HELP
         raise CloudApiError(
             message,
             kind=kind,
@@ -101,11 +101,11 @@ class AlibabaClient(CloudClient):
             http_status=answer.status,
             retry_after=answer.retry_after(self.now()) or _throttled_for(answer),
             ambiguous=leaves_open(kind, answer.status),
-            hint=told,
+            hint=hint,
         )
 
 
 def _throttled_for(answer: HttpAnswer) -> float | None:
     """Seconds in ``x-acs-retry-after``, which the vendor's SDK reads as milliseconds."""
     value = answer.headers.get("x-acs-retry-after", "")
-    return min(int(value) / 1000, LONGEST_REST) if value.isdecimal() and int(value) > 0 else None
+    return min(int(value) / 1000, LONGEST_RETRY_AFTER) if value.isdecimal() and int(value) > 0 else None

@@ -18,19 +18,19 @@ from urllib.parse import quote, urlencode, urlsplit
 from airflow_cloudjobs.alibaba.chain import DefaultChain
 from airflow_cloudjobs.alibaba.fields import FIELDS
 from airflow_cloudjobs.alibaba.settings import AlibabaSettings, AssumedRole, CredentialsUri, InstanceRole, OidcRole
-from airflow_cloudjobs.http.credential import Credential
-from airflow_cloudjobs.http.exchange import Blocking, CloudClient, Exchange, hidden
-from airflow_cloudjobs.http.message import HttpRequest
-from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
-from airflow_cloudjobs.jobs.request import ApiRequest, parameters
-from airflow_cloudjobs.login import (
+from airflow_cloudjobs.connection.authentication import (
     METADATA_TOKEN_LIFE,
     credentials_uri,
-    explained,
     metadata,
     temporary,
     token_from_file,
+    with_context,
 )
+from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.jobs.request import ApiRequest, parameters
+from airflow_cloudjobs.transport.credential import Credential
+from airflow_cloudjobs.transport.flow import Blocking, CloudClient, Flow, hidden
+from airflow_cloudjobs.transport.message import HttpRequest
 
 ROLE_LIFE = 3600
 """Seconds for which a role is taken on: the default of STS, and the most that every role allows."""
@@ -41,7 +41,7 @@ INSTANCE_ROLE = "RAM role of the instance"
 CREDENTIALS_URI = "credentials URI"
 
 
-def obtain(client: CloudClient, settings: AlibabaSettings, chain: DefaultChain) -> Exchange:
+def obtain(client: CloudClient, settings: AlibabaSettings, chain: DefaultChain) -> Flow:
     """A credential by the mode of the connection.
 
     :param client: signs and reads where a mode asks the cloud's API.
@@ -62,10 +62,10 @@ def obtain(client: CloudClient, settings: AlibabaSettings, chain: DefaultChain) 
     else:
         login = _from_chain(chain, client.credential)
     fields = FIELDS.to_check(settings.auth) or "the environment and the profile files of the process that runs this"
-    return (yield from explained(login, settings, fields))
+    return (yield from with_context(login, settings, fields))
 
 
-def _assume_role(client: CloudClient, settings: AlibabaSettings, role: AssumedRole) -> Exchange:
+def _assume_role(client: CloudClient, settings: AlibabaSettings, role: AssumedRole) -> Flow:
     request = ApiRequest(
         "sts",
         ASSUME_ROLE,
@@ -77,11 +77,11 @@ def _assume_role(client: CloudClient, settings: AlibabaSettings, role: AssumedRo
         ),
         idempotent=True,
     )
-    data = yield from client.asked(request, settings.credential)
+    data = yield from client.send_signed(request, settings.credential)
     return _temporary(ASSUME_ROLE, data.get("Credentials"))
 
 
-def _assume_role_with_oidc(client: CloudClient, settings: AlibabaSettings, role: OidcRole) -> Exchange:
+def _assume_role_with_oidc(client: CloudClient, settings: AlibabaSettings, role: OidcRole) -> Flow:
     """Unsigned: the token proves who asks. It is sent in the body, since proxies log what is in a URL."""
     token = yield from token_from_file(settings, "oidc_token_file", role.token_file)
     base = settings.endpoint("sts")
@@ -119,7 +119,7 @@ def _assume_role_with_oidc(client: CloudClient, settings: AlibabaSettings, role:
     raise error
 
 
-def _instance_role(base: str, role: InstanceRole) -> Exchange:
+def _instance_role(base: str, role: InstanceRole) -> Flow:
     """Only in security hardening mode: a request without a token could be forged by whoever makes us fetch a URL."""
     absent = "The metadata service gives no credential: is a RAM role attached to this instance?"
     token = yield from metadata(
@@ -139,12 +139,12 @@ def _instance_role(base: str, role: InstanceRole) -> Exchange:
     return _handed_out(INSTANCE_ROLE, _json(text))
 
 
-def _credentials_uri(source: CredentialsUri) -> Exchange:
+def _credentials_uri(source: CredentialsUri) -> Flow:
     data = yield from credentials_uri(CREDENTIALS_URI, source.uri)
     return _handed_out(CREDENTIALS_URI, data)
 
 
-def _from_chain(chain: DefaultChain, old: Credential | None) -> Exchange:
+def _from_chain(chain: DefaultChain, old: Credential | None) -> Flow:
     credential: Credential = yield Blocking(lambda: chain.credential(old))
     return credential
 

@@ -14,7 +14,7 @@ from airflow_cloudjobs.hook import CloudHook
 from airflow_cloudjobs.jobs.request import ApiRequest
 
 if TYPE_CHECKING:
-    from airflow_cloudjobs.http.exchange import CloudClient
+    from airflow_cloudjobs.transport.flow import CloudClient
 
 
 class AlibabaCloudHook(CloudHook):

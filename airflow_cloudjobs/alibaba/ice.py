@@ -272,7 +272,7 @@ class IceUrlUploadOperator(AlibabaJobOperator):
             if source not in urls:
                 raise arguments.refuse("media_metadata", "has a SourceURL that is not among 'upload_urls'")
 
-    def _several(self) -> bool:
+    def _is_many(self) -> bool:
         return is_sequence(self.upload_urls if self.job_ids is None else self.job_ids)
 
 
@@ -319,21 +319,21 @@ class IceUrlUploadSensor(AlibabaJobSensor):
         arguments.keys("job_ids")
         arguments.is_url("upload_urls")
 
-    def _several(self) -> bool:
+    def _is_many(self) -> bool:
         return is_sequence(self.upload_urls if self.job_ids is None else self.job_ids)
 
-    def _asked_keys(self) -> list[str]:
+    def _given_keys(self) -> list[str]:
         if self.job_ids is not None:
-            return super()._asked_keys()
+            return super()._given_keys()
         # One address a call, so that it does not matter how the cloud spells it in its answer.
         return [self._newest_job(url) for url in as_list(self.upload_urls)]
 
     def _newest_job(self, url: str) -> str:
         """The job that was last begun for an address."""
-        rest = self._began + self.timeout - time.time()
+        remaining = self._began + self.timeout - time.time()
         try:
             # There is no key yet to wait for on a triggerer, so trouble in between is ridden out here.
-            answer = self.hook.call(find_by_url(url), patience=max(CALL_PATIENCE, rest))
+            answer = self.hook.call(find_by_url(url), patience=max(CALL_PATIENCE, remaining))
         except CloudApiError as error:
             kind = JobTimedOut if error.retryable else JobOutcomeUnknown
             raise kind(f"{self.spec.api}: uploads by address could not be looked up: {error}") from error

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from airflow_cloudjobs.regions import words
+from airflow_cloudjobs.connection.regions import words
 
 ICE_CENTRAL = words(
     """

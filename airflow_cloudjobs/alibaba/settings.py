@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from airflow_cloudjobs import regions
 from airflow_cloudjobs.alibaba.fields import FIELDS
 from airflow_cloudjobs.alibaba.regions import ICE_CENTRAL
+from airflow_cloudjobs.connection import regions
 from airflow_cloudjobs.connection.settings import (
     CloudSettings,
     ConnectionFields,
@@ -17,7 +17,7 @@ from airflow_cloudjobs.connection.settings import (
     InvalidConnection,
     common_settings,
 )
-from airflow_cloudjobs.http.credential import Credential
+from airflow_cloudjobs.transport.credential import Credential
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Literal
 
-from airflow_cloudjobs.http.message import Wire
+from airflow_cloudjobs.transport.message import TransportConfig
 
 OWN = ("login", "password", "host", "port", "schema")
 """The fields that every connection of Airflow has; all others stand in its extra."""
@@ -192,17 +192,21 @@ def reaching(services: tuple[str, ...], example: str) -> tuple[Field, ...]:
             "whether certificates are checked",
             note="off (`false`) accepts any, and a warning says so: for tests only",
             kind="flag",
-            default=Wire().verify,
+            default=TransportConfig().verify,
         ),
         Field(
             "connect_timeout",
             "Connect timeout",
             "seconds to wait for a connection",
             kind="seconds",
-            default=Wire().connect_timeout,
+            default=TransportConfig().connect_timeout,
         ),
         Field(
-            "read_timeout", "Read timeout", "seconds to wait for an answer", kind="seconds", default=Wire().read_timeout
+            "read_timeout",
+            "Read timeout",
+            "seconds to wait for an answer",
+            kind="seconds",
+            default=TransportConfig().read_timeout,
         ),
     )
 

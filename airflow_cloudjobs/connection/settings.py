@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 from airflow_cloudjobs.connection.fields import METADATA, Field, FieldTable, secret_names
-from airflow_cloudjobs.http.environment import trusted, trusting
-from airflow_cloudjobs.http.message import Wire
+from airflow_cloudjobs.transport.environment import trusted, trusting
+from airflow_cloudjobs.transport.message import TransportConfig
 
 if TYPE_CHECKING:
     from airflow_cloudjobs.compat import Connection
@@ -244,7 +244,7 @@ class CloudSettings:
     """What both clouds read from a connection.
 
     :param conn_id: where it was read, for messages.
-    :param wire: how to reach hosts.
+    :param transport: how to reach hosts.
     :param region: the vendor's id of the region; empty if none was given.
     :param base: address that serves every service of the cloud; empty for the vendor's own hosts.
     :param endpoints: address by service; wins over ``base``.
@@ -252,7 +252,7 @@ class CloudSettings:
     """
 
     conn_id: str
-    wire: Wire
+    transport: TransportConfig
     region: str
     base: str
     endpoints: Mapping[str, str]
@@ -284,7 +284,7 @@ class CloudSettings:
         raise NotImplementedError(f"{type(self).__name__} does not say where {service!r} is")
 
     def where_hint(self, service: str, http_status: int) -> str:
-        """For an answer that smells of the wrong host: which one was asked, and what changes it."""
+        """For an answer that may come from the wrong host: which one was asked, and what changes it."""
         if http_status != 404:
             return ""
         host = urlsplit(self.endpoint(service)).netloc
@@ -299,7 +299,7 @@ class CloudSettings:
 
         :raises InvalidConnection: naming the field.
         """
-        name, bundle = trusted(self.wire) if self.wire.verify else ("", "")
+        name, bundle = trusted(self.transport) if self.transport.verify else ("", "")
         if bundle:
             try:
                 trusting(bundle)
@@ -349,7 +349,7 @@ def common_settings(read: FieldReader, region: str | None) -> dict[str, Any]:
         )
     return {
         "conn_id": read.fields.conn_id,
-        "wire": Wire(
+        "transport": TransportConfig(
             connect_timeout=read["connect_timeout"],
             read_timeout=read["read_timeout"],
             proxy=_proxy(read.fields, read["proxy"]),

@@ -23,7 +23,7 @@ from airflow_cloudjobs.connection.settings import CloudSettings, ConnectionField
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 
 if TYPE_CHECKING:
-    from airflow_cloudjobs.http.exchange import CloudClient
+    from airflow_cloudjobs.transport.flow import CloudClient
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class ConnectionSource:
         if before is not None and fields == before.fields:
             return before
         settings = self.cloud.read_settings(fields, self.region)
-        if not settings.wire.verify:
+        if not settings.transport.verify:
             _warn_unverified(self.conn_id)
         return ReadConnection(fields, settings.at(self.endpoint) if self.endpoint else settings)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from airflow_cloudjobs.demo.verdict import Run
+from airflow_cloudjobs.demo.expectation import Run
 
 if TYPE_CHECKING:
     from rich.table import Table

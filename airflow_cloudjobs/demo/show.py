@@ -18,10 +18,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, TextIO
 
+from airflow_cloudjobs.demo.expectation import Run, Surprise, Task, surprises
 from airflow_cloudjobs.demo.local_airflow import ENDED_RUN, LocalAirflow, dag_files
 from airflow_cloudjobs.demo.rest import AirflowProblem, RestError
 from airflow_cloudjobs.demo.screen import Screen
-from airflow_cloudjobs.demo.verdict import Run, Surprise, Task, surprises
 from airflow_cloudjobs.demo.watch import watch
 
 #: Seconds within which every run must have ended.
@@ -82,7 +82,7 @@ def run_demo(dags_folder: Path, *, ui: bool, job_seconds: float, out: TextIO, ru
     :param job_seconds: how long a job of the local clouds takes
     :param out: where to write
     :param run_limit: seconds within which every run must have ended
-    :return: 0 if every run ended as its DAG says (see :mod:`airflow_cloudjobs.demo.verdict`); 1 if not, or if
+    :return: 0 if every run ended as its DAG says (see :mod:`airflow_cloudjobs.demo.expectation`); 1 if not, or if
         Airflow failed; 130 after Ctrl-C
     """
     # The local clouds need the package's extra of that name; the parser of the command line does not.

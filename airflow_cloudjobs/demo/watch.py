@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow_cloudjobs.demo.expectation import Run, Task
 from airflow_cloudjobs.demo.local_airflow import ENDED_RUN, LocalAirflow
-from airflow_cloudjobs.demo.verdict import Run, Task
 
 #: Seconds between two looks. A look is two requests, however many runs there are.
 _PAUSE = 0.5

@@ -17,9 +17,9 @@ import time
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from airflow_cloudjobs.http.credential import Credential
 from airflow_cloudjobs.huawei.settings import HuaweiSettings
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.transport.credential import Credential
 
 _LINKS = {
     "OIDC": "OidcStsCredentialProvider",
@@ -34,7 +34,7 @@ _LINKS = {
 class DefaultChain:
     """Blocks; one user at a time.
 
-    :param settings: the connection, for the hosts and the wire of its requests.
+    :param settings: the connection, for the hosts and the transport of its requests.
     """
 
     def __init__(self, settings: HuaweiSettings) -> None:
@@ -58,7 +58,7 @@ class DefaultChain:
             try:
                 found = self._asked(maker.get_basic())
             except Exception as error:  # the SDK raises whatever happens inside it
-                failures.append(f"{name}: {_told(error)}")
+                failures.append(f"{name}: {_reason(error)}")
                 # No answer of the metadata service means only that this is no instance, unless it gave one before.
                 passing = passing or (_passing(error) and (name != "ECS metadata" or old is not None))
                 continue
@@ -92,14 +92,14 @@ class DefaultChain:
         from huaweicloudsdkcore.http.http_client import HttpClient
         from huaweicloudsdkcore.http.http_config import HttpConfig
 
-        wire = self._settings.wire
+        transport = self._settings.transport
         config = HttpConfig(
-            ignore_ssl_verification=not wire.verify,
-            ssl_ca_cert=wire.ca_bundle,
-            timeout=(wire.connect_timeout, wire.read_timeout),
+            ignore_ssl_verification=not transport.verify,
+            ssl_ca_cert=transport.ca_bundle,
+            timeout=(transport.connect_timeout, transport.read_timeout),
         )
-        if wire.proxy:
-            proxy = urlsplit(wire.proxy)
+        if transport.proxy:
+            proxy = urlsplit(transport.proxy)
             config.proxy_protocol = proxy.scheme
             config.proxy_host = proxy.hostname
             config.proxy_port = proxy.port
@@ -113,7 +113,7 @@ def _moment(local: float | None) -> float | None:
     return calendar.timegm(time.localtime(local)) if local else None
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     """What a link says, in one line."""
     return " ".join(str(error).split())[:300] or type(error).__name__
 

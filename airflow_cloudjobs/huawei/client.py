@@ -13,10 +13,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from airflow_cloudjobs.http.credential import Credential
-from airflow_cloudjobs.http.exchange import CloudClient, Exchange
-from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest
-from airflow_cloudjobs.http.parsing import first_present, format_utc, json_object
+from airflow_cloudjobs.connection.authentication import RENEWAL_DID_NOT_HELP
 from airflow_cloudjobs.huawei import errors
 from airflow_cloudjobs.huawei.chain import DefaultChain
 from airflow_cloudjobs.huawei.credentials import obtain
@@ -24,7 +21,10 @@ from airflow_cloudjobs.huawei.settings import HuaweiSettings, IamUser
 from airflow_cloudjobs.huawei.signature import UNSIGNED, authorization, canonical_query
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind, leaves_open
 from airflow_cloudjobs.jobs.request import ApiRequest
-from airflow_cloudjobs.login import LOGIN_DID_NOT_HELP
+from airflow_cloudjobs.transport.credential import Credential
+from airflow_cloudjobs.transport.flow import CloudClient, Flow
+from airflow_cloudjobs.transport.message import HttpAnswer, HttpRequest
+from airflow_cloudjobs.transport.parsing import first_present, format_utc, json_object
 
 
 class HuaweiClient(CloudClient):
@@ -36,7 +36,7 @@ class HuaweiClient(CloudClient):
 
     def __init__(self, settings: HuaweiSettings) -> None:
         settings.check_files()
-        super().__init__(settings.wire)
+        super().__init__(settings.transport)
         self.settings = settings
         self.renewable = settings.source is not None
         if isinstance(settings.source, IamUser):
@@ -44,9 +44,9 @@ class HuaweiClient(CloudClient):
             self.renew_ahead = 3600.0
         self._chain = DefaultChain(settings)
 
-    def login(self) -> Exchange:
+    def authenticate(self) -> Flow:
         """The connection's key, or what its mode gives for now, with the project that requests are for."""
-        return self.guarded(obtain(self, self.settings, self._chain))
+        return self.with_cooldown(obtain(self, self.settings, self._chain))
 
     def sign(self, request: ApiRequest, credential: Credential) -> HttpRequest:
         """By key: a signature over a minimal set of headers. By token: none."""
@@ -84,10 +84,10 @@ class HuaweiClient(CloudClient):
             return data
         code, message = _code_and_message(data)
         kind = errors.classify(code, answer.status, message)
-        told = errors.hint(code, kind) or self.settings.where_hint(request.service, answer.status)
+        hint = errors.hint(code, kind) or self.settings.where_hint(request.service, answer.status)
         if self.renewable and (kind is ErrorKind.EXPIRED or errors.of_a_stale_credential(code)):
             kind = ErrorKind.EXPIRED
-            told = LOGIN_DID_NOT_HELP
+            hint = RENEWAL_DID_NOT_HELP
         raise CloudApiError(
             message or "no message",
             kind=kind,
@@ -97,7 +97,7 @@ class HuaweiClient(CloudClient):
             http_status=answer.status,
             retry_after=answer.retry_after(self.now()),
             ambiguous=leaves_open(kind, answer.status),
-            hint=told,
+            hint=hint,
         )
 
 

@@ -16,16 +16,22 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow_cloudjobs.http.credential import Credential
-from airflow_cloudjobs.http.exchange import Blocking, CloudClient, Exchange, hidden
-from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest
-from airflow_cloudjobs.http.parsing import parse_timestamp
+from airflow_cloudjobs.connection.authentication import (
+    METADATA_TOKEN_LIFE,
+    metadata,
+    temporary,
+    token_from_file,
+    with_context,
+)
 from airflow_cloudjobs.huawei.chain import DefaultChain
 from airflow_cloudjobs.huawei.fields import FIELDS
 from airflow_cloudjobs.huawei.settings import Agency, HuaweiSettings, IamUser, IdToken
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest
-from airflow_cloudjobs.login import METADATA_TOKEN_LIFE, explained, metadata, temporary, token_from_file
+from airflow_cloudjobs.transport.credential import Credential
+from airflow_cloudjobs.transport.flow import Blocking, CloudClient, Flow, hidden
+from airflow_cloudjobs.transport.message import HttpAnswer, HttpRequest
+from airflow_cloudjobs.transport.parsing import parse_timestamp
 
 KEY_LIFE = 6 * 3600
 """Seconds for which a temporary AK and SK are asked for, as the vendor's SDK does; IAM allows 900 to 86400."""
@@ -37,7 +43,7 @@ TEMPORARY_KEY = "CreateTemporaryAccessKeyByToken"
 INSTANCE_AGENCY = "agency of the instance"
 
 
-def obtain(client: CloudClient, settings: HuaweiSettings, chain: DefaultChain) -> Exchange:
+def obtain(client: CloudClient, settings: HuaweiSettings, chain: DefaultChain) -> Flow:
     """A credential by the mode of the connection, with the project that requests are for.
 
     :param client: signs and reads where IAM is asked.
@@ -57,15 +63,15 @@ def obtain(client: CloudClient, settings: HuaweiSettings, chain: DefaultChain) -
         fields = "the environment and the profile file of the process that runs this"
     else:
         login = _own_key(settings.credential or Credential())
-    return (yield from explained(_with_project(client, settings, login), settings, fields))
+    return (yield from with_context(_with_project(client, settings, login), settings, fields))
 
 
-def _own_key(credential: Credential) -> Exchange:
+def _own_key(credential: Credential) -> Flow:
     yield from ()
     return credential
 
 
-def _with_project(client: CloudClient, settings: HuaweiSettings, login: Exchange) -> Exchange:
+def _with_project(client: CloudClient, settings: HuaweiSettings, login: Flow) -> Flow:
     """The login's credential with a project: its own, the connection's, or the one that has the region's name."""
     credential: Credential = yield from login
     before = client.credential.project_id if client.credential else ""
@@ -74,7 +80,7 @@ def _with_project(client: CloudClient, settings: HuaweiSettings, login: Exchange
         return replace(credential, project_id=project_id)
     region = settings.region
     request = ApiRequest("iam", LIST_PROJECTS, "GET", "/v3/projects", {"name": region}, idempotent=True)
-    data = yield from client.asked(request, credential)
+    data = yield from client.send_signed(request, credential)
     ids = [project["id"] for project in data.get("projects") or () if project.get("name") == region]
     if len(ids) != 1:
         found = "no project" if not ids else f"{len(ids)} projects"
@@ -88,7 +94,7 @@ def _with_project(client: CloudClient, settings: HuaweiSettings, login: Exchange
     return replace(credential, project_id=ids[0])
 
 
-def _token_of_user(client: CloudClient, settings: HuaweiSettings, user: IamUser) -> Exchange:
+def _token_of_user(client: CloudClient, settings: HuaweiSettings, user: IamUser) -> Flow:
     project = {"id": settings.project_id} if settings.project_id else {"name": settings.region}
     who = {"domain": {"name": user.domain}, "name": user.name, "password": user.password}
     body = {
@@ -98,7 +104,7 @@ def _token_of_user(client: CloudClient, settings: HuaweiSettings, user: IamUser)
         }
     }
     url = f"{settings.endpoint('iam')}/v3/auth/tokens?nocatalog=true"
-    data, token = yield from _asked_iam(client, TOKEN_BY_PASSWORD, url, body, {}, user.password)
+    data, token = yield from _call_iam(client, TOKEN_BY_PASSWORD, url, body, {}, user.password)
     described = data.get("token") or {}
     project_id = (described.get("project") or {}).get("id", "")
     if not (token and project_id):
@@ -111,11 +117,11 @@ def _token_of_user(client: CloudClient, settings: HuaweiSettings, user: IamUser)
     return Credential(session_token=token, project_id=project_id, expires=parse_timestamp(described.get("expires_at")))
 
 
-def _key_by_id_token(client: CloudClient, settings: HuaweiSettings, source: IdToken) -> Exchange:
+def _key_by_id_token(client: CloudClient, settings: HuaweiSettings, source: IdToken) -> Flow:
     """The ID token gives an unscoped token, and that one a temporary key, which the services accept."""
     iam = settings.endpoint("iam")
     id_token = yield from token_from_file(settings, "id_token_file", source.file)
-    _, token = yield from _asked_iam(
+    _, token = yield from _call_iam(
         client,
         TOKEN_BY_ID_TOKEN,
         f"{iam}/v3.0/OS-AUTH/id-token/tokens",
@@ -125,11 +131,11 @@ def _key_by_id_token(client: CloudClient, settings: HuaweiSettings, source: IdTo
     )
     identity = {"methods": ["token"], "token": {"id": token, "duration_seconds": KEY_LIFE}}
     url = f"{iam}/v3.0/OS-CREDENTIAL/securitytokens"
-    data, _ = yield from _asked_iam(client, TEMPORARY_KEY, url, {"auth": {"identity": identity}}, {}, token)
+    data, _ = yield from _call_iam(client, TEMPORARY_KEY, url, {"auth": {"identity": identity}}, {}, token)
     return _temporary(TEMPORARY_KEY, data)
 
 
-def _key_of_instance(base: str) -> Exchange:
+def _key_of_instance(base: str) -> Flow:
     absent = "The metadata service gives no credential: is an agency for ECS attached to this instance?"
     token = yield from metadata(
         INSTANCE_AGENCY,
@@ -148,14 +154,14 @@ def _key_of_instance(base: str) -> Exchange:
     return _temporary(INSTANCE_AGENCY, data)
 
 
-def _from_chain(chain: DefaultChain, old: Credential | None) -> Exchange:
+def _from_chain(chain: DefaultChain, old: Credential | None) -> Flow:
     credential: Credential = yield Blocking(lambda: chain.credential(old))
     return credential
 
 
-def _asked_iam(
+def _call_iam(
     client: CloudClient, operation: str, url: str, body: Any, headers: Mapping[str, str], secret: str
-) -> Exchange:
+) -> Flow:
     """One request to IAM that proves who asks by its body.
 
     :return: the answer's JSON object, and the token in its header ``X-Subject-Token`` (empty if there is none).

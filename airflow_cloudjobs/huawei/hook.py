@@ -14,7 +14,7 @@ from airflow_cloudjobs.huawei.settings import HuaweiSettings, huawei_settings
 from airflow_cloudjobs.jobs.request import ApiRequest
 
 if TYPE_CHECKING:
-    from airflow_cloudjobs.http.exchange import CloudClient
+    from airflow_cloudjobs.transport.flow import CloudClient
 
 
 class HuaweiCloudHook(CloudHook):

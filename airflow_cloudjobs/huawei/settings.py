@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from airflow_cloudjobs import regions
+from airflow_cloudjobs.connection import regions
 from airflow_cloudjobs.connection.settings import (
     CloudSettings,
     ConnectionFields,
@@ -14,8 +14,8 @@ from airflow_cloudjobs.connection.settings import (
     InvalidConnection,
     common_settings,
 )
-from airflow_cloudjobs.http.credential import Credential
 from airflow_cloudjobs.huawei.fields import FIELDS
+from airflow_cloudjobs.transport.credential import Credential
 
 EU_SITE = frozenset({"eu-west-101"})
 """Regions of the European site, whose hosts end in ``.eu``."""

@@ -125,8 +125,8 @@ class CloudApiError(Exception):
 
     def __repr__(self) -> str:
         facts = {"operation": self.operation, "code": self.code, "http_status": self.http_status}
-        told = "".join(f", {name}={value!r}" for name, value in facts.items() if value)
-        return f"{type(self).__name__}({self.message!r}, kind={self.kind.value!r}{told})"
+        shown = "".join(f", {name}={value!r}" for name, value in facts.items() if value)
+        return f"{type(self).__name__}({self.message!r}, kind={self.kind.value!r}{shown})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return CloudApiError.from_dict, (self.as_dict(),)

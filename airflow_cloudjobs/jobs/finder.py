@@ -16,13 +16,13 @@ class Finder:
     """How a job of ours can be found again, where an API lets us.
 
     :param mark: the submit arguments with the identity put into them.
-    :param ask: the requests that list the jobs that could be it, given submit arguments and identity.
+    :param requests: the requests that list the jobs that could be it, given submit arguments and identity.
     :param found: the keys of our newest submit in the answers, given these, what was asked with, and the keys of
         earlier submits; none if it is not there. Raises :class:`Unclear` if it cannot be told whether it is.
     """
 
     mark: Callable[[Mapping[str, Any], Identity], dict[str, Any]]
-    ask: Callable[[Mapping[str, Any], Identity], list[ApiRequest]]
+    requests: Callable[[Mapping[str, Any], Identity], list[ApiRequest]]
     found: Callable[[Sequence[Mapping[str, Any]], Mapping[str, Any], Identity, Collection[str]], list[str]]
 
 

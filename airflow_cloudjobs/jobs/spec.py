@@ -88,12 +88,12 @@ class Listing:
     Only the jobs that a list shows in progress are believed; all others are asked for one by one, so that each end is
     read from the job itself.
 
-    :param ask: builds the request for a page, from 1.
+    :param request: builds the request for a page, from 1.
     :param records: finds the jobs in an answer, by key.
     :param size: how many jobs a full page holds.
     """
 
-    ask: Callable[[int, Scope], ApiRequest]
+    request: Callable[[int, Scope], ApiRequest]
     records: Callable[[Mapping[str, Any]], Mapping[str, Record]]
     size: int
 

@@ -45,7 +45,7 @@ HEARTBEAT = 300.0
 
 @dataclass(frozen=True, slots=True)
 class WaitPlan:
-    """What a wait is told; all of it fits in a trigger's arguments and survives restarts.
+    """What a wait knows when it begins; all of it fits in a trigger's arguments and survives restarts.
 
     :param started: when the wait began, seconds since the epoch.
     :param interval: the longest pause between two polls in seconds.
@@ -81,7 +81,7 @@ _FORMER = {"earlier": "baseline", "earlier_until": "trusted_after"}
 """What a worker of the release before has given to a trigger; read until the next release."""
 
 
-class Note(NamedTuple):
+class LogLine(NamedTuple):
     """A line for the task's log."""
 
     level: int
@@ -197,26 +197,26 @@ class Wait:
         """When to look at a job: never after the deadline, so that the last look is made right at it."""
         return job.due if self.plan.deadline is None else min(job.due, self.plan.deadline)
 
-    def take(self, answers: Mapping[str, Observation | CloudApiError], now: float) -> list[Note]:
+    def take(self, answers: Mapping[str, Observation | CloudApiError], now: float) -> list[LogLine]:
         """Learn from what was asked, and judge each job by it.
 
         :param answers: what was seen of each key, or why nothing was.
         :param now: the time after the answers came, seconds since the epoch.
         :return: lines for the log.
         """
-        notes: list[Note] = []
+        lines: list[LogLine] = []
         pause = self._steady_pause(now)
         for key, answer in answers.items():
             job = self._jobs[key]
             if job.result is not None:
                 continue
             if isinstance(answer, CloudApiError):
-                notes += self._take_error(key, job, answer, now)
+                lines += self._take_error(key, job, answer, now)
             else:
-                notes += self._take_observation(key, job, answer, now, pause)
+                lines += self._take_observation(key, job, answer, now, pause)
         if self.plan.deadline is not None and now >= self.plan.deadline:
             self._time_out(answers, now)
-        return notes
+        return lines
 
     def give_up(self, now: float) -> None:
         """The deadline is past and nobody could take the last look: end with what is known."""
@@ -228,27 +228,27 @@ class Wait:
             if job.result is None:
                 self._finish(key, job, now, Outcome.TIMED_OUT, self._last_words(job, now))
 
-    def _take_observation(self, key: str, job: _Job, seen: Observation, now: float, pause: float) -> list[Note]:
-        notes = self._readable_again(key, job, now)
+    def _take_observation(self, key: str, job: _Job, seen: Observation, now: float, pause: float) -> list[LogLine]:
+        lines = self._readable_again(key, job, now)
         before, job.seen = job.seen, seen
         job.errors, job.error, job.due = 0, None, now + pause
         stale = self._guard.distrusts(seen, now)
         return [
-            *notes,
+            *lines,
             *self._status_logged(key, job, seen, before, stale, now),
             *self._judge(key, job, seen, stale, now),
         ]
 
-    def _readable_again(self, key: str, job: _Job, now: float) -> list[Note]:
+    def _readable_again(self, key: str, job: _Job, now: float) -> list[LogLine]:
         blind_since = job.blind_since
         job.answered(now)
         if blind_since is None:
             return []
-        return [Note(logging.INFO, f"{self.spec.api} {key}: readable again after {_span(now - blind_since)}")]
+        return [LogLine(logging.INFO, f"{self.spec.api} {key}: readable again after {_span(now - blind_since)}")]
 
     def _status_logged(
         self, key: str, job: _Job, seen: Observation, before: Observation | None, stale: bool, now: float
-    ) -> list[Note]:
+    ) -> list[LogLine]:
         """A line for a change of the status, or now and then a sign of life."""
         changed = before is None or before.status != seen.status
         if not changed and now - job.logged < HEARTBEAT:
@@ -265,9 +265,9 @@ class Wait:
         else:
             progress = self.spec.progress(seen.record)
             text = f"still {shown} after {self._waited(now)}{progress and f', {progress}'}"
-        return [Note(logging.INFO, f"{self.spec.api} {key}: {text}")]
+        return [LogLine(logging.INFO, f"{self.spec.api} {key}: {text}")]
 
-    def _judge(self, key: str, job: _Job, seen: Observation, stale: bool, now: float) -> list[Note]:
+    def _judge(self, key: str, job: _Job, seen: Observation, stale: bool, now: float) -> list[LogLine]:
         """What the status means for the job."""
         if not self.spec.states.knows(seen.status):
             what = f"the cloud shows the undocumented status {seen.status!r}"
@@ -279,7 +279,7 @@ class Wait:
             self._finish(key, job, now, outcome, self.spec.reason_of(seen.record))
         return []
 
-    def _take_error(self, key: str, job: _Job, error: CloudApiError, now: float) -> list[Note]:
+    def _take_error(self, key: str, job: _Job, error: CloudApiError, now: float) -> list[LogLine]:
         name = f"{self.spec.api} {key}"
         not_yet = error.kind is ErrorKind.NOT_FOUND and now < self.plan.not_found_until
         job.error = error
@@ -289,37 +289,37 @@ class Wait:
         if error.kind is ErrorKind.UNKNOWN or gone:
             job.answered(now)
             job.due = now + self._error_pause(job)
-            notes = self._wait_out(
+            lines = self._wait_out(
                 key,
                 job,
                 now,
                 f"the cloud {'does not show it any more' if gone else 'refuses to tell'}: {error}",
                 Outcome.ERROR,
             )
-            return notes or self._still_blind(name, job, now, job.unknown_since or now)
+            return lines or self._still_blind(name, job, now, job.unknown_since or now)
         if not (error.retryable or not_yet):
             self._finish(key, job, now, Outcome.ERROR, str(error))
             return []
         job.due = now + self._error_pause(job)
         if job.blind_since is None:
             job.blind_since = job.logged = now
-            return [Note(logging.WARNING, f"{name}: could not be read, will ask again: {error}")]
+            return [LogLine(logging.WARNING, f"{name}: could not be read, will ask again: {error}")]
         return self._still_blind(name, job, now, job.blind_since)
 
-    def _still_blind(self, name: str, job: _Job, now: float, since: float) -> list[Note]:
+    def _still_blind(self, name: str, job: _Job, now: float, since: float) -> list[LogLine]:
         if now - job.logged < HEARTBEAT or job.result is not None:
             return []
         job.logged = now
         blind = _span(now - since)
-        return [Note(logging.WARNING, f"{name}: not readable for {blind}, will ask again: {job.error}")]
+        return [LogLine(logging.WARNING, f"{name}: not readable for {blind}, will ask again: {job.error}")]
 
-    def _wait_out(self, key: str, job: _Job, now: float, what: str, outcome: Outcome) -> list[Note]:
+    def _wait_out(self, key: str, job: _Job, now: float, what: str, outcome: Outcome) -> list[LogLine]:
         """Something no table lists: say so once, look on for a while, then stop."""
         grace = min(GRACE_CAP, GRACE_POLLS * self.plan.interval)
         if job.unknown_since is None:
             job.unknown_since = job.logged = now
             return [
-                Note(
+                LogLine(
                     logging.WARNING,
                     f"{self.spec.api} {key}: {what}; it is not taken for success, will look on for {_span(grace)}",
                 )

@@ -13,7 +13,7 @@ from airflow_cloudjobs.localcloud.state import State
 
 @dataclass(slots=True)
 class Received:
-    """A request as it came over the wire.
+    """A request as it came over the transport.
 
     :param method: HTTP method.
     :param path: path as sent, percent-encoding included.

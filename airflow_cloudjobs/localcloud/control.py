@@ -74,7 +74,7 @@ class Control:
         :param count: for how many jobs; for all if None.
         :param match: only for a job whose input contains this text.
         """
-        wish = _wish(end, seconds, steps, reason, code)
+        wish = _override(end, seconds, steps, reason, code)
         self._call("POST", "plan", {"api": api, "count": count, "match": match, **wish})
 
     def clear_plans(self) -> None:
@@ -153,7 +153,7 @@ class Control:
         :param code: as in :meth:`plan`.
         :returns: the job, as :meth:`jobs` shows it.
         """
-        wish = _wish(end, seconds, steps, reason, code)
+        wish = _override(end, seconds, steps, reason, code)
         return self._call("POST", "jobs", {"api": api, "key": key, "fields": fields, **wish})
 
     def set_status(
@@ -189,7 +189,7 @@ class Control:
         :param end: as in :meth:`plan`; the arguments after it as well.
         :returns: the job, as :meth:`jobs` shows it.
         """
-        return self._call("PATCH", _path(api, key), _wish(end or "success", seconds, steps, reason, code))
+        return self._call("PATCH", _path(api, key), _override(end or "success", seconds, steps, reason, code))
 
     def skew_clock(self, seconds: float) -> None:
         """Set the clock that clients see (``Date`` header, judgement of request dates and expiries) wrong.
@@ -283,7 +283,7 @@ def _path(api: str, key: str) -> str:
     return f"jobs/{quote(api, safe='')}/{quote(key, safe='')}"
 
 
-def _wish(
+def _override(
     end: str | None,
     seconds: float | None,
     steps: Sequence[Sequence[Any]] | None,

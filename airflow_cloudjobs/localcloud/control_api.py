@@ -39,7 +39,7 @@ from airflow_cloudjobs.localcloud.accounts import Cloud
 from airflow_cloudjobs.localcloud.clock import iso
 from airflow_cloudjobs.localcloud.faults import Fault
 from airflow_cloudjobs.localcloud.jobs import Job
-from airflow_cloudjobs.localcloud.scripts import VOCABULARIES, Wish, finish, script_for
+from airflow_cloudjobs.localcloud.scripts import VOCABULARIES, ScriptOverride, finish, script_for
 from airflow_cloudjobs.localcloud.sockets import Connections
 from airflow_cloudjobs.localcloud.state import Plan, State
 
@@ -120,7 +120,7 @@ class _ControlApi:
 
     def plan(self, body: dict[str, Any], request: Request) -> Any:
         api, count, match = body.pop("api", ""), body.pop("count", 1), body.pop("match", "")
-        self._state.plan(api, Plan(Wish(**body), count, match))
+        self._state.plan(api, Plan(ScriptOverride(**body), count, match))
         return {}
 
     def clear_plans(self, body: dict[str, Any], request: Request) -> Any:
@@ -157,7 +157,7 @@ class _ControlApi:
             raise ValueError(f"no such API: {api!r}; there are {DRS_TASK}, {', '.join(VOCABULARIES)}")
         if api == "drs.object_template":
             self._state.drs_tasks.setdefault(key, now)
-        wish = Wish(**body)
+        wish = ScriptOverride(**body)
         job = self._state.submit(api, key, fields, script_for(api, [wish], self._state.settings.job_seconds))
         self._state.stats.submits[api] -= 1
         return self._shown(job)
@@ -172,7 +172,7 @@ class _ControlApi:
                 raise ValueError(f"with a status there is no {', '.join(body)}")
             job.play(script, now)
         elif body:
-            job.play(script_for(job.api, [Wish(**body)], self._state.settings.job_seconds), now)
+            job.play(script_for(job.api, [ScriptOverride(**body)], self._state.settings.job_seconds), now)
         return self._shown(job)
 
     def clock(self, body: dict[str, Any], request: Request) -> Any:

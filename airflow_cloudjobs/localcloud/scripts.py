@@ -106,7 +106,7 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ScriptOverride:
     """How a job shall go; what is None is left to the API's custom.
 
     :param end: ``success``, ``fail``, ``cancelled``, ``unknown`` (a status nobody knows), ``null`` (no
@@ -124,14 +124,14 @@ class Wish:
     code: str | None = None
 
 
-def read_marks(text: str) -> Wish:
+def read_marks(text: str) -> ScriptOverride:
     """The wish a job's input carries: ``localcloud=<end>`` and ``localcloud.seconds=<float>``.
 
     :param text: the input: SQL, URL, file name; percent-encoding is seen through.
     """
     text = unquote(text)
     end, seconds = _MARK.search(text), _SECONDS.search(text)
-    return Wish(end=end.group(1) if end else None, seconds=float(seconds.group(1)) if seconds else None)
+    return ScriptOverride(end=end.group(1) if end else None, seconds=float(seconds.group(1)) if seconds else None)
 
 
 def missing_thing(text: str) -> str | None:
@@ -143,7 +143,7 @@ def missing_thing(text: str) -> str | None:
     return found.group(0) if found else None
 
 
-def natural_failure(api: str, text: str) -> Wish | None:
+def natural_failure(api: str, text: str) -> ScriptOverride | None:
     """The failure that the word ``missing`` in a job's input brings, with the API's own kind of reason.
 
     :param api: id of the API.
@@ -162,21 +162,21 @@ def natural_failure(api: str, text: str) -> Wish | None:
             "",
         ),
     }[api]
-    return Wish(end="fail", reason=reason, code=code)
+    return ScriptOverride(end="fail", reason=reason, code=code)
 
 
-def script_for(api: str, wishes: Sequence[Wish | None], job_seconds: float) -> Script:
+def script_for(api: str, overrides: Sequence[ScriptOverride | None], job_seconds: float) -> Script:
     """The script of a job: what the first wish that says something asks for, else the API's custom.
 
     :param api: id of the API.
-    :param wishes: strongest first; a field that one leaves open is taken from the next.
+    :param overrides: strongest first; a field that one leaves open is taken from the next.
     :param job_seconds: time until the end if no wish says so.
     :raises ValueError: steps that are not pairs of status and seconds.
     """
     states = VOCABULARIES[api]
 
     def first(name: str) -> Any:
-        values = (getattr(wish, name) for wish in wishes if wish is not None)
+        values = (getattr(wish, name) for wish in overrides if wish is not None)
         return next((value for value in values if value is not None), None)
 
     end, seconds = first("end") or "success", first("seconds")

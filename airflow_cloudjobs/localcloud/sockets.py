@@ -23,7 +23,7 @@ class Connections:
         self._total = 0
 
     def opened(self, transport: asyncio.Transport) -> None:
-        """Note a new connection.
+        """LogLine a new connection.
 
         :param transport: the connection.
         """
@@ -31,7 +31,7 @@ class Connections:
             self._open[address] = transport
 
     def lost(self, transport: asyncio.Transport) -> None:
-        """Note that a connection is gone.
+        """LogLine that a connection is gone.
 
         :param transport: the connection.
         """
@@ -40,7 +40,7 @@ class Connections:
             self._used.discard(address)
 
     def carries(self, client: Address) -> None:
-        """Note that a connection carries a request to a cloud.
+        """LogLine that a connection carries a request to a cloud.
 
         :param client: the client's address.
         """

@@ -10,7 +10,7 @@ from airflow_cloudjobs.localcloud.accounts import Accounts
 from airflow_cloudjobs.localcloud.clock import Clock
 from airflow_cloudjobs.localcloud.faults import FaultBoard
 from airflow_cloudjobs.localcloud.jobs import KEPT_JOBS, Job, JobStore, Script
-from airflow_cloudjobs.localcloud.scripts import VOCABULARIES, Wish, natural_failure, read_marks, script_for
+from airflow_cloudjobs.localcloud.scripts import VOCABULARIES, ScriptOverride, natural_failure, read_marks, script_for
 from airflow_cloudjobs.localcloud.stats import Statistics
 
 #: A nonce is refused if it was seen in the last 30 minutes.
@@ -88,7 +88,7 @@ class Plan:
     :param match: only for a job whose input contains this text.
     """
 
-    wish: Wish
+    wish: ScriptOverride
     count: int | None = 1
     match: str = ""
 
@@ -162,12 +162,12 @@ class State:
             ``missing``.
         :param marked: further input in which only marks count.
         """
-        wishes = [
+        overrides = [
             self._planned(api, f"{subject} {marked}"),
             read_marks(f"{subject} {marked}"),
             natural_failure(api, subject),
         ]
-        return script_for(api, wishes, self.settings.job_seconds)
+        return script_for(api, overrides, self.settings.job_seconds)
 
     def submit(self, api: str, key: str, fields: dict[str, Any], script: Script) -> Job:
         """Start a job.
@@ -190,7 +190,7 @@ class State:
         if len(self.ice_jobs_by_url) > KEPT_JOBS:
             del self.ice_jobs_by_url[next(iter(self.ice_jobs_by_url))]
 
-    def _planned(self, api: str, text: str) -> Wish | None:
+    def _planned(self, api: str, text: str) -> ScriptOverride | None:
         plans = self.plans.get(api, [])
         for plan in plans:
             if plan.match in text:

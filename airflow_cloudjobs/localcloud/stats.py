@@ -29,7 +29,7 @@ class Statistics:
         self.requests: deque[tuple[float, str, tuple[str, ...], int, str, str]] = deque(maxlen=KEPT_REQUESTS)
 
     def count(self, operation: Operation[Any], keys: list[str], status: int, code: str, fault: str, now: float) -> None:
-        """Note one request.
+        """LogLine one request.
 
         :param operation: what was called.
         :param keys: keys of the jobs it was about.

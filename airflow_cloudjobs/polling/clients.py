@@ -25,15 +25,15 @@ from airflow_cloudjobs.polling.clock import Clock
 from airflow_cloudjobs.polling.limiter import Limiter
 from airflow_cloudjobs.polling.pending import Log
 from airflow_cloudjobs.polling.poller import Poller
-from airflow_cloudjobs.polling.shared import Shared
+from airflow_cloudjobs.transport.shared import Shared
 
 if TYPE_CHECKING:
-    from airflow_cloudjobs.http.aio import AsyncCaller
+    from airflow_cloudjobs.transport.aio import AsyncCaller
 
 CONNECTION_LIFE = 60.0
 """Seconds for which a triggerer believes a connection it has read."""
 
-DOUBT_LIFE = 1.0
+REFUSED_LIFE = 1.0
 """Seconds for which a connection is believed that was read again since its key was refused."""
 
 CONNECTION_READ_LIMIT = 60.0
@@ -54,14 +54,14 @@ class SharedClient:
         self._open = AsyncExitStack()
         self._reading = asyncio.Lock()
         self._reading_again: asyncio.Task[None] | None = None
-        self._read_at = self._doubted_at = float("-inf")
+        self._read_at = self._suspected_at = float("-inf")
         self._connection: ReadConnection | None = None
         self._caller: AsyncCaller | None = None
         self._limiters: dict[str, Limiter] = {}
         self._meters: dict[str, Meter] = {}
         self._pollers: dict[tuple[str, str], Poller] = {}
 
-    async def watch(self, wait: Wait, scope: Scope, log: Log) -> None:
+    async def wait(self, wait: Wait, scope: Scope, log: Log) -> None:
         """Wait for jobs with the poller of their API and scope; different scopes never mix in a call."""
         key = (wait.spec.api, repr(sorted(scope.items())))
         poller = self._pollers.get(key)
@@ -107,7 +107,7 @@ class SharedClient:
         """The caller for the connection as it is now, or was within :data:`CONNECTION_LIFE`.
 
         :param refused: one whose key the cloud has refused: the connection is read again, within
-            :data:`DOUBT_LIFE` once for all who come with it.
+            :data:`REFUSED_LIFE` once for all who come with it.
         """
         caller = self._caller
         if caller is not None and caller is not refused:
@@ -116,11 +116,11 @@ class SharedClient:
                 self._reading_again = asyncio.create_task(self._read_again(), context=contextvars.Context())
             return caller
         async with self._reading:
-            doubted = time.monotonic() - self._doubted_at > DOUBT_LIFE
-            if self._caller is None or (self._caller is refused and doubted):
+            suspected = time.monotonic() - self._suspected_at > REFUSED_LIFE
+            if self._caller is None or (self._caller is refused and suspected):
                 caller = await self._read_now()
                 if refused:
-                    self._doubted_at = time.monotonic()
+                    self._suspected_at = time.monotonic()
                 return caller
             return self._caller
 
@@ -160,7 +160,7 @@ class SharedClient:
         self, spec: JobSpec, listing: Listing, page: int, scope: Scope
     ) -> tuple[Mapping[str, Observation], bool]:
         """One page of the jobs in progress, and whether there may be another."""
-        request = listing.ask(page, scope)
+        request = listing.request(page, scope)
         try:
             page_of_jobs = running_jobs(spec, listing, request, await self.call(request))
         except CloudApiError as error:
@@ -179,17 +179,17 @@ class SharedClient:
         await self._open.aclose()
 
     async def _make(self, connection: ReadConnection) -> AsyncCaller:
-        from airflow_cloudjobs.http.aio import AsyncCaller, session_for
+        from airflow_cloudjobs.transport.aio import AsyncCaller, session_for
 
         # Importing the vendor's signer takes long enough to be felt by other triggers.
         client = await asyncio.to_thread(self._source.cloud.make_client, connection.settings)
-        session = await self._open.enter_async_context(session_for(client.wire))
+        session = await self._open.enter_async_context(session_for(client.transport))
         return AsyncCaller(client, session)
 
 
 async def _open_client(source: ConnectionSource) -> SharedClient:
     # Importing aiohttp takes as long.
-    await asyncio.to_thread(import_module, "airflow_cloudjobs.http.aio")
+    await asyncio.to_thread(import_module, "airflow_cloudjobs.transport.aio")
     return SharedClient(source)
 
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from airflow_cloudjobs.jobs.answers import Answers
-from airflow_cloudjobs.jobs.wait import Note, Wait
+from airflow_cloudjobs.jobs.wait import LogLine, Wait
 from airflow_cloudjobs.polling.clock import Clock
 
-Log = Callable[[Note], None]
+Log = Callable[[LogLine], None]
 """Takes a line for the log."""
 
 EARLY = 0.5

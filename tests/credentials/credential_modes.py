@@ -15,12 +15,12 @@ from typing import Any
 from airflow_cloudjobs.alibaba.hook import AlibabaCloudHook
 from airflow_cloudjobs.connection.settings import ConnectionFields
 from airflow_cloudjobs.hook import CloudHook
-from airflow_cloudjobs.http.aio import AsyncCaller, session_for
-from airflow_cloudjobs.http.exchange import CloudClient
-from airflow_cloudjobs.http.sync import SyncCaller
 from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.localcloud import LocalCloud, accounts
+from airflow_cloudjobs.transport.aio import AsyncCaller, session_for
+from airflow_cloudjobs.transport.flow import CloudClient
+from airflow_cloudjobs.transport.sync import SyncCaller
 
 CONN_ID = "tested"
 
@@ -154,7 +154,7 @@ async def driver(name: str, client: CloudClient) -> AsyncIterator[Blocking | OnL
     if name == Blocking.name:
         yield Blocking(client)
     else:
-        async with session_for(client.wire) as session:
+        async with session_for(client.transport) as session:
             yield OnLoop(AsyncCaller(client, session))
 
 

@@ -14,9 +14,9 @@ from airflow_cloudjobs.alibaba.fields import FIELDS as ALIBABA
 from airflow_cloudjobs.alibaba.hook import AlibabaCloudHook
 from airflow_cloudjobs.connection.fields import FieldTable
 from airflow_cloudjobs.connection.settings import CloudSettings
-from airflow_cloudjobs.http.message import Wire
 from airflow_cloudjobs.huawei.fields import FIELDS as HUAWEI
 from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
+from airflow_cloudjobs.transport.message import TransportConfig
 
 TEXT = (Path(__file__).parents[2] / "docs" / "connections.md").read_text()
 BLOCKS = re.findall(r"```bash\n(.*?)```", TEXT, re.DOTALL)
@@ -68,14 +68,18 @@ class TestCloud:
 
     def test_time_limits(self, cloud: str) -> None:
         assert (
-            f"| `connect_timeout` | seconds to wait for a connection | {Wire().connect_timeout:g} |" in SECTIONS[cloud]
+            f"| `connect_timeout` | seconds to wait for a connection | {TransportConfig().connect_timeout:g} |"
+            in SECTIONS[cloud]
         )
-        assert f"| `read_timeout` | seconds to wait for an answer | {Wire().read_timeout:g} |" in SECTIONS[cloud]
+        assert (
+            f"| `read_timeout` | seconds to wait for an answer | {TransportConfig().read_timeout:g} |"
+            in SECTIONS[cloud]
+        )
 
 
 def test_examples_of_hosts_and_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     vpc = read(re.findall(r"^export .*$", SECTIONS["Endpoints"], re.MULTILINE)[0], monkeypatch)
     assert vpc.endpoint("sts") == "https://sts-vpc.cn-shanghai.aliyuncs.com"
     behind = read(re.findall(r"^export .*$", SECTIONS["Proxies and certificates"], re.MULTILINE)[1], monkeypatch)
-    assert behind.wire.proxy == "http://airflow:pass%40word@proxy.example.com:3128"
-    assert behind.wire.connect_timeout == 10
+    assert behind.transport.proxy == "http://airflow:pass%40word@proxy.example.com:3128"
+    assert behind.transport.connect_timeout == 10

@@ -27,9 +27,9 @@ from credential_modes import (
 )
 from support.clock import CommonClock
 
-from airflow_cloudjobs.http.sync import SyncCaller
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.localcloud import Control, LocalCloud, accounts
+from airflow_cloudjobs.transport.sync import SyncCaller
 
 RAM_ROLE = next(mode for mode in MODES if mode.auth == "ram_role_arn")
 OIDC_ROLE = next(mode for mode in MODES if mode.auth == "oidc_role_arn")

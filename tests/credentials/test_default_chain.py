@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from credential_modes import MODES, PROBES, environment, write_token
 
-from airflow_cloudjobs.http.sync import SyncCaller
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.localcloud import Control, LocalCloud, accounts
+from airflow_cloudjobs.transport.sync import SyncCaller
 
 ALIBABA = next(mode for mode in MODES if mode.name == "alibaba default")
 HUAWEI = next(mode for mode in MODES if mode.name == "huawei default")

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from credential_modes import DRIVERS, MODES, PROBES, Mode, driver, mode_ids
 
-from airflow_cloudjobs.http import environment
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.localcloud import LocalCloud
+from airflow_cloudjobs.transport import environment
 
 LOCAL = [mode for mode in MODES if mode.auth in ("ecs_ram_role", "credentials_uri", "ecs_agency")]
 

@@ -86,7 +86,7 @@ class TestAnErrorDoesNotChange:
         error.add_note("a note")
 
         @contextmanager
-        def guarded() -> Iterator[None]:
+        def managed() -> Iterator[None]:
             yield  # on its way out, contextlib sets the traceback again
 
         def fails() -> None:
@@ -95,7 +95,7 @@ class TestAnErrorDoesNotChange:
             except KeyError:
                 raise error from cause
 
-        with pytest.raises(CloudApiError) as caught, guarded():
+        with pytest.raises(CloudApiError) as caught, managed():
             fails()
         assert caught.value is error
         assert (error.__cause__, error.__suppress_context__, error.__notes__) == (cause, True, ["a note"])

@@ -15,7 +15,7 @@ from airflow_cloudjobs.apis import SPECS, spec_of
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation
-from airflow_cloudjobs.jobs.wait import Note, Wait, WaitPlan
+from airflow_cloudjobs.jobs.wait import LogLine, Wait, WaitPlan
 
 property_of_waits = settings(deadline=None, max_examples=70)
 
@@ -83,7 +83,7 @@ class Step:
     asked: float
     now: float
     answers: dict[str, Answer]
-    notes: list[Note]
+    notes: list[LogLine]
     pause: float
 
 

@@ -12,7 +12,7 @@ from airflow_cloudjobs.apis import spec_of
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.outcome import JobResult
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation
-from airflow_cloudjobs.jobs.wait import Note, Wait, WaitPlan
+from airflow_cloudjobs.jobs.wait import LogLine, Wait, WaitPlan
 
 START = 1_800_000_000.0
 SPEC = spec_of("dli.sql_job")
@@ -67,14 +67,14 @@ def handed_over(wait: Wait, now: float) -> Wait:
     )
 
 
-def poll(wait: Wait, answer: Answer | Mapping[str, Answer], now: float, latency: float = 0.0) -> list[Note]:
+def poll(wait: Wait, answer: Answer | Mapping[str, Answer], now: float, latency: float = 0.0) -> list[LogLine]:
     """Ask for what is due and have it answered."""
     due = wait.due(now)
     answers = answer if isinstance(answer, Mapping) else dict.fromkeys(due, answer)
     return wait.take({key: answers[key] for key in due}, now + latency)
 
 
-def polled_until(wait: Wait, answer: Answer, limit: float, start: float = START) -> tuple[float, list[Note]]:
+def polled_until(wait: Wait, answer: Answer, limit: float, start: float = START) -> tuple[float, list[LogLine]]:
     """Give the same answer at every look until the wait is over or the time is up; when that was, and all notes."""
     now, notes = start, []
     while not wait.over and now < start + limit:

@@ -14,7 +14,7 @@ from airflow_cloudjobs.localcloud.jobs import Job, JobStore, Script
 from airflow_cloudjobs.localcloud.scripts import (
     UNKNOWN_STATUS,
     VOCABULARIES,
-    Wish,
+    ScriptOverride,
     natural_failure,
     read_marks,
     script_for,
@@ -54,7 +54,7 @@ def test_a_job_that_lives_by_its_polls_ends_at_the_one_that_was_said(api: str) -
         state.jobs.polled(api, ["key", "of nobody"])
     assert before_the_end == [False, False, False], "whatever the clock says"
     assert job.succeeded(0.0)
-    job.play(script_for(api, [Wish(end="fail", seconds=1)], 10.0), 0.0)
+    job.play(script_for(api, [ScriptOverride(end="fail", seconds=1)], 10.0), 0.0)
     assert not job.ended(1e12)
     job.polled()
     assert job.status(0.0) == VOCABULARIES[api].failure
@@ -62,7 +62,7 @@ def test_a_job_that_lives_by_its_polls_ends_at_the_one_that_was_said(api: str) -
 
 @pytest.mark.parametrize("api", VOCABULARIES)
 def test_a_failing_job_breaks_off_and_never_completes(api: str) -> None:
-    script = script_for(api, [Wish(end="fail")], 10.0)
+    script = script_for(api, [ScriptOverride(end="fail")], 10.0)
     assert history(script)[-1] == VOCABULARIES[api].failure
     assert VOCABULARIES[api].success not in history(script)
     job = make(script)
@@ -83,24 +83,26 @@ def test_a_failing_job_breaks_off_and_never_completes(api: str) -> None:
     ],
 )
 def test_other_ends(end: str, last: Any) -> None:
-    script = script_for("dli.sql_job", [Wish(end=end)], 5.0)
+    script = script_for("dli.sql_job", [ScriptOverride(end=end)], 5.0)
     assert history(script)[-1] == last
     assert not make(script).succeeded(1e9)
     assert make(script).ended(1e9) is (end == "cancelled")
 
 
 def test_the_strongest_wish_wins_and_leaves_the_rest_to_the_next() -> None:
-    script = script_for("dli.sql_job", [Wish(seconds=2.0), Wish(end="fail", seconds=9.0, reason="because")], 5.0)
+    script = script_for(
+        "dli.sql_job", [ScriptOverride(seconds=2.0), ScriptOverride(end="fail", seconds=9.0, reason="because")], 5.0
+    )
     assert script.seconds == pytest.approx(2.0)
     assert script.steps[-1][0] == "FAILED"
     assert script.reason == "because"
 
 
 def test_steps_are_played_as_given() -> None:
-    wish = Wish(steps=[["LAUNCHING", 1], ["PAUSED_BY_OWNER", 2], ["FINISHED"]])
+    wish = ScriptOverride(steps=[["LAUNCHING", 1], ["PAUSED_BY_OWNER", 2], ["FINISHED"]])
     assert history(script_for("dli.sql_job", [wish], 5.0)) == ["LAUNCHING", "PAUSED_BY_OWNER", "FINISHED"]
     with pytest.raises(ValueError, match="pair"):
-        script_for("dli.sql_job", [Wish(steps=["LAUNCHING"])], 5.0)
+        script_for("dli.sql_job", [ScriptOverride(steps=["LAUNCHING"])], 5.0)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,7 @@ def test_steps_are_played_as_given() -> None:
     ],
 )
 def test_marks_in_the_input(text: str, end: str | None, seconds: float | None) -> None:
-    assert read_marks(text) == Wish(end=end, seconds=seconds)
+    assert read_marks(text) == ScriptOverride(end=end, seconds=seconds)
 
 
 def test_the_word_missing_fails_with_the_apis_own_reason() -> None:
@@ -147,13 +149,13 @@ def test_a_key_used_again_remembers_one_earlier_job() -> None:
 
 def test_a_plan_serves_its_count_of_matching_jobs_and_goes_before_marks() -> None:
     state = State()
-    state.plan("dli.sql_job", Plan(Wish(end="fail"), count=2, match="orders"))
+    state.plan("dli.sql_job", Plan(ScriptOverride(end="fail"), count=2, match="orders"))
     ends = [state.script("dli.sql_job", text).steps[-1][0] for text in ("users", "orders", "orders", "orders")]
     assert ends == ["FINISHED", "FAILED", "FAILED", "FINISHED"]
-    state.plan("dli.sql_job", Plan(Wish(end="success"), count=None))
+    state.plan("dli.sql_job", Plan(ScriptOverride(end="success"), count=None))
     assert state.script("dli.sql_job", "missing -- localcloud=fail").steps[-1][0] == "FINISHED"
     with pytest.raises(ValueError, match="no such API"):
-        state.plan("dli.sql", Plan(Wish()))
+        state.plan("dli.sql", Plan(ScriptOverride()))
 
 
 def test_settings_are_checked() -> None:
@@ -187,7 +189,7 @@ def test_a_nonce_is_remembered_for_half_an_hour_and_not_for_ever() -> None:
 def test_progress_only_grows_and_is_whole_only_for_a_success(
     end: str, api: str, seconds: float, moments: list[float]
 ) -> None:
-    job = Job(api, "key", {}, script_for(api, [Wish(end=end)], seconds), 0.0)
+    job = Job(api, "key", {}, script_for(api, [ScriptOverride(end=end)], seconds), 0.0)
     progress = [job.progress(moment) for moment in sorted(moments)]
     assert progress == sorted(progress)
     for moment, share in zip(sorted(moments), progress, strict=True):

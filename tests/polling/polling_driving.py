@@ -15,7 +15,7 @@ from airflow_cloudjobs.apis import spec_of
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.outcome import Outcome
 from airflow_cloudjobs.jobs.spec import Observation
-from airflow_cloudjobs.jobs.wait import Note, Wait, WaitPlan
+from airflow_cloudjobs.jobs.wait import LogLine, Wait, WaitPlan
 from airflow_cloudjobs.polling.limiter import Limiter
 from airflow_cloudjobs.polling.poller import Poller
 
@@ -113,7 +113,7 @@ def ending(wait: Wait) -> Outcome:
     return wait.results[0].outcome
 
 
-def silent(note: Note) -> None:
+def silent(note: LogLine) -> None:
     """Nobody reads the log."""
 
 

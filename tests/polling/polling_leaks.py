@@ -42,7 +42,7 @@ class CountedWait(Wait):
 def _watch(api: str, keys: list[str]) -> asyncio.Task[None]:
     now = time.time()
     wait = CountedWait(spec_of(api), keys, WaitPlan(now - 600, 0.05), random=random.random, resumed=now)
-    return asyncio.create_task(AlibabaCloudHook().awatch(wait, {}, lambda note: None))
+    return asyncio.create_task(AlibabaCloudHook().wait_async(wait, {}, lambda note: None))
 
 
 def _fds() -> int:

@@ -32,7 +32,7 @@ from polling_virtual import run_virtually, virtual_loop
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.outcome import Outcome
 from airflow_cloudjobs.jobs.spec import Observation
-from airflow_cloudjobs.jobs.wait import Note
+from airflow_cloudjobs.jobs.wait import LogLine
 from airflow_cloudjobs.polling import poller as poller_module
 from airflow_cloudjobs.polling import running_jobs
 from airflow_cloudjobs.polling.limiter import Limiter
@@ -122,7 +122,7 @@ def test_a_wait_that_comes_when_all_have_left_hears_nothing_of_the_call_that_was
         await asyncio.sleep(0.5)
         gone.cancel()
         await asyncio.sleep(0)
-        cloud.answer, notes = (lambda key: DONE), list[Note]()
+        cloud.answer, notes = (lambda key: DONE), list[LogLine]()
         wait = new_wait("job", resumed=False)
         await poller.wait(wait, notes.append)
         assert ending(wait) is Outcome.SUCCEEDED
@@ -299,7 +299,7 @@ def test_an_exception_reaches_every_wait_and_none_hangs() -> None:
         cloud = FakeCloud(broken)
         poller = new_poller(cloud, batch=10)
         waits = [new_wait(f"job-{number % 30}", interval=0.02) for number in range(60)]
-        notes: list[Note] = []
+        notes: list[LogLine] = []
         await asyncio.gather(*(poller.wait(wait, notes.append) for wait in waits))
         assert {ending(wait) for wait in waits} == {Outcome.ERROR}
         assert all("a bug of ours" in wait.results[0].reason for wait in waits)
@@ -464,7 +464,7 @@ def test_a_refused_call_is_not_a_failed_wait() -> None:
     async def work() -> None:
         answers = iter([refusal(0.1)])
         cloud = FakeCloud(lambda key: next(answers, DONE))
-        notes: list[Note] = []
+        notes: list[LogLine] = []
         wait = new_wait("job")
         await new_poller(cloud).wait(wait, notes.append)
         assert ending(wait) is Outcome.SUCCEEDED

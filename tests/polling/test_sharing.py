@@ -70,7 +70,7 @@ def _watch(
 ) -> asyncio.Task[None]:
     """A trigger's wait, with a hook of its own as triggers have it."""
     hook = _hook(wait.spec.api, conn_id, region)
-    return asyncio.create_task(hook.awatch(wait, scope or {}, silent))
+    return asyncio.create_task(hook.wait_async(wait, scope or {}, silent))
 
 
 def _polls(control: Control, operation: str) -> list[tuple[str, ...]]:

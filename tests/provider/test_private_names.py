@@ -32,14 +32,14 @@ from airflow.sdk.execution_time import comms, supervisor, task_runner
 import airflow_cloudjobs
 from airflow_cloudjobs import compat
 from airflow_cloudjobs.connection.settings import ConnectionFields
-from airflow_cloudjobs.http.aio import AsyncCaller, session_for
-from airflow_cloudjobs.http.sync import SyncCaller
 from airflow_cloudjobs.huawei.client import HuaweiClient
 from airflow_cloudjobs.huawei.dli import DliSqlJobSensor
 from airflow_cloudjobs.huawei.settings import huawei_settings
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.localcloud import LocalCloud
+from airflow_cloudjobs.transport.aio import AsyncCaller, session_for
+from airflow_cloudjobs.transport.sync import SyncCaller
 
 PACKAGE = Path(airflow_cloudjobs.__file__).parent
 
@@ -219,7 +219,7 @@ def by_sync(client: HuaweiClient, request: ApiRequest) -> Any:
 
 def by_async(client: HuaweiClient, request: ApiRequest) -> Any:
     async def main() -> Any:
-        async with session_for(client.wire) as session:
+        async with session_for(client.transport) as session:
             return await AsyncCaller(client, session).call(request)
 
     return asyncio.run(main())

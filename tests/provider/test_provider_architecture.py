@@ -85,7 +85,7 @@ def test_polling_knows_jobs(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if layer(name) == "http"])
-def test_http_knows_jobs_and_shares_as_polling_does(name: str) -> None:
+def test_transport_knows_jobs_and_shares_as_polling_does(name: str) -> None:
     known = own_imports(name) - {f"{PACKAGE}.polling.shared"}
     assert {layer(each) for each in known} <= {"jobs", "http"}
 
@@ -264,7 +264,7 @@ def test_no_secret_shows(hook: Any, extra: dict[str, str]) -> None:
     the_hook = hook("c")
     settings = the_hook.read_settings(fields)
     client = the_hook.make_client(settings)
-    everything = shown(fields, settings, settings.wire, settings.credential, client, the_hook, vars(client))
+    everything = shown(fields, settings, settings.transport, settings.credential, client, the_hook, vars(client))
     for name in ("p4ssw0rd-secret", "t0ken-secret", "pr0xy-secret"):
         assert name not in everything
 

@@ -205,9 +205,9 @@ class TestGood:
 
     @pytest.mark.parametrize("make", [alibaba, huawei])
     def test_defaults(self, make: Any) -> None:
-        wire = make({"region": "xx-1"}).wire
-        assert (wire.connect_timeout, wire.read_timeout) == (5.0, 20.0)
-        assert (wire.proxy, wire.ca_bundle, wire.verify) == (None, None, True)
+        transport = make({"region": "xx-1"}).transport
+        assert (transport.connect_timeout, transport.read_timeout) == (5.0, 20.0)
+        assert (transport.proxy, transport.ca_bundle, transport.verify) == (None, None, True)
 
     @pytest.mark.parametrize("make", [alibaba, huawei])
     @pytest.mark.parametrize(
@@ -236,8 +236,8 @@ class TestGood:
         extra = {"endpoints": '{"ice": "h"}', "verify": "false", "read_timeout": "7.5", "tid": 12, "proxy": ""}
         settings = alibaba(extra)
         assert settings.endpoint("ice") == "https://h"
-        assert (settings.wire.verify, settings.wire.read_timeout, settings.tid) == (False, 7.5, "12")
-        assert settings.wire.proxy is None
+        assert (settings.transport.verify, settings.transport.read_timeout, settings.tid) == (False, 7.5, "12")
+        assert settings.transport.proxy is None
 
     def test_the_tasks_region_wins(self) -> None:
         assert alibaba({"region": "cn-shanghai"}, "cn-beijing").endpoint("ice") == "https://ice.cn-beijing.aliyuncs.com"

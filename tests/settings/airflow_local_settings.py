@@ -17,7 +17,7 @@ MODULES = (
     "airflow_cloudjobs.alibaba.dms",
     "airflow_cloudjobs.alibaba.hook",
     "airflow_cloudjobs.alibaba.ice",
-    "airflow_cloudjobs.http.sync",
+    "airflow_cloudjobs.transport.sync",
     "airflow_cloudjobs.huawei.client",
     "airflow_cloudjobs.huawei.dli",
     "airflow_cloudjobs.huawei.drs",

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import time
 
-from airflow_cloudjobs.http.exchange import CloudClient
 from airflow_cloudjobs.localcloud import Control
+from airflow_cloudjobs.transport.flow import CloudClient
 
 
 class CommonClock:

@@ -9,9 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from wire_authority import Authority, make_authority
-from wire_ways import APIS, CLOUDS, Way, hook_of
-from wire_world import Connect
+from network_authority import Authority, make_authority
+from network_ways import APIS, CLOUDS, Way, hook_of
+from network_world import Connect
 
 from airflow_cloudjobs.connection.settings import InvalidConnection
 from airflow_cloudjobs.jobs.errors import CloudApiError

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
+from network_authority import Authority
+from network_ways import CLOUDS, LIMIT, Way
+from network_world import Connect
 from support.proxy import Proxy
-from wire_authority import Authority
-from wire_ways import CLOUDS, LIMIT, Way
-from wire_world import Connect
 
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.localcloud import LocalCloud

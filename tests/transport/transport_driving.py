@@ -14,14 +14,14 @@ from typing import Any
 from airflow_cloudjobs.alibaba.client import AlibabaClient
 from airflow_cloudjobs.alibaba.settings import alibaba_settings
 from airflow_cloudjobs.connection.settings import ConnectionFields
-from airflow_cloudjobs.http.aio import AsyncCaller, session_for
-from airflow_cloudjobs.http.exchange import CloudClient
-from airflow_cloudjobs.http.sync import SyncCaller
 from airflow_cloudjobs.huawei.client import HuaweiClient
 from airflow_cloudjobs.huawei.settings import huawei_settings
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.localcloud import LocalCloud, accounts
+from airflow_cloudjobs.transport.aio import AsyncCaller, session_for
+from airflow_cloudjobs.transport.flow import CloudClient
+from airflow_cloudjobs.transport.sync import SyncCaller
 
 PROJECT = accounts.project_id(accounts.DEFAULT_HUAWEI_REGION)
 
@@ -105,7 +105,7 @@ def call_async(client: CloudClient, request: ApiRequest) -> Outcome:
 
 async def call_at_once(client: CloudClient, requests: Sequence[ApiRequest]) -> list[Outcome]:
     """Many requests at the same time by one asyncio driver."""
-    async with session_for(client.wire) as session:
+    async with session_for(client.transport) as session:
         caller = AsyncCaller(client, session)
         came = await asyncio.gather(*(caller.call(request) for request in requests), return_exceptions=True)
     for outcome in came:

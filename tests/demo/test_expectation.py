@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_cloudjobs.demo.verdict import Run, Task, surprises
+from airflow_cloudjobs.demo.expectation import Run, Task, surprises
 
 
 def _task(task_id: str, state: str, map_index: int = -1) -> Task:

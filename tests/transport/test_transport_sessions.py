@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sessions: one for all users of a wire on a loop, closed with the last of them, nothing left open."""
+"""Sessions: one for all users of a transport on a loop, closed with the last of them, nothing left open."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import textwrap
 from dataclasses import replace
 
 import pytest
-from http_driving import alibaba, dms_poll
+from transport_driving import alibaba, dms_poll
 
-from airflow_cloudjobs.http.aio import AsyncCaller, session_for
-from airflow_cloudjobs.http.message import Wire
-from airflow_cloudjobs.http.sync import SyncCaller
 from airflow_cloudjobs.localcloud import LocalCloud
-from airflow_cloudjobs.polling.shared import Shared
+from airflow_cloudjobs.transport.aio import AsyncCaller, session_for
+from airflow_cloudjobs.transport.message import TransportConfig
+from airflow_cloudjobs.transport.shared import Shared
+from airflow_cloudjobs.transport.sync import SyncCaller
 
 
 class TestShared:
@@ -144,7 +144,7 @@ class TestShared:
 
 def test_one_session_for_each_wire() -> None:
     async def main() -> None:
-        one, other = Wire(), Wire(read_timeout=5)
+        one, other = TransportConfig(), TransportConfig(read_timeout=5)
         async with session_for(one) as a, session_for(replace(one)) as b, session_for(other) as c:
             assert a is b
             assert a is not c
@@ -158,7 +158,7 @@ def test_one_session_for_each_wire() -> None:
 
 def test_loops_do_not_share() -> None:
     async def main() -> object:
-        async with session_for(Wire()) as session:
+        async with session_for(TransportConfig()) as session:
             return session
 
     assert asyncio.run(main()) is not asyncio.run(main())
@@ -169,13 +169,13 @@ def test_a_hundred_waits_use_few_connections(cloud: LocalCloud) -> None:
     client = alibaba(cloud)
 
     async def poll() -> None:
-        async with session_for(client.wire) as session:
+        async with session_for(client.transport) as session:
             caller = AsyncCaller(client, session)
             for _ in range(5):
                 await caller.call(dms_poll(key))
 
     async def main() -> None:
-        async with session_for(client.wire):  # somebody waits all the time
+        async with session_for(client.transport):  # somebody waits all the time
             for _ in range(20):
                 await asyncio.gather(*(poll() for _ in range(5)))
 
@@ -210,7 +210,7 @@ LEAKS = """
 
     async def main():
         hook = AlibabaCloudHook("c")
-        waits = [asyncio.ensure_future(AlibabaCloudHook("c").awatch(a_wait(key), {}, print)) for key in keys]
+        waits = [asyncio.ensure_future(AlibabaCloudHook("c").wait_async(a_wait(key), {}, print)) for key in keys]
         polls = 0
         while polls < 300:
             await asyncio.gather(*(hook.acall(request) for _ in range(20)))

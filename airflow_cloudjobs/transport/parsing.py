@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from airflow_cloudjobs.http.message import HttpAnswer
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.transport.message import HttpAnswer
 
 
 def parse_timestamp(text: Any) -> float | None:

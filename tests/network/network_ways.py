@@ -67,7 +67,7 @@ class Way:
 
 
 def _watch(hook: CloudHook, wait: Wait) -> None:
-    hook.watch(wait, {}, lambda note: None)
+    hook.wait(wait, {}, lambda note: None)
 
 
 async def _acall(hook: CloudHook, request: ApiRequest) -> dict[str, Any]:
@@ -77,7 +77,7 @@ async def _acall(hook: CloudHook, request: ApiRequest) -> dict[str, Any]:
 
 
 def _awatch(hook: CloudHook, wait: Wait) -> None:
-    asyncio.run(hook.awatch(wait, {}, lambda note: None))
+    asyncio.run(hook.wait_async(wait, {}, lambda note: None))
 
 
 WAYS = {

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from network_authority import Authority
+from network_ways import CONN_ID, WAYS
+from network_world import HIDDEN, SILENCED, connection
 from support.proxy import WRONG_PASSWORD, Proxy
-from wire_authority import Authority
-from wire_ways import CONN_ID, WAYS
-from wire_world import HIDDEN, SILENCED, connection
 
 from airflow_cloudjobs.localcloud import LocalCloud
 
@@ -108,7 +108,7 @@ def run_case(case: Case, authority: Authority) -> Ran:
             f"AIRFLOW_CONN_{CONN_ID.upper()}": json.dumps(made),
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         }
-        child = Path(__file__).with_name("wire_child.py")
+        child = Path(__file__).with_name("network_child.py")
         done = subprocess.run(
             [sys.executable, str(child), case.cloud], env=env, capture_output=True, text=True, timeout=60
         )

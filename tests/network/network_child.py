@@ -7,7 +7,7 @@ import json
 import logging
 import sys
 
-from wire_ways import WAYS, Outcome
+from network_ways import WAYS, Outcome
 
 
 def told(outcome: Outcome) -> dict[str, object]:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One call of a cloud's API as a conversation without I/O.
 
-:meth:`CloudClient.call` is a generator: it yields requests to send and is sent the answers, so that
+:meth:`CloudClient.call` is a generator: it yields requests and is sent the answers, so that
 signing, logging in, renewing a credential, correcting the clock and reading errors are written once and
-driven by blocking code (:mod:`airflow_cloudjobs.http.sync`) and by asyncio (:mod:`airflow_cloudjobs.http.aio`).
+driven by blocking code (:mod:`.sync`) and by asyncio (:mod:`.aio`).
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from airflow_cloudjobs.http.credential import Credential
-from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire
 from airflow_cloudjobs.jobs.backoff import Backoff
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.redact import without_signatures
 from airflow_cloudjobs.jobs.request import ApiRequest
+from airflow_cloudjobs.transport.credential import Credential
+from airflow_cloudjobs.transport.message import HttpAnswer, HttpRequest, TransportConfig
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ CLOCK_TOLERANCE = 60.0
 RENEW_WITHIN = 0.25
 """The last part of its life in which a credential is renewed at the earliest, however short the life is."""
 
-LOGIN_BACKOFF = Backoff(first=1.0, cap=30.0, jitter=0.0)
+AUTHENTICATION_BACKOFF = Backoff(first=1.0, cap=30.0, jitter=0.0)
 """For how long a login that keeps failing is left alone. All who want it share one attempt, so nothing is drawn."""
 
 
@@ -42,7 +42,7 @@ class DirectRequest(HttpRequest):
 
 @dataclass(frozen=True, slots=True)
 class Renew:
-    """The wish of a call for another credential than this one; the driver has it done once for all callers."""
+    """The effect that asks for another credential than this one; the driver has it done once for all callers."""
 
     old: Credential | None
 
@@ -54,31 +54,31 @@ class Blocking:
     work: Callable[[], Any]
 
 
-Exchange = Generator[HttpRequest | Renew | Blocking, Any, Any]
+Flow = Generator[HttpRequest | Renew | Blocking, Any, Any]
 """Yields what to do, is sent the outcome, returns what was asked for."""
 
 
 class CloudClient(ABC):
     """One connection to one cloud: its endpoints, its credential, its clock.
 
-    :param wire: how to reach its hosts.
+    :param transport: how to reach its hosts.
     :param now: the local clock, seconds since the epoch.
     """
 
     renewable = False
-    """True if :meth:`login` can give another credential than before."""
+    """True if :meth:`authenticate` can give another credential than before."""
 
     renew_ahead = 300.0
     """Seconds before its end in which a credential is renewed."""
 
-    def __init__(self, wire: Wire, *, now: Callable[[], float] = time.time) -> None:
-        self.wire = wire
+    def __init__(self, transport: TransportConfig, *, now: Callable[[], float] = time.time) -> None:
+        self.transport = transport
         self.credential: Credential | None = None
         self.clock_offset = 0.0
         self._now = now
-        self._failed_logins = 0
-        self._login_failure: CloudApiError | None = None
-        self._login_rests_until = 0.0
+        self._failed_authentications = 0
+        self._authentication_failure: CloudApiError | None = None
+        self._cooldown_until = 0.0
 
     def now(self) -> float:
         """The cloud's time, as far as it is known."""
@@ -89,14 +89,14 @@ class CloudClient(ABC):
         """The request as it is sent, signed for this moment; every attempt is signed anew."""
 
     @abstractmethod
-    def login(self) -> Exchange:
+    def authenticate(self) -> Flow:
         """Get a credential that can sign, by requests of its own if need be (see :meth:`guarded`)."""
 
     @abstractmethod
     def read(self, request: ApiRequest, answer: HttpAnswer) -> dict[str, Any]:
-        """The answer's JSON; raises :class:`CloudApiError` if it is an error in any dress."""
+        """The answer's JSON; raises :class:`CloudApiError` if it is an error in any form."""
 
-    def call(self, request: ApiRequest) -> Exchange:
+    def call(self, request: ApiRequest) -> Flow:
         """Sign, send and read one call; with a stale credential or clock, mend that and call once more.
 
         :return: the answer's JSON object, with ``request_id`` (the header's) where it has none of its own.
@@ -106,14 +106,14 @@ class CloudClient(ABC):
         if credential is None or self._stale(credential):
             credential = yield from self._renewed(credential)
         try:
-            return (yield from self.asked(request, credential))
+            return (yield from self.send_signed(request, credential))
         except CloudApiError as error:
             if error.kind is not ErrorKind.EXPIRED or not self.renewable:
                 raise
         credential = yield Renew(credential)
-        return (yield from self.asked(request, credential))
+        return (yield from self.send_signed(request, credential))
 
-    def asked(self, request: ApiRequest, credential: Credential) -> Exchange:
+    def send_signed(self, request: ApiRequest, credential: Credential) -> Flow:
         """Sign, send and read one request with this credential, once more if only the clock was wrong.
 
         :return: the answer's JSON object.
@@ -131,18 +131,20 @@ class CloudClient(ABC):
                 raise error
             corrected = True
 
-    def guarded(self, login: Exchange) -> Exchange:
-        """A login whose failure all share who ask for it meanwhile, so that the next attempt comes after a rest.
+    def with_cooldown(self, login: Flow) -> Flow:
+        """A login whose failure all share who ask for it meanwhile, so that the next attempt comes after a cooldown.
 
         :param login: gets a credential.
         :return: the credential, dated.
         :raises CloudApiError: a transient one if the same login may work later.
         """
-        rest = self._login_rests_until - self._now()
-        # A longer rest is none: the clock was set back since.
-        if self._login_failure is not None and 0 < rest <= LOGIN_BACKOFF.cap:
+        remaining = self._cooldown_until - self._now()
+        # A longer one is none: the clock was set back since.
+        if self._authentication_failure is not None and 0 < remaining <= AUTHENTICATION_BACKOFF.cap:
             login.close()
-            raise self._login_failure.but(retry_after=max(rest, self._login_failure.retry_after or 0.0))
+            raise self._authentication_failure.but(
+                retry_after=max(remaining, self._authentication_failure.retry_after or 0.0)
+            )
         try:
             credential: Credential = yield from login
         except CloudApiError as error:
@@ -153,17 +155,19 @@ class CloudClient(ABC):
                 ErrorKind.THROTTLED: ErrorKind.TRANSIENT,
             }.get(error.kind, error.kind)
             # Nothing that a login asks for is a job's submit.
-            self._login_failure = failure = error.but(kind=kind, ambiguous=False)
-            self._login_rests_until = self._now() + LOGIN_BACKOFF.after(self._failed_logins, None, random.random)
-            self._failed_logins += 1
+            self._authentication_failure = failure = error.but(kind=kind, ambiguous=False)
+            self._cooldown_until = self._now() + AUTHENTICATION_BACKOFF.after(
+                self._failed_authentications, None, random.random
+            )
+            self._failed_authentications += 1
             old = self.credential
             if old is not None and self._lives(old):
                 log.warning("The credential could not be renewed and is used on while it lives: %s", failure)
             raise failure from error.__cause__
-        self._login_failure, self._failed_logins = None, 0
+        self._authentication_failure, self._failed_authentications = None, 0
         return replace(credential, obtained=self.now())
 
-    def _renewed(self, old: Credential | None) -> Exchange:
+    def _renewed(self, old: Credential | None) -> Flow:
         """Another credential, or the old one for as long as it lives and no other can be had."""
         try:
             return (yield Renew(old))

@@ -24,8 +24,6 @@ from airflow_cloudjobs.alibaba.client import AlibabaClient
 from airflow_cloudjobs.alibaba.settings import alibaba_settings
 from airflow_cloudjobs.alibaba.signature import authorization as alibaba_authorization
 from airflow_cloudjobs.connection.settings import ConnectionFields
-from airflow_cloudjobs.http.credential import Credential
-from airflow_cloudjobs.http.message import HttpRequest
 from airflow_cloudjobs.huawei.client import HuaweiClient
 from airflow_cloudjobs.huawei.settings import huawei_settings
 from airflow_cloudjobs.huawei.signature import authorization as huawei_authorization
@@ -44,6 +42,8 @@ from airflow_cloudjobs.localcloud.signatures import (
     sign,
 )
 from airflow_cloudjobs.localcloud.state import State
+from airflow_cloudjobs.transport.credential import Credential
+from airflow_cloudjobs.transport.message import HttpRequest
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 NOW = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
@@ -85,7 +85,7 @@ def state() -> State:
 
 
 def received(request: HttpRequest) -> Received:
-    """A request as the server at the other end of the wire reads it."""
+    """A request as the server at the other end of the transport reads it."""
     parts = urlsplit(request.url)
     headers = {name.lower(): [value] for name, value in request.headers.items()}
     return Received(

@@ -9,7 +9,7 @@ from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
-from http_driving import DRIVERS, PROJECT, OddServer, answer_bytes, huawei
+from transport_driving import DRIVERS, PROJECT, OddServer, answer_bytes, huawei
 
 from airflow_cloudjobs.apis import spec_of
 from airflow_cloudjobs.huawei.drs import MOST_BYTES

@@ -13,13 +13,20 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from airflow_cloudjobs.http.adapter import Adapter
-from airflow_cloudjobs.http.credential import Credential
-from airflow_cloudjobs.http.environment import proxy_for, trusted
-from airflow_cloudjobs.http.exchange import Blocking, CloudClient, DirectRequest, Exchange, Renew
-from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire, network_error, proxy_error, tls_error
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import ApiRequest
+from airflow_cloudjobs.transport.adapter import Adapter
+from airflow_cloudjobs.transport.credential import Credential
+from airflow_cloudjobs.transport.environment import proxy_for, trusted
+from airflow_cloudjobs.transport.flow import Blocking, CloudClient, DirectRequest, Flow, Renew
+from airflow_cloudjobs.transport.message import (
+    HttpAnswer,
+    HttpRequest,
+    TransportConfig,
+    network_error,
+    proxy_error,
+    tls_error,
+)
 
 
 class SyncCaller:
@@ -30,7 +37,7 @@ class SyncCaller:
 
     def __init__(self, client: CloudClient) -> None:
         self.client = client
-        self._session = _session(client.wire)
+        self._session = _session(client.transport)
         self._renewing = threading.Lock()
 
     def call(self, request: ApiRequest) -> dict[str, Any]:
@@ -54,36 +61,36 @@ class SyncCaller:
     ) -> None:
         self.close()
 
-    def _run(self, exchange: Exchange) -> Any:
+    def _run(self, flow: Flow) -> Any:
         outcome: Any = None
         error: CloudApiError | None = None
         while True:
             try:
-                wish = exchange.throw(error) if error else exchange.send(outcome)
+                effect = flow.throw(error) if error else flow.send(outcome)
             except StopIteration as stop:
                 return stop.value
             outcome = error = None
             try:
-                outcome = self._done(wish)
+                outcome = self._done(effect)
             except CloudApiError as raised:
                 error = raised
 
-    def _done(self, wish: HttpRequest | Renew | Blocking) -> Any:
-        if isinstance(wish, HttpRequest):
-            return self._send(wish)
-        return self._renew(wish.old) if isinstance(wish, Renew) else wish.work()
+    def _done(self, effect: HttpRequest | Renew | Blocking) -> Any:
+        if isinstance(effect, HttpRequest):
+            return self._send(effect)
+        return self._renew(effect.old) if isinstance(effect, Renew) else effect.work()
 
     def _renew(self, old: Credential | None) -> Credential | None:
         with self._renewing:
             if self.client.credential is old:
-                self.client.credential = self._run(self.client.login())
+                self.client.credential = self._run(self.client.authenticate())
             return self.client.credential
 
     def _send(self, request: HttpRequest) -> HttpAnswer:
-        wire = self.client.wire
+        transport = self.client.transport
         where = urlsplit(request.url)
         host = where.netloc
-        proxy = None if isinstance(request, DirectRequest) else proxy_for(where.scheme, host, wire)
+        proxy = None if isinstance(request, DirectRequest) else proxy_for(where.scheme, host, transport)
         headers: dict[str, str | bytes] = dict(request.headers)
         try:
             answer = self._session.request(
@@ -91,7 +98,7 @@ class SyncCaller:
                 request.url,
                 headers=headers,
                 data=request.body,
-                timeout=(wire.connect_timeout, wire.read_timeout),
+                timeout=(transport.connect_timeout, transport.read_timeout),
                 proxies={"http": proxy, "https": proxy} if proxy else {},
                 allow_redirects=False,
             )
@@ -101,10 +108,10 @@ class SyncCaller:
         except requests.exceptions.SSLError as error:
             raise tls_error(request.operation, _inner(error, ssl.SSLError) or error, host) from None
         except requests.exceptions.ConnectTimeout:
-            text = f"no connection within {wire.connect_timeout:g} s"
+            text = f"no connection within {transport.connect_timeout:g} s"
             raise network_error(request.operation, text, host, code="connect timeout", sent=False) from None
         except requests.exceptions.Timeout:
-            text = f"no answer within {wire.read_timeout:g} s"
+            text = f"no answer within {transport.read_timeout:g} s"
             raise network_error(request.operation, text, host, code="timeout", sent=True) from None
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
             raise self._broken(request.operation, host, error) from None
@@ -119,19 +126,19 @@ class SyncCaller:
         if isinstance(reason, _NO_CONNECTION) or isinstance(error, _NO_HOST):
             return network_error(operation, "no connection", host, code="no connection", sent=False)
         if isinstance(reason, urllib3.exceptions.ReadTimeoutError):
-            text = f"no answer within {self.client.wire.read_timeout:g} s"
+            text = f"no answer within {self.client.transport.read_timeout:g} s"
             return network_error(operation, text, host, code="timeout", sent=True)
         text = "the connection broke before the answer was whole"
         return network_error(operation, text, host, code="connection lost", sent=True)
 
 
-def _session(wire: Wire) -> requests.Session:
+def _session(transport: TransportConfig) -> requests.Session:
     session = requests.Session()
-    # Proxies come from the wire, and .netrc must not replace our Authorization header.
+    # Proxies come from the transport, and .netrc must not replace our Authorization header.
     session.trust_env = False
     session.headers.clear()
     session.headers["User-Agent"] = "airflow-provider-cloudjobs"
-    session.verify = (trusted(wire)[1] or True) if wire.verify else False
+    session.verify = (trusted(transport)[1] or True) if transport.verify else False
     adapter = Adapter()
     session.mount("http://", adapter)
     session.mount("https://", adapter)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Steps that logins of both clouds are made of; each is part of an exchange without I/O.
+"""Steps that logins of both clouds are made of; each is a flow without I/O.
 
 What goes wrong in a login is told as :class:`CloudApiError`: passing trouble as transient, so that a wait rides it out,
 everything else with the connection, the mode and the fields that can be wrong.
@@ -14,13 +14,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_cloudjobs.connection.settings import CloudSettings, InvalidConnection
-from airflow_cloudjobs.http.credential import Credential
-from airflow_cloudjobs.http.exchange import Blocking, DirectRequest, Exchange
-from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest
-from airflow_cloudjobs.http.parsing import first_present, json_object, parse_timestamp
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.transport.credential import Credential
+from airflow_cloudjobs.transport.flow import Blocking, DirectRequest, Flow
+from airflow_cloudjobs.transport.message import HttpAnswer, HttpRequest
+from airflow_cloudjobs.transport.parsing import first_present, json_object, parse_timestamp
 
-LOGIN_DID_NOT_HELP = (
+RENEWAL_DID_NOT_HELP = (
     "A fresh login did not help: check what the role, agency or user of the connection may do, and this machine's "
     "clock (NTP)"
 )
@@ -30,7 +30,7 @@ METADATA_TOKEN_LIFE = 60
 """Seconds for which we ask the metadata service to accept its token; it is used at once."""
 
 
-def explained(login: Exchange, settings: CloudSettings, fields: str) -> Exchange:
+def with_context(login: Flow, settings: CloudSettings, fields: str) -> Flow:
     """A login whose errors say which mode of which connection they are about.
 
     :param login: the login.
@@ -44,7 +44,7 @@ def explained(login: Exchange, settings: CloudSettings, fields: str) -> Exchange
         raise error.but(hint=f"{error.hint}. {who}" if error.hint else who) from error.__cause__
 
 
-def token_from_file(settings: CloudSettings, name: str, path: str) -> Exchange:
+def token_from_file(settings: CloudSettings, name: str, path: str) -> Flow:
     """The token that a file holds now.
 
     :param settings: the connection.
@@ -64,7 +64,7 @@ def token_from_file(settings: CloudSettings, name: str, path: str) -> Exchange:
 
 def metadata(
     operation: str, method: str, url: str, headers: Mapping[str, str], absent: str, *, optional: bool = False
-) -> Exchange:
+) -> Flow:
     """Ask the metadata service of the instance that we run on; it answers plain text, or JSON as text.
 
     :param operation: what is asked, for messages.
@@ -95,7 +95,7 @@ def metadata(
     )
 
 
-def credentials_uri(operation: str, uri: str) -> Exchange:
+def credentials_uri(operation: str, uri: str) -> Flow:
     """The JSON that an address for credentials answers.
 
     :param operation: a name for the call.

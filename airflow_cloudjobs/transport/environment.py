@@ -8,18 +8,18 @@ import ssl
 from functools import lru_cache
 from urllib.request import getproxies_environment, proxy_bypass
 
-from airflow_cloudjobs.http.message import Wire
+from airflow_cloudjobs.transport.message import TransportConfig
 
 
-def proxy_for(scheme: str, host: str, wire: Wire) -> str | None:
+def proxy_for(scheme: str, host: str, transport: TransportConfig) -> str | None:
     """The proxy's address, or None for a direct connection.
 
     :param scheme: ``http`` or ``https``.
     :param host: where a request goes, with its port if it names one.
-    :param wire: its ``proxy`` wins over ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``.
+    :param transport: its ``proxy`` wins over ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``.
     """
-    if wire.proxy:
-        return wire.proxy
+    if transport.proxy:
+        return transport.proxy
     return _from_environment(scheme, host)
 
 
@@ -34,13 +34,13 @@ def _from_environment(scheme: str, host: str) -> str | None:
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
-def trusted(wire: Wire) -> tuple[str, str]:
+def trusted(transport: TransportConfig) -> tuple[str, str]:
     """Who says which certificates are trusted, and where those are; both empty if nobody says so.
 
-    :param wire: its ``ca_bundle`` wins over the variables that requests, curl and OpenSSL read.
+    :param transport: its ``ca_bundle`` wins over the variables that requests, curl and OpenSSL read.
     """
-    if wire.ca_bundle:
-        return "ca_bundle", wire.ca_bundle
+    if transport.ca_bundle:
+        return "ca_bundle", transport.ca_bundle
     names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
     return next(((name, os.environ[name]) for name in names if os.environ.get(name)), ("", ""))
 

@@ -15,16 +15,23 @@ from aiohttp.connector import Connection
 from multidict import istr
 from yarl import URL
 
-from airflow_cloudjobs.http.credential import Credential
-from airflow_cloudjobs.http.environment import proxy_for, trusted, trusting
-from airflow_cloudjobs.http.exchange import CloudClient, DirectRequest, Exchange, Renew
-from airflow_cloudjobs.http.message import HttpAnswer, HttpRequest, Wire, network_error, proxy_error, tls_error
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import ApiRequest
-from airflow_cloudjobs.polling.shared import Shared
+from airflow_cloudjobs.transport.credential import Credential
+from airflow_cloudjobs.transport.environment import proxy_for, trusted, trusting
+from airflow_cloudjobs.transport.flow import CloudClient, DirectRequest, Flow, Renew
+from airflow_cloudjobs.transport.message import (
+    HttpAnswer,
+    HttpRequest,
+    TransportConfig,
+    network_error,
+    proxy_error,
+    tls_error,
+)
+from airflow_cloudjobs.transport.shared import Shared
 
 POOL = 200
-"""Connections that all waits on one wire use at most; each API's pollers use a quarter of them at most."""
+"""Connections that all waits on one transport use at most; each API's pollers use a quarter of them at most."""
 
 _NO_TYPE = (istr("Content-Type"),)
 """What aiohttp would add to a POST without a body; the signature does not cover it."""
@@ -56,36 +63,36 @@ class AsyncCaller:
         """
         return self._run(self.client.call(request))
 
-    async def _run(self, exchange: Exchange) -> Any:
+    async def _run(self, flow: Flow) -> Any:
         outcome: Any = None
         error: CloudApiError | None = None
         while True:
             try:
-                wish = exchange.throw(error) if error else exchange.send(outcome)
+                effect = flow.throw(error) if error else flow.send(outcome)
             except StopIteration as stop:
                 return stop.value
             outcome = error = None
             try:
-                if isinstance(wish, HttpRequest):
-                    outcome = await self._send(wish)
-                elif isinstance(wish, Renew):
-                    outcome = await self._renew(wish.old)
+                if isinstance(effect, HttpRequest):
+                    outcome = await self._send(effect)
+                elif isinstance(effect, Renew):
+                    outcome = await self._renew(effect.old)
                 else:
-                    outcome = await asyncio.to_thread(wish.work)
+                    outcome = await asyncio.to_thread(effect.work)
             except CloudApiError as raised:
                 error = raised
 
     async def _renew(self, old: Credential | None) -> Credential | None:
         async with self._renewing:
             if self.client.credential is old:
-                self.client.credential = await self._run(self.client.login())
+                self.client.credential = await self._run(self.client.authenticate())
             return self.client.credential
 
     async def _send(self, request: HttpRequest) -> HttpAnswer:
-        wire = self.client.wire
+        transport = self.client.transport
         url = URL(request.url, encoded=True)
         host = url.raw_authority
-        proxy = None if isinstance(request, DirectRequest) else proxy_for(url.scheme, host, wire)
+        proxy = None if isinstance(request, DirectRequest) else proxy_for(url.scheme, host, transport)
         try:
             answer = await self._session.request(
                 request.method,
@@ -110,10 +117,10 @@ class AsyncCaller:
         except (_NotSent, aiohttp.ClientConnectorError, aiohttp.InvalidURL, UnicodeError):
             raise network_error(request.operation, "no connection", host, code="no connection", sent=False) from None
         except aiohttp.ConnectionTimeoutError:
-            text = f"no connection within {wire.connect_timeout:g} s"
+            text = f"no connection within {transport.connect_timeout:g} s"
             raise network_error(request.operation, text, host, code="connect timeout", sent=False) from None
         except TimeoutError:
-            text = f"no answer within {wire.read_timeout:g} s"
+            text = f"no answer within {transport.read_timeout:g} s"
             raise network_error(request.operation, text, host, code="timeout", sent=True) from None
         except (aiohttp.ClientError, ConnectionError):
             text = "the connection broke before the answer was whole"
@@ -149,28 +156,28 @@ class _Connector(aiohttp.TCPConnector):
             raise _NotSent from error
 
 
-async def _open_session(wire: Wire) -> aiohttp.ClientSession:
+async def _open_session(transport: TransportConfig) -> aiohttp.ClientSession:
     # Loading the trusted certificates takes tens of milliseconds of CPU and reads files.
-    context = await asyncio.to_thread(tls_context, wire)
+    context = await asyncio.to_thread(tls_context, transport)
     return aiohttp.ClientSession(
         connector=_Connector(limit=POOL, ssl=context, ttl_dns_cache=DNS_LIFE),
         # One timer for all of a call, and one more for a connection as a whole: looking its host up, handshake, tunnel.
         # One for each of the reads would cost a tenth of a poll.
-        timeout=aiohttp.ClientTimeout(total=wire.read_timeout, connect=wire.connect_timeout),
+        timeout=aiohttp.ClientTimeout(total=transport.read_timeout, connect=transport.connect_timeout),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": "airflow-provider-cloudjobs"},
         trust_env=False,
     )
 
 
-def tls_context(wire: Wire) -> ssl.SSLContext:
-    """The TLS settings of a wire; reads files."""
-    if not wire.verify:
+def tls_context(transport: TransportConfig) -> ssl.SSLContext:
+    """The TLS settings of a transport; reads files."""
+    if not transport.verify:
         context = ssl.create_default_context()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context
-    _, bundle = trusted(wire)
+    _, bundle = trusted(transport)
     if not bundle:
         import certifi  # what the blocking driver trusts, so that both trust the same
 
@@ -178,12 +185,12 @@ def tls_context(wire: Wire) -> ssl.SSLContext:
     return trusting(bundle)
 
 
-_sessions: Shared[Wire, aiohttp.ClientSession] = Shared(aiohttp.ClientSession.close)
+_sessions: Shared[TransportConfig, aiohttp.ClientSession] = Shared(aiohttp.ClientSession.close)
 
 
-def session_for(wire: Wire) -> AbstractAsyncContextManager[aiohttp.ClientSession]:
-    """The session that all users of a wire share on this event loop.
+def session_for(transport: TransportConfig) -> AbstractAsyncContextManager[aiohttp.ClientSession]:
+    """The session that all users of a transport share on this event loop.
 
-    :param wire: how to reach the hosts.
+    :param transport: how to reach the hosts.
     """
-    return _sessions.use(wire, lambda: _open_session(wire))
+    return _sessions.use(transport, lambda: _open_session(transport))

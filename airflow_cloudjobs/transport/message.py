@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes over the wire, and the settings of the wire; nothing here knows a cloud."""
+"""What goes over the transport, and the settings of the transport; nothing here knows a cloud."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ class HttpAnswer:
         if not value:
             return None
         if value.isdecimal():
-            return min(float(value), LONGEST_REST)
+            return min(float(value), LONGEST_RETRY_AFTER)
         moment = http_date(value)
-        return min(max(0.0, moment.timestamp() - now), LONGEST_REST) if moment else None
+        return min(max(0.0, moment.timestamp() - now), LONGEST_RETRY_AFTER) if moment else None
 
 
-LONGEST_REST = 600.0
+LONGEST_RETRY_AFTER = 600.0
 """Seconds; a header that asks for more is not believed, or a wrong one would stop a wait for days."""
 
 
@@ -77,7 +77,7 @@ def http_date(value: str | None) -> datetime | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Wire:
+class TransportConfig:
     """How to reach the hosts of one connection. Equal wires may share sockets.
 
     :param connect_timeout: seconds to wait for a TCP and TLS connection.

@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from http_driving import (
+from support.clock import CommonClock
+from transport_driving import (
     DRIVERS,
     PROJECT,
     Outcome,
@@ -24,14 +25,13 @@ from http_driving import (
     dms_poll,
     huawei,
 )
-from support.clock import CommonClock
 
-from airflow_cloudjobs.http.exchange import CloudClient, Credential
-from airflow_cloudjobs.http.message import HttpAnswer
-from airflow_cloudjobs.http.sync import SyncCaller
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.localcloud import Control, LocalCloud, accounts
+from airflow_cloudjobs.transport.flow import CloudClient, Credential
+from airflow_cloudjobs.transport.message import HttpAnswer
+from airflow_cloudjobs.transport.sync import SyncCaller
 
 LOGIN = "KeystoneCreateUserTokenByPassword"
 LOOKUP = "KeystoneListProjects"
@@ -87,7 +87,7 @@ class TestKeys:
     def test_a_refusal_that_repeats_the_secret(self, cloud: LocalCloud, which: str) -> None:
         """Nor does an error that it comes from, which some handlers of logs go through."""
         client = CLIENTS[which](cloud)
-        signing = client.asked(READS[which], Credential("key", "wrong-s3cret"))
+        signing = client.send_signed(READS[which], Credential("key", "wrong-s3cret"))
         next(signing)
         with pytest.raises(CloudApiError) as caught:
             signing.send(

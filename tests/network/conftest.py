@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from network_authority import Authority, make_authority
+from network_ways import CONN_ID, WAYS, Way
+from network_world import HIDDEN, SILENCED, Connect, connection
 from support.proxy import Proxy
-from wire_authority import Authority, make_authority
-from wire_ways import CONN_ID, WAYS, Way
-from wire_world import HIDDEN, SILENCED, Connect, connection
 
-from airflow_cloudjobs.http import environment
 from airflow_cloudjobs.localcloud import LocalCloud
+from airflow_cloudjobs.transport import environment
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from http_driving import (
+from transport_driving import (
     DRIVERS,
     PROJECT,
     OddServer,
@@ -27,12 +27,12 @@ from http_driving import (
 from airflow_cloudjobs.alibaba.client import AlibabaClient
 from airflow_cloudjobs.alibaba.settings import alibaba_settings
 from airflow_cloudjobs.connection.settings import ConnectionFields
-from airflow_cloudjobs.http.exchange import CloudClient
 from airflow_cloudjobs.huawei.client import HuaweiClient
 from airflow_cloudjobs.huawei.settings import huawei_settings
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.localcloud import Control, LocalCloud
+from airflow_cloudjobs.transport.flow import CloudClient
 
 POLLS: dict[str, tuple[str, Callable[[str], ApiRequest]]] = {
     "dms.file_upload": ("alibaba", dms_poll),

@@ -71,7 +71,7 @@ class _Connection(HTTPSConnection):
         except (ConnectionError, HTTPException) as error:
             raise NewConnectionError(self, "no tunnel or handshake") from error
         # All that this does by now is to keep urllib3 from warning, with each new connection, where certificates are
-        # not checked: they were checked above if the wire has them checked.
+        # not checked: they were checked above if the transport has them checked.
         self.is_verified = True
 
 

@@ -7,10 +7,10 @@ import socket
 from collections.abc import Callable
 
 import pytest
+from network_authority import Authority
+from network_ways import APIS, CLOUDS, WAYS, Way, hook_of
+from network_world import HIDDEN, Connect
 from support.proxy import PASSWORD, USER, WRONG_PASSWORD, Proxy
-from wire_authority import Authority
-from wire_ways import APIS, CLOUDS, WAYS, Way, hook_of
-from wire_world import HIDDEN, Connect
 
 from airflow_cloudjobs.connection.settings import InvalidConnection
 from airflow_cloudjobs.jobs.errors import CloudApiError
@@ -153,7 +153,7 @@ def test_its_password_is_told_to_nobody(
     hook = hook_of("huawei")
     outcome = way.asks("huawei")
     texts = [record.getMessage() for record in everything_logged.records] + [everything_logged.text]
-    texts += [str(outcome), repr(outcome), repr(hook.settings), str(hook.settings), repr(hook.settings.wire)]
+    texts += [str(outcome), repr(outcome), repr(hook.settings), str(hook.settings), repr(hook.settings.transport)]
     texts += [repr(hook.make_client(hook.settings).__dict__), str(hook.test_connection())]
     if isinstance(outcome, CloudApiError):
         texts.append(str(outcome.as_dict()))
