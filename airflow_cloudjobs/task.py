@@ -257,7 +257,7 @@ class CloudJobTask(_Base):
         """The task's result; raises, with the result in XCom all the same, if a job did not succeed."""
         metrics.ended(self.spec.api, results)
         value = self._shaped([self._result(result) for result in results])
-        bad = [self._explained(result) for result in results if result.outcome is not Outcome.SUCCEEDED]
+        bad = [self._public(self._explained(one)) for one in results if one.outcome is not Outcome.SUCCEEDED]
         if not bad:
             return value
         if self.do_xcom_push and (ti := context.get("ti")):
@@ -276,6 +276,10 @@ class CloudJobTask(_Base):
             self.log.warning("%s %s: could not be asked why it failed: %s", self.spec.api, result.key, error)
             return result
         return replace(result, reason=str(without_signatures(reason)))
+
+    def _public(self, result: JobResult) -> JobResult:
+        """A result as callbacks may see it, in the exception: in blocking mode its record is as the cloud gave it."""
+        return replace(result, record=self.spec.public_fields(result.record))
 
     @abstractmethod
     def _failure(self, bad: Sequence[JobResult], message: str) -> Exception:

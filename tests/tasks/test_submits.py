@@ -129,7 +129,7 @@ def test_a_signed_source_address_is_hidden(api: JobApi, end: str, mode: str, con
         ran = run(lambda: api.sensor(task_id="t", **api.waiting("k"), poke_interval=FAST, **arguments))
     assert ran.result["outcome"] == ("failed" if end == "fail" else "succeeded")
     shown = {"log": ran.log, "trigger": ran.triggers, "event": ran.events, "xcom": ran.ti.xcoms, "result": ran.result}
-    shown |= {"error": str(ran.error), "store": dict(ran.store)}
+    shown |= {"error": f"{ran.error} {getattr(ran.error, 'results', None)}", "store": dict(ran.store)}
     assert [where for where, what in shown.items() if "s3cr3tSignature" in str(what)] == []
     assert "https://files.test/film" in str(ran.result), "what is not secret stays readable"
 
