@@ -35,7 +35,10 @@ class Vocabulary:
     :param breaks_in: the state in progress in which a failing job breaks off.
     :param ends: every documented state that is an end.
     :param reason: what the API says about a failure.
+    :param missing: what the API says about a job whose input is not there; ``{thing}`` is what is missing.
     :param code: the error code of a failure, where the API has one.
+    :param missing_code: the same where the input is not there.
+    :param other_successes: further words for success.
     """
 
     running: tuple[tuple[Any, float], ...]
@@ -45,7 +48,10 @@ class Vocabulary:
     breaks_in: Any
     ends: frozenset[str]
     reason: str
+    missing: str
     code: str = ""
+    missing_code: str = ""
+    other_successes: frozenset[str] = frozenset()
 
 
 VOCABULARIES: Mapping[str, Vocabulary] = {
@@ -57,6 +63,7 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
         breaks_in="RUNNING",
         ends=frozenset({"SUCCESS", "FAIL"}),
         reason="failed to read the file: connection closed by the source",
+        missing="file not found (HTTP 404): {thing}",
     ),
     "dms.data_track_export": Vocabulary(
         running=(("INIT", 0.15), ("LISTING", 0.25), ("DOWNLOADING", 0.6)),
@@ -66,6 +73,7 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
         breaks_in="DOWNLOADING",
         ends=frozenset({"DOWNLOAD_SUCCESS", "DOWNLOAD_FAIL"}),
         reason="failed to parse the logs: binlog file purged",
+        missing="table not found in the tracked logs: {thing}",
     ),
     "ice.url_upload": Vocabulary(
         running=(
@@ -82,7 +90,10 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
         breaks_in="DOWNLOADING",
         ends=frozenset({"SUCCESS", "DOWNLOAD_FAIL", "UPLOAD_FAIL", "Normal"}),
         reason="The source file could not be fetched: connection reset by peer",
+        missing="The source URL answered HTTP 404: {thing}",
         code="URLDownloadError",
+        missing_code="URLInvalidError",
+        other_successes=frozenset({"Normal"}),  # how the sample on ICE's page shows a finished upload
     ),
     "dli.sql_job": Vocabulary(
         running=(("LAUNCHING", 0.2), ("SCALING", 0.15), ("RUNNING", 0.65)),
@@ -92,6 +103,7 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
         breaks_in="RUNNING",
         ends=frozenset({"FINISHED", "FAILED", "CANCELLED"}),
         reason="Job aborted due to stage failure: Task 3 in stage 1.0 failed 4 times",
+        missing="Table or view not found: {thing}; line 1 pos 14",
     ),
     "drs.object_template": Vocabulary(
         running=((None, 1.0),),
@@ -101,6 +113,7 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
         breaks_in=None,
         ends=frozenset({"success", "failed"}),
         reason="row 2: the source table does not exist",
+        missing="the file {thing} names an object that does not exist in the source database",
     ),
 }
 
@@ -152,17 +165,8 @@ def natural_failure(api: str, text: str) -> ScriptOverride | None:
     thing = missing_thing(text)
     if thing is None:
         return None
-    reason, code = {
-        "dms.file_upload": (f"file not found (HTTP 404): {thing}", ""),
-        "dms.data_track_export": (f"table not found in the tracked logs: {thing}", ""),
-        "ice.url_upload": (f"The source URL answered HTTP 404: {thing}", "URLInvalidError"),
-        "dli.sql_job": (f"Table or view not found: {thing}; line 1 pos 14", ""),
-        "drs.object_template": (
-            f"the file {thing} names an object that does not exist in the source database",
-            "",
-        ),
-    }[api]
-    return ScriptOverride(end="fail", reason=reason, code=code)
+    states = VOCABULARIES[api]
+    return ScriptOverride(end="fail", reason=states.missing.replace("{thing}", thing), code=states.missing_code)
 
 
 def script_for(api: str, overrides: Sequence[ScriptOverride | None], job_seconds: float) -> Script:
@@ -218,8 +222,7 @@ def finish(
     """
     states = VOCABULARIES[api]
     last = pairs[-1][0]
-    # "Normal" is how the sample on ICE's page shows a finished upload; no other API has it among its ends.
-    succeeds = last in states.ends and last in {states.success, "Normal"}
+    succeeds = last == states.success or last in states.other_successes
     ends = last in states.ends or last == states.cancelled
     failed = ends and not succeeds and last != "CANCELLED"
     return Script(

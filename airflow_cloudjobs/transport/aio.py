@@ -161,8 +161,8 @@ async def _open_session(transport: TransportConfig) -> aiohttp.ClientSession:
     context = await asyncio.to_thread(tls_context, transport)
     return aiohttp.ClientSession(
         connector=_Connector(limit=POOL, ssl=context, ttl_dns_cache=DNS_LIFE),
-        # One timer for all of a call, and one more for a connection as a whole: looking its host up, handshake, tunnel.
-        # One for each of the reads would cost a tenth of a poll.
+        # One timer for all of a call, and one more until there is a connection, if none is kept: a place in the pool,
+        # looking the host up, handshake, tunnel. One for each of the reads would cost a tenth of a poll.
         timeout=aiohttp.ClientTimeout(total=transport.read_timeout, connect=transport.connect_timeout),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": "airflow-provider-cloudjobs"},

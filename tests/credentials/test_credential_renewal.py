@@ -129,14 +129,14 @@ class TestFails:
             for _ in DRIVERS:
                 await barrier.acquire()
             await asyncio.to_thread(control.fault, "http", "login")
-            await asyncio.to_thread(clock.move, 1550.0)
+            await asyncio.to_thread(clock.move, 1750.0)
             stale.set()
             for _ in DRIVERS:
                 await barrier.acquire()
             struck = (await asyncio.to_thread(control.faults))[0]["struck"]
             assert struck == len(DRIVERS)  # one attempt each, then a rest
             await asyncio.to_thread(control.clear_faults)
-            await asyncio.to_thread(clock.move, 650.0)
+            await asyncio.to_thread(clock.move, 300.0)
             dead.set()
             await asyncio.gather(*tasks)
 

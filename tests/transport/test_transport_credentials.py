@@ -272,7 +272,7 @@ class TestToken:
         clock.move(1400.0)
         good(driver(client, READS["huawei"]))
         assert calls(cloud.control, LOGIN) == 1
-        clock.move(300.0)
+        clock.move(350.0)
         good(driver(client, READS["huawei"]))
         assert calls(cloud.control, LOGIN) == 2
         assert "APIGW.0307" not in str(cloud.control.stats()["operations"])

@@ -107,8 +107,9 @@ class TestShared:
             await making.wait()
             for user in users:
                 user.cancel()
-            await asyncio.gather(*users, return_exceptions=True)
+            await asyncio.sleep(0)
             go.set()
+            await asyncio.gather(*users, return_exceptions=True)
             assert await asyncio.wait_for(closed.get(), 10) == "value"
             assert closed.empty()
 
