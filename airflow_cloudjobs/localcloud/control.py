@@ -74,8 +74,8 @@ class Control:
         :param count: for how many jobs; for all if None.
         :param match: only for a job whose input contains this text.
         """
-        wish = _override(end, seconds, steps, reason, code)
-        self._call("POST", "plan", {"api": api, "count": count, "match": match, **wish})
+        override = _override(end, seconds, steps, reason, code)
+        self._call("POST", "plan", {"api": api, "count": count, "match": match, **override})
 
     def clear_plans(self) -> None:
         """Take all plans away."""
@@ -153,8 +153,8 @@ class Control:
         :param code: as in :meth:`plan`.
         :returns: the job, as :meth:`jobs` shows it.
         """
-        wish = _override(end, seconds, steps, reason, code)
-        return self._call("POST", "jobs", {"api": api, "key": key, "fields": fields, **wish})
+        override = _override(end, seconds, steps, reason, code)
+        return self._call("POST", "jobs", {"api": api, "key": key, "fields": fields, **override})
 
     def set_status(
         self, api: str, key: str, status: Any, *, reason: str | None = None, code: str | None = None
@@ -290,5 +290,5 @@ def _override(
     reason: str | None,
     code: str | None,
 ) -> Json:
-    wish = {"end": end, "seconds": seconds, "steps": steps, "reason": reason, "code": code}
-    return {name: value for name, value in wish.items() if value is not None}
+    override = {"end": end, "seconds": seconds, "steps": steps, "reason": reason, "code": code}
+    return {name: value for name, value in override.items() if value is not None}

@@ -157,8 +157,8 @@ class _ControlApi:
             raise ValueError(f"no such API: {api!r}; there are {DRS_TASK}, {', '.join(VOCABULARIES)}")
         if api == "drs.object_template":
             self._state.drs_tasks.setdefault(key, now)
-        wish = ScriptOverride(**body)
-        job = self._state.submit(api, key, fields, script_for(api, [wish], self._state.settings.job_seconds))
+        override = ScriptOverride(**body)
+        job = self._state.submit(api, key, fields, script_for(api, [override], self._state.settings.job_seconds))
         self._state.stats.submits[api] -= 1
         return self._shown(job)
 

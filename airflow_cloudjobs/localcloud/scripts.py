@@ -138,7 +138,7 @@ class ScriptOverride:
 
 
 def read_marks(text: str) -> ScriptOverride:
-    """The wish a job's input carries: ``localcloud=<end>`` and ``localcloud.seconds=<float>``.
+    """The override that a job's input carries: ``localcloud=<end>`` and ``localcloud.seconds=<float>``.
 
     :param text: the input: SQL, URL, file name; percent-encoding is seen through.
     """
@@ -170,17 +170,17 @@ def natural_failure(api: str, text: str) -> ScriptOverride | None:
 
 
 def script_for(api: str, overrides: Sequence[ScriptOverride | None], job_seconds: float) -> Script:
-    """The script of a job: what the first wish that says something asks for, else the API's custom.
+    """The script of a job: what the first override that says something asks for, else the API's custom.
 
     :param api: id of the API.
     :param overrides: strongest first; a field that one leaves open is taken from the next.
-    :param job_seconds: time until the end if no wish says so.
+    :param job_seconds: time until the end if no override says so.
     :raises ValueError: steps that are not pairs of status and seconds.
     """
     states = VOCABULARIES[api]
 
     def first(name: str) -> Any:
-        values = (getattr(wish, name) for wish in overrides if wish is not None)
+        values = (getattr(override, name) for override in overrides if override is not None)
         return next((value for value in values if value is not None), None)
 
     end, seconds = first("end") or "success", first("seconds")

@@ -83,12 +83,12 @@ class Settings:
 class Plan:
     """A script waiting for the next jobs of an API.
 
-    :param wish: how they shall go.
+    :param override: how they shall go.
     :param count: for how many jobs; for all of them if None.
     :param match: only for a job whose input contains this text.
     """
 
-    wish: ScriptOverride
+    override: ScriptOverride
     count: int | None = 1
     match: str = ""
 
@@ -151,7 +151,7 @@ class State:
         """
         if api not in VOCABULARIES:
             raise ValueError(f"no such API: {api!r}; there are {', '.join(VOCABULARIES)}")
-        script_for(api, [plan.wish], self.settings.job_seconds)
+        script_for(api, [plan.override], self.settings.job_seconds)
         self.plans.setdefault(api, []).append(plan)
 
     def script(self, api: str, subject: str, marked: str = "") -> Script:
@@ -198,5 +198,5 @@ class State:
                     plan.count -= 1
                     if plan.count <= 0:
                         plans.remove(plan)
-                return plan.wish
+                return plan.override
         return None

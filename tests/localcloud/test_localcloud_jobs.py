@@ -89,7 +89,7 @@ def test_other_ends(end: str, last: Any) -> None:
     assert make(script).ended(1e9) is (end == "cancelled")
 
 
-def test_the_strongest_wish_wins_and_leaves_the_rest_to_the_next() -> None:
+def test_the_strongest_override_wins_and_leaves_the_rest_to_the_next() -> None:
     script = script_for(
         "dli.sql_job", [ScriptOverride(seconds=2.0), ScriptOverride(end="fail", seconds=9.0, reason="because")], 5.0
     )
@@ -99,8 +99,8 @@ def test_the_strongest_wish_wins_and_leaves_the_rest_to_the_next() -> None:
 
 
 def test_steps_are_played_as_given() -> None:
-    wish = ScriptOverride(steps=[["LAUNCHING", 1], ["PAUSED_BY_OWNER", 2], ["FINISHED"]])
-    assert history(script_for("dli.sql_job", [wish], 5.0)) == ["LAUNCHING", "PAUSED_BY_OWNER", "FINISHED"]
+    override = ScriptOverride(steps=[["LAUNCHING", 1], ["PAUSED_BY_OWNER", 2], ["FINISHED"]])
+    assert history(script_for("dli.sql_job", [override], 5.0)) == ["LAUNCHING", "PAUSED_BY_OWNER", "FINISHED"]
     with pytest.raises(ValueError, match="pair"):
         script_for("dli.sql_job", [ScriptOverride(steps=["LAUNCHING"])], 5.0)
 
