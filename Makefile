@@ -19,7 +19,7 @@ help:
 	@echo "make test        run the test suite (tests/README.md says what is where)"
 	@echo "make faults      break real Airflow processes on PostgreSQL (Debian's package) and see what becomes of the jobs"
 	@echo "make versions    the tasks once more on older Airflow, each in a venv of its own below build/ (VERSIONS=3.1.8)"
-	@echo "make network        the same connection through proxies and private authorities, blocking and asyncio"
+	@echo "make network     the same connection through proxies and private authorities, blocking and asyncio"
 	@echo "make web         set up connections in a real Chromium, look for secrets in all that Airflow stores and shows"
 	@echo "make bench       what a poll, a wait and ten thousand of them cost"
 	@echo "make lint        ruff and mypy"
