@@ -60,7 +60,7 @@ def _put_token(call: Call) -> Answer:
     if not life.isdigit() or not 1 <= int(life) <= _LONGEST:
         raise Refused(400, "", "Bad Request")
     token = secrets.token_urlsafe(40)
-    call.state.accounts.metadata_tokens[token] = call.now + int(life)
+    call.state.accounts.metadata_tokens[token] = call.state.clock.shown() + int(life)
     return _text(token)
 
 
@@ -84,7 +84,7 @@ def _get_uri(call: Call) -> Answer:
 
 def _check_token(call: Call) -> None:
     token = call.received.header("x-aliyun-ecs-metadata-token")
-    if call.state.accounts.metadata_tokens.get(token, 0.0) <= call.now:
+    if call.state.accounts.metadata_tokens.get(token, 0.0) <= call.state.clock.shown():
         raise Refused(403, "", "Forbidden")
 
 

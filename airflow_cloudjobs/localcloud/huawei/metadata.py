@@ -19,14 +19,14 @@ def put_token(call: Call) -> Answer:
     if not life.isdigit() or not 1 <= int(life) <= _LONGEST:
         raise Refused(400, "400", "Bad Request")
     token = secrets.token_urlsafe(40)
-    call.state.accounts.metadata_tokens[token] = call.now + int(life)
+    call.state.accounts.metadata_tokens[token] = call.state.clock.shown() + int(life)
     return Answer(200, token.encode(), "text/plain")
 
 
 def get_security_key(call: Call) -> Answer:
     """A temporary key of the agency."""
     token = call.received.header("x-metadata-token")
-    if call.state.accounts.metadata_tokens.get(token, 0.0) <= call.now:
+    if call.state.accounts.metadata_tokens.get(token, 0.0) <= call.state.clock.shown():
         raise Refused(401, "401", "Unauthorized")
     if call.state.accounts.refuses("huawei"):
         raise Refused(401, "401", "Please configure Cloud Service Agency first")
