@@ -7,6 +7,7 @@ import random
 import time
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,10 +21,10 @@ from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Scope
 from airflow_cloudjobs.jobs.wait import Wait
-from airflow_cloudjobs.polling.clients import shared_client
-from airflow_cloudjobs.polling.pending import Log
 
 if TYPE_CHECKING:
+    from airflow_cloudjobs.polling.clients import SharedClient
+    from airflow_cloudjobs.polling.pending import Log
     from airflow_cloudjobs.transport.flow import CloudClient
     from airflow_cloudjobs.transport.sync import SyncCaller
 
@@ -128,6 +129,12 @@ class CloudHook(BaseHook):
             time.sleep(wait)
             attempt += 1
 
+    def _shared_client(self) -> AbstractAsyncContextManager[SharedClient]:
+        """What all who use the same connection on the running event loop share."""
+        from airflow_cloudjobs.polling.clients import shared_client  # of no use where DAG files are parsed
+
+        return shared_client(self._source)
+
     async def acall(self, request: ApiRequest) -> dict[str, Any]:
         """Make one call of the cloud's API on the running event loop, once.
 
@@ -135,12 +142,12 @@ class CloudHook(BaseHook):
         :return: the answer's JSON object.
         :raises CloudApiError: if the call did not give one.
         """
-        async with shared_client(self._source) as client:
+        async with self._shared_client() as client:
             return await client.call(request)
 
     async def aregion(self) -> str:
         """The region that calls from the running event loop go to; empty if none is known."""
-        async with shared_client(self._source) as client:
+        async with self._shared_client() as client:
             return await client.region()
 
     def fetch(self, spec: JobSpec, keys: Sequence[str], scope: Scope, *, patience: float = 0.0) -> Answers:
@@ -186,7 +193,7 @@ class CloudHook(BaseHook):
 
         All waits on the same connection, API and scope are asked for together.
         """
-        async with shared_client(self._source) as client:
+        async with self._shared_client() as client:
             await client.wait(wait, scope, log)
 
     def test_connection(self) -> tuple[bool, str]:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Literal
 
-from airflow_cloudjobs.transport.message import TransportConfig
+from airflow_cloudjobs.transport.config import TransportConfig
 
 OWN = ("login", "password", "host", "port", "schema")
 """The fields that every connection of Airflow has; all others stand in its extra."""

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 from airflow_cloudjobs.connection.fields import METADATA, Field, FieldTable, secret_names
+from airflow_cloudjobs.transport.config import TransportConfig
 from airflow_cloudjobs.transport.environment import trusted, trusting
-from airflow_cloudjobs.transport.message import TransportConfig
 
 if TYPE_CHECKING:
     from airflow_cloudjobs.compat import Connection

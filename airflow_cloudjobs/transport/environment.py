@@ -8,7 +8,7 @@ import ssl
 from functools import lru_cache
 from urllib.request import getproxies_environment, proxy_bypass
 
-from airflow_cloudjobs.transport.message import TransportConfig
+from airflow_cloudjobs.transport.config import TransportConfig
 
 
 def proxy_for(scheme: str, host: str, transport: TransportConfig) -> str | None:

@@ -20,8 +20,9 @@ from airflow_cloudjobs.jobs.backoff import Backoff
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.redact import without_signatures
 from airflow_cloudjobs.jobs.request import ApiRequest
+from airflow_cloudjobs.transport.config import TransportConfig
 from airflow_cloudjobs.transport.credential import Credential
-from airflow_cloudjobs.transport.message import HttpAnswer, HttpRequest, TransportConfig
+from airflow_cloudjobs.transport.message import HttpAnswer, HttpRequest
 
 log = logging.getLogger(__name__)
 

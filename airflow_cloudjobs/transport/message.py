@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes over the transport, and the settings of the transport; nothing here knows a cloud."""
+"""Requests as they are sent, answers as they come, and what goes wrong between; nothing here knows a cloud."""
 
 from __future__ import annotations
 
@@ -74,24 +74,6 @@ def http_date(value: str | None) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class TransportConfig:
-    """How to reach the hosts of one connection. Equal wires may share sockets.
-
-    :param connect_timeout: seconds to wait for a TCP and TLS connection.
-    :param read_timeout: seconds to wait for an answer; on an event loop for all of it, connecting included.
-    :param proxy: address of a proxy for all requests; None takes the environment's.
-    :param ca_bundle: path of a PEM file to trust instead of the system's certificates.
-    :param verify: False turns the check of certificates off.
-    """
-
-    connect_timeout: float = 5.0
-    read_timeout: float = 20.0
-    proxy: str | None = field(default=None, repr=False)
-    ca_bundle: str | None = None
-    verify: bool = True
 
 
 def network_error(operation: str, what: str, host: str, *, code: str, sent: bool) -> CloudApiError:

@@ -16,17 +16,11 @@ import urllib3
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.transport.adapter import Adapter
+from airflow_cloudjobs.transport.config import TransportConfig
 from airflow_cloudjobs.transport.credential import Credential
 from airflow_cloudjobs.transport.environment import proxy_for, trusted
 from airflow_cloudjobs.transport.flow import Blocking, CloudClient, DirectRequest, Flow, Renew
-from airflow_cloudjobs.transport.message import (
-    HttpAnswer,
-    HttpRequest,
-    TransportConfig,
-    network_error,
-    proxy_error,
-    tls_error,
-)
+from airflow_cloudjobs.transport.message import HttpAnswer, HttpRequest, network_error, proxy_error, tls_error
 
 
 class SyncCaller:

@@ -16,7 +16,7 @@ from airflow_cloudjobs.connection.fields import FieldTable
 from airflow_cloudjobs.connection.settings import CloudSettings
 from airflow_cloudjobs.huawei.fields import FIELDS as HUAWEI
 from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
-from airflow_cloudjobs.transport.message import TransportConfig
+from airflow_cloudjobs.transport.config import TransportConfig
 
 TEXT = (Path(__file__).parents[2] / "docs" / "connections.md").read_text()
 BLOCKS = re.findall(r"```bash\n(.*?)```", TEXT, re.DOTALL)

@@ -16,7 +16,7 @@ from transport_driving import alibaba, dms_poll
 
 from airflow_cloudjobs.localcloud import LocalCloud
 from airflow_cloudjobs.transport.aio import AsyncCaller, session_for
-from airflow_cloudjobs.transport.message import TransportConfig
+from airflow_cloudjobs.transport.config import TransportConfig
 from airflow_cloudjobs.transport.shared import Shared
 from airflow_cloudjobs.transport.sync import SyncCaller
 
