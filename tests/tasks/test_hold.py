@@ -109,7 +109,7 @@ def test_a_sensors_event_is_held(control: Control) -> None:
 def test_trouble_that_ends_a_trigger_is_held_too() -> None:
     """Airflow brings the task back to a worker then as well, which fails it."""
     handed_over = time.time()
-    with pytest.raises(Exception, match="no.such"):
+    with pytest.raises(Exception, match=r"no\.such"):
         told({**about(handed_over=handed_over), "api": "no.such"})
     assert time.time() - handed_over >= SHORT
 
