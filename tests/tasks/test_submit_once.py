@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.jobapis import DLI, DMS_UPLOAD, DRS, ICE, MODES, JobApi
+from airflow.sdk.exceptions import TaskDeferred
+from support.jobapis import APIS, DLI, DMS_UPLOAD, DRS, ICE, MODES, JobApi
 from taskbench import RETRY, SUCCESS, Ran, Store, TaskInstance, rendered, run
 
 from airflow_cloudjobs.exceptions import (
@@ -199,6 +200,28 @@ def test_a_look_at_the_job_of_before_has_patience(control: Control) -> None:
     control.fault("http", "poll", status=503, count=1)
     assert attempts.run()["outcome"] == "succeeded"
     assert submits(control, DLI) == 2
+
+
+@pytest.mark.parametrize("wanted", ["success", "fail"])
+@pytest.mark.parametrize("api", APIS, ids=str)
+def test_a_retry_of_a_deferred_task_that_airflow_has_failed(
+    api: JobApi, wanted: str, control: Control, template: Any
+) -> None:
+    """Its trigger is gone without a word to the task, as after a "state mismatch"; the job has ended meanwhile."""
+    control.create_job("drs.job", "task-1")
+    control.plan(api.api, "forever", count=1)
+    attempts = Attempts(api, **api.submitting("task-1", str(template)), deferrable=True)
+    with pytest.raises(TaskDeferred):
+        attempts.run()
+    [job] = control.jobs(api.api)
+    control.set_status(api.api, job["key"], api.success if wanted == "success" else api.failure)
+    if wanted == "success":
+        assert attempts.run()["outcome"] == "succeeded"
+        assert control.stats()["submits"] == {api.api: 1}
+    else:  # what a retry is for
+        with pytest.raises(TaskDeferred):
+            attempts.run()
+        assert control.stats()["submits"] == {api.api: 2}
 
 
 def test_drs_is_asked_again_before_it_is_sent_anything(control: Control, template: Any) -> None:
