@@ -31,6 +31,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow.triggers.base import BaseTrigger, StartTriggerArgs
 
 __all__ = [
+    "EVENT_HOLD",
     "LATE_TASKS_RESUME",
     "TASKS_HAVE_SUPERVISORS",
     "TRIGGERS_END_TASKS",
@@ -38,6 +39,7 @@ __all__ = [
     "AirflowException",
     "AirflowFailException",
     "AirflowNotFoundException",
+    "AirflowRescheduleException",
     "AirflowSensorTimeout",
     "AirflowSkipException",
     "AirflowTaskTimeout",
@@ -82,6 +84,11 @@ except ImportError:
             """Airflow 2 does not tell it from other trouble of a trigger."""
 
 
+try:
+    from airflow.sdk.exceptions import AirflowRescheduleException
+except ImportError:
+    from airflow.exceptions import AirflowRescheduleException
+
 TRIGGERS_HEAR_OF_KILLS = hasattr(BaseTrigger, "on_kill")
 """True where Airflow tells a trigger that its task was killed (>= 3.3); elsewhere it is only cancelled."""
 
@@ -96,6 +103,20 @@ TASKS_HAVE_SUPERVISORS = find_spec("airflow.sdk") is not None
 
 LATE_TASKS_RESUME = TASKS_HAVE_SUPERVISORS
 """False where a task that comes back from its trigger after its ``execution_timeout`` is not run again (Airflow 2)."""
+
+
+EVENT_HOLD = 10.0
+"""Seconds that pass at least from a task's leaving its worker (deferred or rescheduled) to its coming back to one.
+
+Airflow's scheduler reads some seconds later that the process it left has ended, when it drains its executor's events.
+If the task is queued or running again by then, it takes that end for the new process's, logs a "state mismatch" and
+fails the task (``process_executor_events``; apache/airflow#66374, #67287, #71580, #72716; for a reschedule #71172).
+3.3.2 excuses a task that is SCHEDULED only. No release is known to be fixed; the first that is gets 0.0 here, by a
+feature test.
+
+The check looks at tasks that are to run or run (SCHEDULED, QUEUED, RUNNING, RESTARTING) only. So a task whose success a
+trigger stores without another worker is safe at once, and one that began on a triggerer has left no process.
+"""
 
 
 def default_deferrable() -> bool:

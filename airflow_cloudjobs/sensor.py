@@ -6,12 +6,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_cloudjobs import compat
 from airflow_cloudjobs.compat import (
     AirflowFailException,
+    AirflowRescheduleException,
     AirflowSensorTimeout,
     AirflowSkipException,
     AirflowTaskTimeout,
@@ -33,8 +34,9 @@ SEEN = "cloudjobs_seen"
 """Where a sensor in reschedule mode keeps what it found at earlier pokes of this try."""
 
 
-LEAST_RESCHEDULE = 5.0
-"""Seconds; a task that comes back sooner may find that Airflow has not noted yet that it left, and fail it."""
+def _earliest_return() -> datetime:
+    """Before this moment a task that leaves its worker now must not come back."""
+    return datetime.now(UTC) + timedelta(seconds=compat.EVENT_HOLD)
 
 
 class CloudJobSensor(CloudJobTask, BaseSensorOperator):
@@ -52,8 +54,8 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
     :param start_from_trigger: begin on the triggerer, without a worker (Airflow >= 3.3). Only for arguments that are
         written in the DAG or templated without XComs; a mapped task begins on a worker all the same. Arguments are
         then checked when the DAG is parsed only, and ``timeout`` is watched by Airflow.
-    :param poke_interval: the longest pause between two polls, seconds or a timedelta (in reschedule mode every pause);
-        None takes the API's own default.
+    :param poke_interval: the longest pause between two polls, seconds or a timedelta (in reschedule mode every pause,
+        of ten seconds at least); None takes the API's own default.
     :raises SubmitRefused: an argument or the connection cannot work.
     :raises JobFailedForGood: the job failed or was cancelled.
     :raises JobTimedOut: time ran out.
@@ -131,6 +133,9 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
             interval = self.poke_interval
             try:
                 return super().execute(context)
+            except AirflowRescheduleException as again:
+                again.reschedule_date = max(again.reschedule_date, _earliest_return())
+                raise
             finally:
                 self.poke_interval = interval
         with self._skipping():
@@ -201,7 +206,7 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         if not self.reschedule:
             self.poke_interval = self._wait.pause(now)
         elif plan.deadline is not None:
-            self.poke_interval = min(plan.interval, max(LEAST_RESCHEDULE, plan.deadline - now))
+            self.poke_interval = min(plan.interval, max(0.0, plan.deadline - now))
 
     @contextmanager
     def _reason_logged(self) -> Iterator[None]:

@@ -45,6 +45,13 @@ SUBMITS = 3
 """How often a submit without an answer is made at most, where each is looked up before the next."""
 
 
+NOTHING_SHOWN = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID, ErrorKind.UNKNOWN})
+"""Refusals of the look before a submit that do not stop it. The API's pages do not say what is answered before the
+first job, "no such job" maybe; if it is trouble, the answer to the submit says so. What is refused for the key or the
+permission would hide the job's end too. What may pass is left to a retry: an earlier job's end, if there was one, would
+be taken for that of ours."""
+
+
 def give_up(store: Any) -> None:
     """Have the next attempt submit anew instead of going on with what was submitted.
 
@@ -267,8 +274,7 @@ class SubmitOnce:
         seen = self._hook.fetch(self._spec, [key], self._scope, patience=CALL_PATIENCE)[key]
         if isinstance(seen, Observation):
             return seen.record
-        if seen.kind is ErrorKind.UNKNOWN:
-            # The API's pages do not say what is answered before the first job; if it is trouble, the submit shows it.
+        if seen.kind in NOTHING_SHOWN:
             log.info("%s %s: nothing is shown before the submit: %s", self._spec.api, key, seen)
             return None
         kind = SubmitFailed if seen.retryable else SubmitRefused

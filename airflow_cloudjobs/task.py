@@ -190,9 +190,9 @@ class CloudJobTask(_Base):
 
         :param cancel: True has the trigger cancel the jobs when the task is killed.
         """
-        plan = wait.continued(time.time())
         if cancel and (ti := context.get("ti")):
             ti.xcom_push(key=OWNER, value=wait.keys)
+        plan = wait.continued(time.time())
         timeout = None
         if plan.deadline is not None:
             timeout = timedelta(seconds=max(0.0, plan.deadline - time.time())) + DEFER_GRACE

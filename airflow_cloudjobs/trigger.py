@@ -133,7 +133,38 @@ class CloudJobTrigger(BaseTrigger):
         return hook_class(self.conn_id, region=self.region, endpoint=self.endpoint)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait; the one event is ``{"api": …, "try_number": …, "results": [JobResult.as_dict(), …]}``."""
+        """Wait; the one event is ``{"api": …, "try_number": …, "results": [JobResult.as_dict(), …]}``.
+
+        What brings the task back to a worker, be it that event or an exception, does so no sooner than
+        :data:`~airflow_cloudjobs.compat.EVENT_HOLD` after the task has left its worker.
+        """
+        try:
+            event = await self._event()
+        except asyncio.CancelledError:
+            if not compat.TRIGGERS_HEAR_OF_KILLS:
+                await self.on_kill()
+            raise
+        yield event
+
+    async def _event(self) -> TriggerEvent:
+        try:
+            results = await self._waited()
+        except Exception:
+            await self._hold()
+            raise
+        if self.cancel and not compat.LATE_TASKS_RESUME:
+            await self._cancel_late(results)
+        if self.end_task and await self._pushed(results, self.end_task):
+            return compat.success_event()  # type: ignore[no-any-return]
+        await self._hold()
+        # The event is stored, so it carries only what a result may show.
+        spec = spec_of(self.api)
+        shown = [replace(one, record=spec.public_fields(one.record)) for one in results]
+        event = {"api": self.api, "try_number": self.try_number, "results": [one.as_dict() for one in shown]}
+        return TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's is untyped
+
+    async def _waited(self) -> list[JobResult]:
+        """How the jobs ended, once all have or time has run out."""
         spec = spec_of(self.api)
         # Airflow takes minutes for the XComs of a thousand tasks that begin together; their polls need not wait for it.
         stored = asyncio.create_task(self._store_facts(self._take_over(self.asked))) if self.asked else None
@@ -144,22 +175,16 @@ class CloudJobTrigger(BaseTrigger):
             await self.hook.wait_async(wait, self.scope, self._log_line)
             if stored:
                 await stored
-        except asyncio.CancelledError:
-            if not compat.TRIGGERS_HEAR_OF_KILLS:
-                await self.on_kill()
-            raise
         finally:
             if stored:
                 stored.cancel()
-        if self.cancel and not compat.LATE_TASKS_RESUME:
-            await self._cancel_late(wait.results)
-        if self.end_task and await self._pushed(wait.results, self.end_task):
-            yield compat.success_event()
-            return
-        # The event is stored, so it carries only what a result may show.
-        shown = [replace(one, record=spec.public_fields(one.record)) for one in wait.results]
-        event = {"api": self.api, "try_number": self.try_number, "results": [one.as_dict() for one in shown]}
-        yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's is untyped
+        return wait.results
+
+    async def _hold(self) -> None:
+        """Let pass what is left of the time in which Airflow would fail a task that comes back."""
+        remaining = self.plan.get("handed_over", 0.0) + compat.EVENT_HOLD - time.time()
+        # A worker's clock that is ahead of this one must not make it longer.
+        await asyncio.sleep(min(max(0.0, remaining), compat.EVENT_HOLD))
 
     def _take_over(self, asked: Mapping[str, Any]) -> str | list[str]:
         """Take over what a worker would have done before the wait.

@@ -14,4 +14,5 @@ with DAG("data_track_export", start_date=datetime(2026, 1, 1), schedule=None, ta
         rollback_sql_type="REVERSE",
         filter_type_list=["UPDATE", "DELETE"],
         deferrable=True,
+        retries=2,  # a retry goes on with the job of the attempt before
     )

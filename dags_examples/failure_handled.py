@@ -14,5 +14,6 @@ def handle(job: dict):
 
 
 with DAG("failure_handled", start_date=datetime(2026, 1, 1), schedule=None, tags=["cloudjobs", "expect:query=failed"]):
-    query = DliSqlJobOperator(task_id="query", sql="SELECT * FROM missing_table", deferrable=True)
+    # No retries, unlike the other examples: they would submit a failed job anew before its failure is handled.
+    query = DliSqlJobOperator(task_id="query", sql="SELECT * FROM missing_table", deferrable=True, retries=0)
     handle(query.output)

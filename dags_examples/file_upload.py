@@ -14,4 +14,5 @@ with DAG("file_upload", start_date=datetime(2026, 1, 1), schedule=None, tags=["c
         file_source="datacorrect",
         upload_url="https://files.example.com/customers.sql",
         deferrable=True,
+        retries=2,  # a retry goes on with the job of the attempt before
     )

@@ -14,4 +14,6 @@ def files() -> list[dict]:
 
 
 with DAG("mapped_uploads", start_date=datetime(2026, 1, 1), schedule=None, tags=["cloudjobs"]):
-    DmsFileUploadOperator.partial(task_id="upload", file_source="big-file", deferrable=True).expand_kwargs(files())
+    # A retry goes on with the job of the attempt before.
+    upload = DmsFileUploadOperator.partial(task_id="upload", file_source="big-file", deferrable=True, retries=2)
+    upload.expand_kwargs(files())

@@ -14,4 +14,5 @@ with DAG("media_upload", start_date=datetime(2026, 1, 1), schedule=None, tags=["
         user_data={"Extend": {"campaign": "spring"}},
         poll_interval=30,
         deferrable=True,
+        retries=2,  # a retry goes on with the job of the attempt before
     )

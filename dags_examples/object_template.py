@@ -14,4 +14,5 @@ with DAG("object_template", start_date=datetime(2026, 1, 1), schedule=None, tags
         job_id="drs-demo-orders",
         file_path=str(Path(__file__).with_name("object_template.json")),
         deferrable=True,
+        retries=2,  # a retry goes on with the job of the attempt before
     )

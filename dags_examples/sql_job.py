@@ -21,5 +21,6 @@ with DAG("sql_job", start_date=datetime(2026, 1, 1), schedule=None, tags=["cloud
         queue_name="default",
         tags={"dag": "{{ dag.dag_id }}"},
         deferrable=True,
+        retries=2,  # a retry goes on with the job of the attempt before
     )
     report(query.output)

@@ -85,6 +85,15 @@ class AirflowRest:
         """List the task instances of one run, or of all (``task_id``, ``map_index``, ``state``, ...)."""
         return self._list(f"{_run_path(dag_id, run_id)}/taskInstances", "task_instances", order_by="id")
 
+    def events(self, event: str, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """List what Airflow's audit log has of a run (``task_id``, ``map_index``, ``extra``, ...).
+
+        :param event: what happened, e.g. ``state mismatch``
+        :param dag_id: the DAG
+        :param run_id: its run
+        """
+        return self._list("/eventLogs", "event_logs", event=event, dag_id=dag_id, run_id=run_id)
+
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
         """Get one XCom.
 

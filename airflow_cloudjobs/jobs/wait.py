@@ -56,6 +56,7 @@ class WaitPlan:
     :param not_before: the first look is not made before; a wait that moves keeps the pause it is in.
     :param looked: True if looks were taken at the jobs in an earlier part of this wait: one that is not found now was
         there then, and may be there again.
+    :param handed_over: when a worker gave the wait to a triggerer, seconds since the epoch; 0 if none did.
     """
 
     started: float
@@ -66,6 +67,7 @@ class WaitPlan:
     trusted_after: float = 0.0
     not_before: float = 0.0
     looked: bool = False
+    handed_over: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """The plan as JSON-able values."""
@@ -178,7 +180,13 @@ class Wait:
 
     def continued(self, now: float) -> WaitPlan:
         """The plan for the rest of this wait, elsewhere: a pause that the cloud has asked for is made there too."""
-        return replace(self.plan, baseline=self._guard.baseline, not_before=now + self.pause(now), looked=True)
+        return replace(
+            self.plan,
+            baseline=self._guard.baseline,
+            not_before=now + self.pause(now),
+            looked=True,
+            handed_over=now,
+        )
 
     def due(self, now: float) -> list[str]:
         """The keys to ask for now."""

@@ -39,6 +39,8 @@ class Settings:
         The vendor does not say.
     :param ice_non_exists: form of ICE's ``NonExists``: ``quoted`` (``"['id']"``, as the vendor's sample has
         it) or ``plain``.
+    :param drs_no_import: how DRS answers for the progress of a task to which no template was uploaded yet: ``false``
+        (HTTP 200, ``send_success=false``) or the error ``DRS.10000010`` (HTTP 400). The vendor does not say.
     """
 
     job_seconds: float = 6.0
@@ -52,12 +54,14 @@ class Settings:
     dms_not_found: str = "soft"
     dli_not_found: str = "DLI.0002"
     ice_non_exists: str = "quoted"
+    drs_no_import: str = "false"
 
     def __post_init__(self) -> None:
         choices = {
             "dms_not_found": ("soft", "http", "absent"),
             "dli_not_found": ("DLI.0002", "DLI.0023"),
             "ice_non_exists": ("quoted", "plain"),
+            "drs_no_import": ("false", "DRS.10000010"),
         }
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:

@@ -98,7 +98,7 @@ class World:
         api: str,
         way: str,
         *,
-        seconds: float = FOR_LONG,
+        seconds: float | None = FOR_LONG,
         end: str = "success",
         conn: str = "",
         jobs: int = 1,
@@ -109,7 +109,7 @@ class World:
         :param case: what will happen to it.
         :param api: its API.
         :param way: how it waits; one that waits for a job that exists is given one.
-        :param seconds: how long its jobs last.
+        :param seconds: how long its jobs last; None where their input says so.
         :param end: how they end.
         :param conn: end of the name of the connection, if it is not the default one.
         :param jobs: how many, for the mapped DAG.
@@ -124,7 +124,8 @@ class World:
             row.key = f"{row.word}-task"
             self.control.create_job("drs.job", row.key)
             (self._folder / f"{row.word}.json").write_text('{"tables": ["orders"]}')
-        self.control.plan(api, end, seconds=seconds, match=row.word, count=None)
+        if seconds is not None:
+            self.control.plan(api, end, seconds=seconds, match=row.word, count=None)
         conf = {
             "word": row.word,
             "key": row.key,
@@ -188,6 +189,10 @@ class World:
                 with suppress(AirflowProblem):
                     texts.append(self.airflow.log(row.dag_id, row.run_id, "job", number, task["map_index"]))
         return "\n".join(texts)
+
+    def mismatches(self, row: Row) -> list[str]:
+        """Each time that Airflow has failed a task of a row, since it took another process's end for that task's."""
+        return [str(event["extra"]) for event in self.airflow.events("state mismatch", row.dag_id, row.run_id)]
 
     # Jobs
 

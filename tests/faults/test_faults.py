@@ -270,6 +270,15 @@ def test_a_cleared_success_is_submitted_anew(case: Case) -> None:
     case.ends(rows)
 
 
+def test_tasks_come_back_after_airflow_has_seen_them_leave(case: Case) -> None:
+    world = case.world
+    row = world.launch("300 mapped, jobs of 1-20 s", DLI, "mapped-short", seconds=None, jobs=300, submits=300)
+    world.wait_for([row], "success", "failed", timeout=1500.0)
+    mismatches = world.mismatches(row)
+    assert not mismatches, f"Airflow has failed {len(mismatches)} tasks: {mismatches[0]}"
+    case.ends([row])
+
+
 def test_200_mapped_tasks_through_all_of_it(case: Case) -> None:
     world = case.world
     row = world.launch("200 mapped, all at once", DLI, "mapped", seconds=10.0, jobs=200, submits=200)

@@ -478,7 +478,9 @@ class TestTravel:
         wait = wait_for(the_plan=given, spec=TEMPLATE)
         poll(wait, seen("", TEMPLATE), START)
         assert wait.plan == given
-        assert wait.continued(START) == replace(given, baseline=None, not_before=START + 1.0, looked=True)
+        assert wait.continued(START) == replace(
+            given, baseline=None, not_before=START + 1.0, looked=True, handed_over=START
+        )
 
     def test_doubts_survive_a_hand_over(self) -> None:
         wait = wait_for(("a", "b"))

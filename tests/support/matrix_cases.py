@@ -19,8 +19,8 @@ NOWHERE = "no-such-job"
 #: Seconds to wait for a job that never ends; enough for a first look on a busy machine.
 TIME_LIMIT = 15.0
 
-#: Seconds from the first look at a job to its end, and between two looks in reschedule mode. Airflow's scheduler
-#: takes a task that comes back before it has noted the end of its last run for one that was killed.
+#: Seconds from the first look at a job to its end. Also the pause that is asked for in reschedule mode, which is too
+#: short for Airflow (``compat.EVENT_HOLD``), so that the sensor makes a longer one.
 REST = 6.0
 
 #: end -> (how the script of the job is called, the state of the task)

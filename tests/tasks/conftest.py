@@ -24,6 +24,12 @@ def cloud(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> LocalCloud:
     return cloud
 
 
+@pytest.fixture(autouse=True)
+def no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No event is held: where these tests run a task there is no scheduler that could fail it for coming back soon."""
+    monkeypatch.setattr("airflow_cloudjobs.compat.EVENT_HOLD", 0.0)
+
+
 @pytest.fixture
 def template(tmp_path: Path) -> Path:
     """A file that DRS takes."""

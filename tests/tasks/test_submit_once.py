@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.jobapis import DLI, DMS_UPLOAD, DRS, ICE, MODES, JobApi
+from airflow.sdk.exceptions import TaskDeferred
+from support.jobapis import APIS, DLI, DMS_UPLOAD, DRS, ICE, MODES, JobApi
 from taskbench import RETRY, SUCCESS, Ran, Store, TaskInstance, rendered, run
 
 from airflow_cloudjobs.exceptions import (
@@ -201,6 +202,28 @@ def test_a_look_at_the_job_of_before_has_patience(control: Control) -> None:
     assert submits(control, DLI) == 2
 
 
+@pytest.mark.parametrize("wanted", ["success", "fail"])
+@pytest.mark.parametrize("api", APIS, ids=str)
+def test_a_retry_of_a_deferred_task_that_airflow_has_failed(
+    api: JobApi, wanted: str, control: Control, template: Any
+) -> None:
+    """Its trigger is gone without a word to the task, as after a "state mismatch"; the job has ended meanwhile."""
+    control.create_job("drs.job", "task-1")
+    control.plan(api.api, "forever", count=1)
+    attempts = Attempts(api, **api.submitting("task-1", str(template)), deferrable=True)
+    with pytest.raises(TaskDeferred):
+        attempts.run()
+    [job] = control.jobs(api.api)
+    control.set_status(api.api, job["key"], api.success if wanted == "success" else api.failure)
+    if wanted == "success":
+        assert attempts.run()["outcome"] == "succeeded"
+        assert control.stats()["submits"] == {api.api: 1}
+    else:  # what a retry is for
+        with pytest.raises(TaskDeferred):
+            attempts.run()
+        assert control.stats()["submits"] == {api.api: 2}
+
+
 def test_drs_is_asked_again_before_it_is_sent_anything(control: Control, template: Any) -> None:
     control.create_job("drs.job", "task-1")
     control.fault("http", "poll", status=503, count=1)
@@ -233,10 +256,38 @@ def test_a_file_of_the_connection_that_is_not_there_is_no_submit(
     assert submits(control, api) == 1
 
 
-def test_drs_whose_progress_is_an_error_before_there_was_an_import(control: Control, template: Any) -> None:
+@pytest.mark.parametrize(
+    "code", ["DRS.10000001", "DRS.10000010", "DRS.M00202", "DRS.M00289", "DRS.M05004", "DRS.12345678"]
+)
+def test_drs_whose_progress_is_an_error_before_there_was_an_import(code: str, control: Control, template: Any) -> None:
     control.create_job("drs.job", "task-1")
-    control.fault("http", "poll", status=400, code="DRS.10000001", count=1)
+    control.fault("http", "poll", status=400, code=code, count=1)
     assert Attempts(DRS, **DRS.submitting("task-1", str(template))).run()["outcome"] == "succeeded"
+
+
+@pytest.mark.parametrize("mode", ["blocking", "deferrable"])
+@pytest.mark.parametrize("answer", ["false", "DRS.10000010"])
+def test_the_first_import_of_a_drs_job(answer: str, mode: str, control: Control, template: Any) -> None:
+    control.settings(drs_no_import=answer)
+    control.create_job("drs.job", "task-1")
+    new = DRS.submitting("task-1", str(template))
+    ran = run(lambda: DRS.operator(task_id="t", **new, poll_interval=FAST, **MODES[mode][1]))
+    assert (ran.state, ran.error) == (SUCCESS, None)
+    assert submits(control, DRS) == 1
+
+
+def test_a_drs_job_that_does_not_exist_is_refused_by_the_submit(control: Control, template: Any) -> None:
+    with pytest.raises(SubmitRefused, match=r"UploadDbObjectTemplate DRS\.10000010: .*does not exist"):
+        Attempts(DRS, **DRS.submitting("nowhere", str(template))).run()
+
+
+def test_drs_is_sent_nothing_where_the_look_before_is_denied(control: Control, template: Any) -> None:
+    """Without permission to look nobody could tell how the import ends."""
+    control.create_job("drs.job", "task-1")
+    control.fault("http", "poll", status=403, code="APIGW.0302", message="no permission")
+    with pytest.raises(SubmitRefused, match=r"nothing was sent: .*APIGW\.0302"):
+        Attempts(DRS, **DRS.submitting("task-1", str(template))).run()
+    assert control.stats()["submits"] == {}
 
 
 @pytest.mark.parametrize("api", [DMS_UPLOAD, ICE, DLI], ids=str)

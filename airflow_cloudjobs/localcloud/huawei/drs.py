@@ -25,6 +25,7 @@ API = "drs.object_template"
 DEMO_PREFIX = "drs-demo-"
 
 _BAD_VALUE = "DRS.M00202"
+_NO_TASK = "DRS.10000010"
 _LARGEST_FILE = 5 * 1024 * 1024
 _LARGEST_ZIP = 1024 * 1024
 _FILES = (".xls", ".xlsx", ".json", ".txt", ".zip")
@@ -88,6 +89,8 @@ def show_db_object_template_progress(call: Call) -> Answer:
     now = call.now
     job = call.state.jobs.get(API, key)
     if job is None:
+        if call.state.settings.drs_no_import == _NO_TASK:
+            raise _no_task()
         return answer(call, {"send_success": False})
     if job.previous is not None and job.age(now) < call.state.settings.stale_seconds:
         job = job.previous
@@ -176,9 +179,13 @@ def _task(call: Call) -> str:
     call.keys.append(key)
     if key not in call.state.drs_tasks:
         if not key.startswith(DEMO_PREFIX):
-            raise Refused(400, "DRS.10000010", "Job does not exist, please check job ID.")
+            raise _no_task()
         call.state.drs_tasks[key] = call.now
     return key
+
+
+def _no_task() -> Refused:
+    return Refused(400, _NO_TASK, "Job does not exist, please check job ID.")
 
 
 def _listed(key: str, created: float) -> dict[str, Any]:

@@ -94,3 +94,14 @@ with dag("dli.sql_job", "mapped"):
         return [f"SELECT {number} /* {dag_run.conf['word']} */" for number in range(dag_run.conf["jobs"])]
 
     DliSqlJobOperator.partial(task_id="job", deferrable=True, poll_interval=3).expand(sql=statements())
+
+with dag("dli.sql_job", "mapped-short"):
+
+    @task
+    def short_statements(dag_run: Any = None) -> list[str]:
+        """Write the SQL of many jobs that last 1 to 20 s."""
+        word = dag_run.conf["word"]
+        return [f"SELECT 1 /* {word} localcloud.seconds={1 + n % 20} */" for n in range(dag_run.conf["jobs"])]
+
+    # A retry would find the job's success, and hide that Airflow has failed the first attempt.
+    DliSqlJobOperator.partial(task_id="job", deferrable=True, poll_interval=3, retries=0).expand(sql=short_statements())
