@@ -73,8 +73,8 @@ def test_a_trigger_that_a_worker_of_the_release_before_has_stored(control: Contr
 
 
 def test_since_when_a_status_is_unknown(control: Control) -> None:
-    control.create_job(DMS_UPLOAD.api, "k", "unknown")
-    told = asyncio.run(waited(DMS_UPLOAD, "k", {"interval": 5.0, "deadline": time.time() + 60.0}, {"k": 1.0}))
+    control.create_job(DMS_UPLOAD.api, "k", steps=[("PAUSED_BY_OWNER", 600)])
+    told = asyncio.run(waited(DMS_UPLOAD, "k", {"interval": 5.0, "deadline": time.time() + 20.0}, {"k": 1.0}))
     assert [one["outcome"] for one in told["results"]] == ["unreadable"]
 
 
