@@ -132,7 +132,8 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         if not self.deferrable:
             interval = self.poke_interval
             try:
-                return super().execute(context)
+                with self._skipping():  # Airflow's own watch over ``timeout`` knows soft_fail only
+                    return super().execute(context)
             except AirflowRescheduleException as again:
                 again.reschedule_date = max(again.reschedule_date, _earliest_return())
                 raise
@@ -223,7 +224,7 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         """``soft_fail`` and ``never_fail`` by the rules that Airflow has in poke mode."""
         try:
             yield
-        except AirflowSkipException:
+        except (AirflowSkipException, AirflowRescheduleException):
             raise
         except (AirflowSensorTimeout, AirflowTaskTimeout, AirflowFailException) as error:
             if self.soft_fail or self.never_fail:

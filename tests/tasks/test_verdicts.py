@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk.bases.sensor import PokeReturnValue
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSensorTimeout
 from support.jobapis import APIS, DLI, DMS_EXPORT, DMS_UPLOAD, DRS, ICE, MODES, JobApi, stable
 from taskbench import FAILED, RETRY, SKIPPED, SUCCESS, Ran, run
@@ -296,3 +297,17 @@ def _missing(words: list[str], ran: Ran) -> list[str]:
     """Words that the exception, and so the task's log, lacks."""
     assert ran.error is not None
     return [word for word in words if word not in str(ran.error)]
+
+
+@pytest.mark.parametrize("mode", ["poke", "reschedule"])
+def test_airflows_own_time_out_is_skipped_too_where_a_sensor_never_fails(
+    mode: str, control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(self: Any, context: Any) -> PokeReturnValue:
+        time.sleep(1.1)  # as on a machine that is busy just when time runs out
+        return PokeReturnValue(False)
+
+    monkeypatch.setattr(DLI.sensor, "_poke", late)
+    control.create_job(DLI.api, "k", "forever")
+    ran = run(lambda: DLI.sensor(task_id="t", job_id="k", timeout=1.0, never_fail=True, **MODES[mode][1]))
+    assert ran.state == SKIPPED
