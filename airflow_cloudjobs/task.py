@@ -191,8 +191,8 @@ class CloudJobTask(_Base):
         :param cancel: True has the trigger cancel the jobs when the task is killed.
         """
         plan = wait.continued(time.time())
-        if cancel and (ti := context.get("ti")):
-            ti.xcom_push(key=OWNER, value=wait.keys)
+        if cancel:
+            compat.push_plain_xcom(context, OWNER, wait.keys)
         timeout = None
         if plan.deadline is not None:
             timeout = timedelta(seconds=max(0.0, plan.deadline - time.time())) + DEFER_GRACE

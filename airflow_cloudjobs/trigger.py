@@ -26,7 +26,7 @@ from airflow_cloudjobs.jobs.wait import LogLine, Wait, WaitPlan
 from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
 
 OWNER = "cloudjobs_owner"
-"""The XCom in which a task says which jobs it waits for, just before it defers."""
+"""The XCom in which a task says which jobs it waits for, just before it defers; past any XCom backend."""
 
 KILL_LIMIT = 20.0
 """Seconds for finding out about a kill and cancelling; Airflow itself gives 30."""
@@ -178,7 +178,7 @@ class CloudJobTrigger(BaseTrigger):
                 url = await self._console_url()
                 await compat.push_xcom(self, "job_key", job_key)
                 await compat.push_xcom(self, CONSOLE_URL, url)
-                await compat.push_xcom(self, CloudConsoleLink().xcom_key, url)
+                await compat.push_plain_xcom_of(self, CloudConsoleLink().xcom_key, url)
             except Exception as error:
                 if isinstance(error, CloudApiError) and not error.retryable:
                     return  # the connection is wrong, which the wait says too
