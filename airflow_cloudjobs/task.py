@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_cloudjobs import compat, metrics, task_class
 from airflow_cloudjobs.apis import hook_class_of
 from airflow_cloudjobs.connection.settings import InvalidConnection
-from airflow_cloudjobs.exceptions import JobOutcomeUnknown, SubmitRefused
+from airflow_cloudjobs.exceptions import JobOutcomeUnknown, SubmitFailed, SubmitRefused
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument
+from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
 from airflow_cloudjobs.jobs.redact import signatures, without_signatures
@@ -58,6 +59,8 @@ class CloudJobTask(_Base):
     deferrable: bool
     end_from_trigger: bool
     include_download_url: bool = False
+    _known_console = ""
+    """The console's address, once it is known."""
     _is_built = False
     """True once the constructor has run: template fields that are set later are rendered ones."""
 
@@ -110,13 +113,21 @@ class CloudJobTask(_Base):
             raise arguments.refuse("end_from_trigger", why)
 
     def _ready(self) -> None:
-        """Everything that can be known to be wrong before a request is sent, as a failure without retries."""
+        """Everything that can be known to be wrong before a request is sent, as a failure without retries.
+
+        That Airflow does not hand the connection out is none: a secrets backend that is away looks just so.
+        """
         try:
             self._check_arguments(rendered=True)
-            endpoint = self.hook.settings.endpoint(self.spec.service)
+            endpoint = self.hook.settings_now().endpoint(self.spec.service)
             self.hook.get_conn()
-        except (InvalidArgument, InvalidConnection, compat.AirflowNotFoundException) as error:
+        except (InvalidArgument, InvalidConnection) as error:
             raise SubmitRefused(str(error)) from error
+        except CloudApiError as error:
+            raise SubmitFailed(
+                f"{self.spec.api}: nothing was sent: {error}. If the connection exists, what holds it (a secrets "
+                "backend, Airflow's database) could not be asked just now, and a retry asks again; if not, create it"
+            ) from error
         self.log.info("Calling %s, with connection %r", endpoint, self._conn_id)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -152,7 +163,14 @@ class CloudJobTask(_Base):
 
     @property
     def _console_url(self) -> str:
-        return self.spec.console.format(region=self.hook.settings.region)
+        """Never a reason to fail: it stands beside what matters, often after the job's end."""
+        if not self._known_console:
+            try:
+                region = self.hook.settings.region
+            except Exception:
+                region = self.region or ""
+            self._known_console = self.spec.console.format(region=region)
+        return self._known_console
 
     def _given_keys(self) -> list[str]:
         return [str(key) for key in as_list(getattr(self, self.key_argument))]
@@ -208,6 +226,7 @@ class CloudJobTask(_Base):
                 doubts=wait.unknown_since,
                 cancel=cancel,
                 try_number=compat.try_number_of(context),
+                console_url=self._console_url,
                 end_task={"several": self._is_many(), "push": self.do_xcom_push} if self.end_from_trigger else None,
             ),
             method_name="execute_complete",
@@ -221,6 +240,7 @@ class CloudJobTask(_Base):
             # Some versions of Airflow give a retry the event of the attempt before.
             self.log.warning("Not believing the event of attempt %s: starting over", attempt)
             return self.execute(context)
+        self._known_console = str((event or {}).get("console_url") or "")
         return self._results(context, self._results_of(event))
 
     def _results_of(self, event: Mapping[str, Any] | None) -> list[JobResult]:

@@ -71,6 +71,7 @@ class CloudJobTrigger(BaseTrigger):
     :param doubts: since when something undocumented is seen, by key.
     :param cancel: True cancels the jobs when the task is killed.
     :param try_number: the attempt that waits; it is repeated in the event.
+    :param console_url: the address of the vendor's console; empty if it has to be made of the connection's region.
     :param end_task: for a task that a success ends without another worker: whether ``several`` results are a
         list, and whether to ``push`` them.
     :param asked: for a task that no worker has begun: ``keys``, ``scope``, ``conn_id``, ``region`` and
@@ -91,6 +92,7 @@ class CloudJobTrigger(BaseTrigger):
         doubts: Mapping[str, float] | None = None,
         cancel: bool = False,
         try_number: int | None = None,
+        console_url: str = "",
         end_task: Mapping[str, Any] | None = None,
         asked: Mapping[str, Any] | None = None,
         **later: Any,
@@ -106,6 +108,7 @@ class CloudJobTrigger(BaseTrigger):
         self.doubts = dict(doubts or {})
         self.cancel = cancel
         self.try_number = try_number
+        self.console_url = console_url
         self.end_task = dict(end_task) if end_task else None
         self.asked = asked
 
@@ -122,6 +125,7 @@ class CloudJobTrigger(BaseTrigger):
             "doubts": self.doubts,
             "cancel": self.cancel,
             "try_number": self.try_number,
+            "console_url": self.console_url,
             "end_task": self.end_task,
             "asked": self.asked,
         }
@@ -133,7 +137,7 @@ class CloudJobTrigger(BaseTrigger):
         return hook_class(self.conn_id, region=self.region, endpoint=self.endpoint)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait; the one event is ``{"api": …, "try_number": …, "results": [JobResult.as_dict(), …]}``."""
+        """Wait; the one event is ``{"api", "try_number", "results": [JobResult.as_dict(), …], "console_url"}``."""
         spec = spec_of(self.api)
         # Airflow takes minutes for the XComs of a thousand tasks that begin together; their polls need not wait for it.
         stored = asyncio.create_task(self._store_facts(self._take_over(self.asked))) if self.asked else None
@@ -158,7 +162,13 @@ class CloudJobTrigger(BaseTrigger):
             return
         # The event is stored, so it carries only what a result may show.
         shown = [replace(one, record=spec.public_fields(one.record)) for one in wait.results]
-        event = {"api": self.api, "try_number": self.try_number, "results": [one.as_dict() for one in shown]}
+        event = {
+            "api": self.api,
+            "try_number": self.try_number,
+            "results": [one.as_dict() for one in shown],
+            # The worker does not need the connection for it, which may be away by then.
+            "console_url": await self._full_console(),
+        }
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's is untyped
 
     def _take_over(self, asked: Mapping[str, Any]) -> str | list[str]:
@@ -175,7 +185,7 @@ class CloudJobTrigger(BaseTrigger):
         """Store what a worker would have stored before the wait."""
         for attempt in itertools.count():
             try:
-                url = await self._console_url()
+                url = self.console_url = await self._console_url()
                 await compat.push_xcom(self, "job_key", job_key)
                 await compat.push_xcom(self, CONSOLE_URL, url)
                 await compat.push_plain_xcom_of(self, CloudConsoleLink().xcom_key, url)
@@ -190,7 +200,7 @@ class CloudJobTrigger(BaseTrigger):
                 return
 
     async def _console_url(self) -> str:
-        return spec_of(self.api).console.format(region=await self.hook.aregion())
+        return self.console_url or spec_of(self.api).console.format(region=await self.hook.aregion())
 
     async def _pushed(self, results: Sequence[JobResult], end_task: Mapping[str, Any]) -> bool:
         """True if all succeeded and the task's result is where a worker would have put it."""
@@ -271,7 +281,7 @@ class CloudJobTrigger(BaseTrigger):
 
     def _console(self) -> str:
         """The console's address as far as it is known without the connection."""
-        return spec_of(self.api).console.format(region=self.region or "")
+        return self.console_url or spec_of(self.api).console.format(region=self.region or "")
 
     async def _full_console(self) -> str:
         """The console's address for a line of the log, which is not lost if the connection cannot be read."""
