@@ -26,6 +26,7 @@ from airflow.providers.common.compat.sdk import (
     Connection,
     PokeReturnValue,
     Stats,
+    TaskDeferred,
     XCom,
     conf,
 )
@@ -50,7 +51,9 @@ __all__ = [
     "PokeReturnValue",
     "StartTriggerArgs",
     "Stats",
+    "TaskDeferralError",
     "TaskDeferralTimeout",
+    "TaskDeferred",
     "XCom",
     "ahide_in_logs",
     "default_deferrable",
@@ -58,6 +61,7 @@ __all__ = [
     "get_async_connection",
     "hide_in_logs",
     "is_cleared",
+    "is_run_by_hand",
     "let_read_connections",
     "plain_xcom_of",
     "push_plain_xcom",
@@ -83,6 +87,12 @@ except ImportError:
 
         class TaskDeferralTimeout(Exception):  # type: ignore[no-redef]
             """Airflow 2 does not tell it from other trouble of a trigger."""
+
+
+try:
+    from airflow.sdk.exceptions import TaskDeferralError
+except ImportError:
+    from airflow.exceptions import TaskDeferralError  # type: ignore[no-redef]
 
 
 TRIGGERS_HEAR_OF_KILLS = hasattr(BaseTrigger, "on_kill")
@@ -137,6 +147,15 @@ async def _in_thread(work: Callable[..., T], *arguments: Any) -> T:
 def let_read_connections() -> None:
     """Let a program of ours, that is no task, read connections from Airflow's database (Airflow >= 3)."""
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+
+
+def is_run_by_hand() -> bool:
+    """True in ``airflow dags test``, ``airflow tasks test`` and ``dag.test()``: when that stops, nobody goes on."""
+    try:
+        from airflow.sdk.execution_time import task_runner
+    except ImportError:
+        return False
+    return type(getattr(task_runner, "SUPERVISOR_COMMS", None)).__name__ == "InProcessSupervisorComms"
 
 
 def try_number_of(context: Mapping[str, Any]) -> int:

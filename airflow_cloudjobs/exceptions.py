@@ -8,7 +8,7 @@ exception                      Airflow's kind           raised when
 :class:`JobFailedForGood`      AirflowFailException     a sensor's job did: a retry reads the same end
 :class:`JobTimedOut`           AirflowSensorTimeout     time ran out with the job still running
 :class:`ExecutionTimedOut`     AirflowException         an operator's ``execution_timeout`` did
-:class:`JobOutcomeUnknown`     AirflowFailException     the cloud would not tell how the job ended
+:class:`JobOutcomeUnknown`     AirflowFailException     the cloud would not tell whether the job ended, and how
 :class:`SubmitFailed`          AirflowException         nothing was sent, or no job taken; a later attempt may work
 :class:`SubmitRefused`         AirflowFailException     the cloud took no job and will not take it
 :class:`LookUpFailed`          AirflowException         it may have, and a later attempt can look for the job
@@ -63,7 +63,7 @@ class ExecutionTimedOut(_WithResults, AirflowException):
 
 
 class JobOutcomeUnknown(_WithResults, AirflowFailException):
-    """The cloud did not tell how the job ended; submitting it again might double it."""
+    """The cloud did not tell whether the job has ended, and how: it may still run, and one more might double it."""
 
 
 class SubmitFailed(AirflowException):

@@ -58,7 +58,7 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
     :raises SubmitFailed: Airflow did not hand the connection out when the wait began (retried).
     :raises JobFailedForGood: the job failed or was cancelled.
     :raises JobTimedOut: time ran out.
-    :raises JobOutcomeUnknown: the cloud would not tell how the job ended.
+    :raises JobOutcomeUnknown: the cloud would not tell whether the job ended, and how.
     """
 
     def __init__(

@@ -186,9 +186,16 @@ class CloudJobTask(_Base):
         """Show the job before the wait: whoever looks at a waiting task must find it."""
         url = self._console_url
         self.log.info("%s: %s. Console: %s", self.spec.title, ", ".join(keys), url)
+        self._push(context, "job_key", self._shaped(keys))
+        self._push(context, CONSOLE_URL, url)
+
+    def _push(self, context: Mapping[str, Any], key: str, value: Any) -> None:
+        """Store an XCom; a job that runs, or has ended, is not given up for one that cannot be stored."""
         if ti := context.get("ti"):
-            ti.xcom_push(key="job_key", value=self._shaped(keys))
-            ti.xcom_push(key=CONSOLE_URL, value=url)
+            try:
+                ti.xcom_push(key=key, value=value)
+            except Exception as error:
+                self.log.warning("XCom %r could not be stored, going on without it: %r", key, error)
 
     def _execution_deadline(self, context: Mapping[str, Any]) -> float | None:
         """When Airflow's ``execution_timeout`` ends; Airflow 3 does not watch it while a task is deferred."""
@@ -280,9 +287,9 @@ class CloudJobTask(_Base):
         bad = [self._public(self._explained(one)) for one in results if one.outcome is not Outcome.SUCCEEDED]
         if not bad:
             return value
-        if self.do_xcom_push and (ti := context.get("ti")):
+        if self.do_xcom_push:
             # A task that handles the failure downstream wants to know which job it was, and why.
-            ti.xcom_push(key="return_value", value=value)
+            self._push(context, "return_value", value)
         raise self._failure(bad, "\n".join(self._sentence(result) for result in bad))
 
     def _explained(self, result: JobResult) -> JobResult:
@@ -313,7 +320,7 @@ class CloudJobTask(_Base):
         elif result.outcome is Outcome.TIMED_OUT:
             text = f"{head}: {result.reason}"
         else:
-            text = f"{head}: how it ended cannot be told: {result.reason}"
+            text = f"{head} may still run, and the cloud does not tell what became of it: {result.reason}"
         if result.request_id:
             text += f" (request id {result.request_id})"
         return f"{text}. Console: {self._console_url}"

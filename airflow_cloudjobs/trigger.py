@@ -149,14 +149,18 @@ class CloudJobTrigger(BaseTrigger):
             if stored:
                 await stored
         except asyncio.CancelledError:
-            if not compat.TRIGGERS_HEAR_OF_KILLS:
+            if self.task_instance is None and compat.is_run_by_hand():
+                await self._interrupted()
+            elif not compat.TRIGGERS_HEAR_OF_KILLS:
                 await self.on_kill()
             raise
         finally:
             if stored:
                 stored.cancel()
         if self.cancel and not compat.LATE_TASKS_RESUME:
-            await self._cancel_late(wait.results)
+            await self._cancel_surely(
+                [one.key for one in wait.results if one.outcome is Outcome.TIMED_OUT], "time ran out"
+            )
         if self.end_task and await self._pushed(wait.results, self.end_task):
             yield compat.success_event()
             return
@@ -261,16 +265,26 @@ class CloudJobTrigger(BaseTrigger):
             by_hand = _by_hand(jobs, await self._full_console())
             self.log.error("Not known %s: %r. %s", unknown, error, by_hand)
 
-    async def _cancel_late(self, results: Sequence[JobResult]) -> None:
-        """Cancel what is out of time, since the task may not get to do it."""
-        late = [one.key for one in results if one.outcome is Outcome.TIMED_OUT]
+    async def _interrupted(self) -> None:
+        """Whoever runs the task by hand has stopped it, and nobody goes on."""
+        if self.cancel and spec_of(self.api).cancel:
+            await self._cancel_surely(self.keys, "it was interrupted")
+        else:
+            self.log.warning("Interrupted; %s may still run. Console: %s", ", ".join(self.keys), self._console())
+
+    async def _cancel_surely(self, keys: Sequence[str], why: str) -> None:
+        """Cancel jobs that the task may not get to cancel.
+
+        :param keys: the jobs.
+        :param why: for the log.
+        """
         deadline = time.monotonic() + KILL_LIMIT - LAST_WORDS
         try:
             async with asyncio.timeout(KILL_LIMIT):
-                await self._cancel(late, deadline, "time ran out")
+                await self._cancel(keys, deadline, why)
         except Exception as error:
-            by_hand = _by_hand(", ".join(late), await self._full_console())
-            self.log.error("Not known whether late jobs were cancelled: %r. %s", error, by_hand)
+            by_hand = _by_hand(", ".join(keys), await self._full_console())
+            self.log.error("Not known whether jobs were cancelled, since %s: %r. %s", why, error, by_hand)
 
     async def _cancel(self, keys: Sequence[str], deadline: float, why: str) -> None:
         spec, hook = spec_of(self.api), self.hook

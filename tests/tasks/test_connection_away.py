@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from airflow.sdk.bases.secrets_backend import BaseSecretsBackend
+from airflow.sdk.configuration import clear_secrets_backends_cache
 from airflow.sdk.definitions.connection import Connection
 from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
-from support.jobapis import APIS, DLI, DMS_EXPORT, MODES, JobApi
+from support.jobapis import APIS, DLI, DMS_EXPORT, ICE, MODES, JobApi
 from taskbench import FAILED, RETRY, SKIPPED, SUCCESS, Store, TaskInstance, first_event, rendered, run
 
 from airflow_cloudjobs.exceptions import JobFailed, JobTimedOut, SubmitFailed
@@ -43,14 +44,16 @@ class Vault(BaseSecretsBackend):
 
 
 @pytest.fixture
-def vault(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> type[Vault]:
+def vault(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Vault]]:
     """Holds the connections, and nobody else does."""
     for name in ("ALIBABACLOUD_DEFAULT", "HUAWEICLOUD_DEFAULT"):
         monkeypatch.delenv(f"AIRFLOW_CONN_{name}")
     monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", f"{__name__}.Vault")
     Vault.holds = {"alibabacloud_default": cloud.alibaba_connection(), "huaweicloud_default": cloud.huawei_connection()}
     Vault.away, Vault.asked = staticmethod(lambda nth: False), 0
-    return Vault
+    clear_secrets_backends_cache()
+    yield Vault
+    clear_secrets_backends_cache()  # Airflow keeps a backend for the rest of its process
 
 
 def _away(vault: type[Vault], when: Callable[[int], bool]) -> None:
@@ -71,6 +74,23 @@ def test_before_the_submit(api: JobApi, mode: str, vault: type[Vault], control: 
     assert control.stats()["operations"] == {}
     _away(vault, lambda nth: False)
     assert run(lambda: api.operator(task_id="t", **new, poll_interval=FAST, **MODES[mode][1])).state == SUCCESS
+
+
+@pytest.mark.parametrize("mode", ["blocking", "deferrable", "poke", "deferrable sensor"])
+@pytest.mark.parametrize("api", [ICE, DLI], ids=str)
+def test_a_connection_that_nobody_has_made(
+    api: JobApi, mode: str, cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow says of it what it says of one whose secrets backend is away."""
+    conn_id = f"{'alibaba' if api is ICE else 'huawei'}cloud_default"
+    monkeypatch.delenv(f"AIRFLOW_CONN_{conn_id.upper()}")
+    kind, arguments = MODES[mode]
+    make = api.operator if kind == "operator" else api.sensor
+    ran = run(lambda: make(task_id="t", **(api.new if kind == "operator" else api.waiting("k")), **arguments))
+    assert (type(ran.error), ran.state) == (SubmitFailed, RETRY)
+    for part in (conn_id, "defined", "if not, create it"):
+        assert part in str(ran.error)
+    assert cloud.control.stats()["operations"] == {}
 
 
 @pytest.mark.parametrize(
