@@ -150,7 +150,7 @@ def cancel(hook: CloudHook, spec: JobSpec, key: str, scope: Scope, *, deadline: 
             return result
         time.sleep(step.pause)
         try:
-            reply = hook.call(step.request, patience=0.0)
+            reply = hook.call_for_job(step.request)
         except CloudApiError as error:
             reply = error
 

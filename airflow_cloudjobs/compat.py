@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.util import find_spec
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -25,6 +26,7 @@ from airflow.providers.common.compat.sdk import (
     Connection,
     PokeReturnValue,
     Stats,
+    TaskDeferred,
     XCom,
     conf,
 )
@@ -51,7 +53,9 @@ __all__ = [
     "PokeReturnValue",
     "StartTriggerArgs",
     "Stats",
+    "TaskDeferralError",
     "TaskDeferralTimeout",
+    "TaskDeferred",
     "XCom",
     "ahide_in_logs",
     "default_deferrable",
@@ -59,7 +63,11 @@ __all__ = [
     "get_async_connection",
     "hide_in_logs",
     "is_cleared",
+    "is_run_by_hand",
     "let_read_connections",
+    "plain_xcom_of",
+    "push_plain_xcom",
+    "push_plain_xcom_of",
     "push_xcom",
     "row_of",
     "state_for_trigger",
@@ -67,7 +75,6 @@ __all__ = [
     "success_event",
     "task_store",
     "try_number_of",
-    "xcom_for_trigger",
 ]
 
 
@@ -85,9 +92,10 @@ except ImportError:
 
 
 try:
-    from airflow.sdk.exceptions import AirflowRescheduleException
+    from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferralError
 except ImportError:
-    from airflow.exceptions import AirflowRescheduleException
+    from airflow.exceptions import AirflowRescheduleException, TaskDeferralError  # type: ignore[no-redef]
+
 
 TRIGGERS_HEAR_OF_KILLS = hasattr(BaseTrigger, "on_kill")
 """True where Airflow tells a trigger that its task was killed (>= 3.3); elsewhere it is only cancelled."""
@@ -157,6 +165,15 @@ def let_read_connections() -> None:
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
 
 
+def is_run_by_hand() -> bool:
+    """True in ``airflow dags test``, ``airflow tasks test`` and ``dag.test()``: when that stops, nobody goes on."""
+    try:
+        from airflow.sdk.execution_time import task_runner
+    except ImportError:
+        return False
+    return type(getattr(task_runner, "SUPERVISOR_COMMS", None)).__name__ == "InProcessSupervisorComms"
+
+
 def try_number_of(context: Mapping[str, Any]) -> int:
     """Which attempt this is, from 1."""
     return int(getattr(context.get("ti"), "try_number", 1) or 1)
@@ -199,15 +216,39 @@ async def state_for_trigger(trigger: Any) -> str | None:
     return _state_in(states.task_states, ti)
 
 
-async def xcom_for_trigger(trigger: Any, key: str) -> Any:
-    """An XCom of a trigger's task; for use on a triggerer."""
+async def plain_xcom_of(trigger: Any, key: str) -> Any:
+    """An XCom of a trigger's task, as it stands in Airflow's database; for use on a triggerer (Airflow 3)."""
     from airflow.sdk.execution_time.comms import GetXCom
 
-    ti = trigger.task_instance
-    found = await _asked(
-        GetXCom(key=key, dag_id=ti.dag_id, run_id=ti.run_id, task_id=ti.task_id, map_index=ti.map_index)
-    )
+    found = await _asked(GetXCom(key=key, **_names_of(trigger.task_instance)))
     return found.value
+
+
+def push_plain_xcom(context: Mapping[str, Any], key: str, value: Any) -> None:
+    """Store an XCom of a running task in Airflow's database itself, past any XCom backend, as Airflow stores links.
+
+    For what is read without a backend; a task that is run without a supervisor has nobody who would read it.
+    """
+    try:
+        from airflow.sdk.execution_time.comms import SetXCom
+    except ImportError:
+        return
+    from airflow.sdk.execution_time import task_runner
+
+    ti: Any = context.get("ti")
+    comms: Any = getattr(task_runner, "SUPERVISOR_COMMS", None)
+    if ti is not None and comms is not None:
+        comms.send(SetXCom(key=key, value=value, **_names_of(ti)))
+
+
+async def push_plain_xcom_of(trigger: Any, key: str, value: Any) -> None:
+    """The same for a trigger's task; for use on a triggerer."""
+    await _store_xcom(trigger, key, value)
+
+
+def _names_of(ti: Any) -> dict[str, Any]:
+    """What names a task instance where its XComs are."""
+    return {name: getattr(ti, name) for name in PLACE}
 
 
 def _place_of(ti: Any) -> dict[str, Any]:
@@ -237,7 +278,7 @@ async def _asked(message: Any) -> Any:
 
 
 PLACE = ("dag_id", "task_id", "run_id", "map_index")
-"""What names a task instance in Airflow 2's database."""
+"""What names a task instance in Airflow's database."""
 
 
 def row_of(ti: Any) -> tuple[str | None, int | None]:
@@ -274,23 +315,30 @@ def is_cleared(context: Mapping[str, Any]) -> bool:
 
 
 async def push_xcom(trigger: Any, key: str, value: Any) -> None:
-    """Store an XCom of a task from its trigger, so that it reads just as if a worker had.
+    """Store an XCom of a task from its trigger, through the XCom backend, so that it reads just as if a worker had.
 
     The event that ends a task can carry XComs, but what it carries is encoded twice (Airflow 3.3.2).
     """
+    from airflow.sdk.bases.xcom import BaseXCom
     from airflow.sdk.execution_time.xcom import XCom as TaskXCom
 
-    ti = trigger.task_instance
+    names = _names_of(trigger.task_instance)
+    length = len(value) if isinstance(value, list) and names["map_index"] < 0 else None
+    if TaskXCom.serialize_value is BaseXCom.serialize_value:
+        stored = TaskXCom.serialize_value(value, key=key, **names)
+    else:
+        # A backend may do with it what takes time, as sending it to an object store.
+        stored = await _in_thread(partial(TaskXCom.serialize_value, key=key, **names), value)
+    await _store_xcom(trigger, key, stored, length)
+
+
+async def _store_xcom(trigger: Any, key: str, stored: Any, length: int | None = None) -> None:
+    """Have Airflow's database hold what an XCom backend has made of a value, or the value where no backend reads it."""
+    from airflow.sdk.execution_time.comms import SetXCom
+
+    message = SetXCom(key=key, value=stored, mapped_length=length, **_names_of(trigger.task_instance))
     async with _pushing.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(PUSHES)):
-        await TaskXCom.aset(
-            key=key,
-            value=value,
-            dag_id=ti.dag_id,
-            task_id=ti.task_id,
-            run_id=ti.run_id,
-            map_index=ti.map_index,
-            _mapped_length=len(value) if isinstance(value, list) and ti.map_index < 0 else None,
-        )
+        await _asked(message)
 
 
 PUSHES = 4

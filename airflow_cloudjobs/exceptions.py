@@ -8,8 +8,8 @@ exception                      Airflow's kind           raised when
 :class:`JobFailedForGood`      AirflowFailException     a sensor's job did: a retry reads the same end
 :class:`JobTimedOut`           AirflowSensorTimeout     time ran out with the job still running
 :class:`ExecutionTimedOut`     AirflowException         an operator's ``execution_timeout`` did
-:class:`JobOutcomeUnknown`     AirflowFailException     the cloud would not tell how the job ended
-:class:`SubmitFailed`          AirflowException         the cloud took no job; a later attempt may work
+:class:`JobOutcomeUnknown`     AirflowFailException     the cloud would not tell whether the job ended, and how
+:class:`SubmitFailed`          AirflowException         nothing was sent, or no job taken; a later attempt may work
 :class:`SubmitRefused`         AirflowFailException     the cloud took no job and will not take it
 :class:`LookUpFailed`          AirflowException         it may have, and a later attempt can look for the job
 :class:`SubmitOutcomeUnknown`  AirflowFailException     the cloud may or may not have taken the job
@@ -63,11 +63,11 @@ class ExecutionTimedOut(_WithResults, AirflowException):
 
 
 class JobOutcomeUnknown(_WithResults, AirflowFailException):
-    """The cloud did not tell how the job ended; submitting it again might double it."""
+    """The cloud did not tell whether the job has ended, and how: it may still run, and one more might double it."""
 
 
 class SubmitFailed(AirflowException):
-    """The cloud took no job because of passing trouble; nothing is running."""
+    """Nothing was sent, or the cloud took no job, because of passing trouble; of a submit nothing is running."""
 
 
 class SubmitRefused(AirflowFailException):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_cloudjobs import metrics
 from airflow_cloudjobs.compat import BaseHook
-from airflow_cloudjobs.connection.settings import CloudSettings, ConnectionFields
+from airflow_cloudjobs.connection.settings import CloudSettings, ConnectionFields, InvalidConnection
 from airflow_cloudjobs.connection.source import KEY_REFUSED, ConnectionSource, ReadConnection
 from airflow_cloudjobs.jobs.answers import Answers, first_error, polled, refused_together
 from airflow_cloudjobs.jobs.backoff import Backoff
@@ -77,6 +77,19 @@ class CloudHook(BaseHook):
             self._connection = self._source.read()
         return self._connection.settings
 
+    def settings_now(self) -> CloudSettings:
+        """:attr:`settings`, with Airflow's trouble of handing the connection out as that of a call.
+
+        :raises InvalidConnection: it was read, and cannot work.
+        :raises CloudApiError: it could not be read; that may pass.
+        """
+        try:
+            return self.settings
+        except InvalidConnection:
+            raise
+        except Exception as error:
+            raise self._source.unread(error) from error
+
     def _has_another_key(self) -> bool:
         """Read the connection again: whether it has changed, since keys are rotated while jobs run."""
         from airflow_cloudjobs.transport.sync import SyncCaller
@@ -129,6 +142,21 @@ class CloudHook(BaseHook):
             time.sleep(wait)
             attempt += 1
 
+    def call_for_job(self, request: ApiRequest, *, patience: float = 0.0) -> dict[str, Any]:
+        """:meth:`call` about a job that exists: nothing that is wrong with the connection by now is more than that.
+
+        :param request: what to call.
+        :param patience: seconds for which to ask again.
+        :return: the answer's JSON object.
+        :raises CloudApiError: also if the connection cannot be read, or cannot work any more.
+        """
+        try:
+            self.settings_now()
+            self.get_conn()
+        except InvalidConnection as error:
+            raise self._source.unread(error) from error
+        return self.call(request, patience=patience)
+
     def _shared_client(self) -> AbstractAsyncContextManager[SharedClient]:
         """What all who use the same connection on the running event loop share."""
         from airflow_cloudjobs.polling.clients import shared_client  # of no use where DAG files are parsed
@@ -163,7 +191,7 @@ class CloudHook(BaseHook):
         for batch in _batches(keys, spec.batch):
             try:
                 request = spec.poll(batch, scope)
-                seen = polled(spec, batch, request, self.call(request, patience=patience))
+                seen = polled(spec, batch, request, self.call_for_job(request, patience=patience))
             except CloudApiError as error:
                 seen = dict.fromkeys(batch, error)
             metrics.called(spec.api, 1, len(batch))

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -13,16 +14,21 @@ from typing import Any
 from airflow_cloudjobs import task_state
 from airflow_cloudjobs.cancel import cancel, has_ended
 from airflow_cloudjobs.compat import (
+    AirflowFailException,
+    AirflowSensorTimeout,
     AirflowTaskTimeout,
     BaseOperator,
+    TaskDeferralError,
     TaskDeferralTimeout,
+    TaskDeferred,
     default_deferrable,
     task_store,
+    try_number_of,
 )
 from airflow_cloudjobs.exceptions import ExecutionTimedOut, JobFailed, JobOutcomeUnknown, JobTimedOut
 from airflow_cloudjobs.jobs.arguments import Arguments
 from airflow_cloudjobs.jobs.many import as_list
-from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
+from airflow_cloudjobs.jobs.outcome import JOB_ENDS, JobResult, Outcome
 from airflow_cloudjobs.jobs.wait import WaitPlan
 from airflow_cloudjobs.submit import SubmitOnce, give_up
 from airflow_cloudjobs.task import CloudJobTask
@@ -48,8 +54,9 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         None takes the API's own default.
     :param wait_timeout: seconds (or a timedelta) to wait for the job; None for no limit but Airflow's
         ``execution_timeout``.
-    :param cancel_on_kill: cancel the job when the task is killed or out of time, where the API can. None
-        cancels a job that this task submitted and leaves an adopted one alone.
+    :param cancel_on_kill: cancel the job when the task is killed, out of time, or ends in any other way that leaves
+        nobody to wait for the job, where the API can. None cancels a job that this task submitted and leaves an
+        adopted one alone.
     :param durable: a retry goes on with the job of the attempt before, and submits anew only after a failed
         one; clearing the task submits anew. Needs Airflow >= 3.3; before, only for APIs whose jobs can be
         looked up (DLI, ICE). False submits at every attempt.
@@ -58,7 +65,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
     :raises JobFailed: the job failed or was cancelled (retried, if the task has retries).
     :raises JobTimedOut: ``wait_timeout`` ran out.
     :raises ExecutionTimedOut: ``execution_timeout`` ran out (retried, as Airflow retries what runs out of it).
-    :raises JobOutcomeUnknown: the cloud would not tell how the job ended.
+    :raises JobOutcomeUnknown: the cloud would not tell whether the job ended, and how; it is cancelled as above.
     :raises SubmitFailed: no job was taken because of passing trouble (retried).
     :raises SubmitRefused: the cloud, or a check, refused the job.
     :raises LookUpFailed: the cloud may have taken the job, and could not be asked just now (retried).
@@ -90,10 +97,11 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         self.cancel_on_kill = cancel_on_kill
         self.durable = durable
         self.end_from_trigger = end_from_trigger
-        self._to_cancel: list[str] = []
+        self._jobs: list[str] = []
         self._context: Mapping[str, Any] = {}
         self._submitting = False
         self._killed = False
+        self._stopped = False
 
     @classmethod
     def _needed_arguments(cls) -> dict[str, str]:
@@ -116,16 +124,27 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         wanted = not self._adopts if self.cancel_on_kill is None else self.cancel_on_kill
         return wanted and self.spec.cancel is not None
 
+    def _answer_for(self, keys: Sequence[str]) -> None:
+        """From here on these jobs are this task's to see to, if it made them or was told to."""
+        self._jobs = list(keys) if not self._adopts or self._may_cancel() else []
+
+    @property
+    def _to_cancel(self) -> list[str]:
+        return self._jobs if self._may_cancel() else []
+
     def execute(self, context: Any) -> Any:
         """Submit or adopt, and wait."""
-        self._context = context
+        self._context, self._jobs = context, []
+        with self._answering():
+            return self._execute(context)
+
+    def _execute(self, context: Any) -> Any:
         self._ready()
         if self._adopts:
             keys, plan = self._given_keys(), self._plan(context, time.time())
         else:
             keys, plan = self._submit(context)
-        if self._may_cancel():
-            self._to_cancel = keys
+        self._answer_for(keys)
         if self._killed:
             self.on_kill()
         self._announce(context, keys)
@@ -150,8 +169,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             key=getattr(self, self.key_argument),
             context=context,
             durable=self.durable,
-            advice=f"Look for it in the console ({self._console_url}): if it is there, wait for it with a sensor "
-            "or by giving its key to this operator; to submit anew, clear this task",
+            advice=self._advice,
         )
         if once.abandoned and self._may_cancel():
             self._cancel([key for key in once.abandoned if not self._has_ended(key)])
@@ -165,27 +183,98 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         )
         return list(submission.keys), plan
 
+    @property
+    def _advice(self) -> str:
+        """What a person should do about a submit of unknown fate."""
+        return (
+            f"Look for it in the console ({self._console_url}): if it is there, wait for it with a sensor "
+            "or by giving its key to this operator; to submit anew, clear this task"
+        )
+
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
         """Go on after a deferral; one that Airflow has ended, since no triggerer did in time, with a last look."""
         self._context = context
-        try:
-            return super().resume_execution(next_method, next_kwargs, context)
-        except TaskDeferralTimeout:
-            ti, now = context["ti"], time.time()
-            stored = ti.xcom_pull(task_ids=ti.task_id, key="job_key", map_indexes=ti.map_index)
-            if not stored:
+        with self._answering():
+            try:
+                return super().resume_execution(next_method, next_kwargs, context)
+            except TaskDeferralTimeout:
+                keys, now = self._stored_keys(context), time.time()
+                if not keys:
+                    raise
+                self._answer_for(keys)
+                wait = self._new_wait(keys, WaitPlan(now, self.poll_interval, now))
+                self.hook.poll_once(wait, self._scope, self._log_line)
+                return self._results(context, wait.results)
+            except TaskDeferralError:
+                self._answer_for(self._stored_keys(context))
                 raise
-            keys = [str(key) for key in as_list(stored)]
-            self._to_cancel = keys if self._may_cancel() else []
-            wait = self._new_wait(keys, WaitPlan(now, self.poll_interval, now))
-            self.hook.poll_once(wait, self._scope, self._log_line)
-            return self._results(context, wait.results)
+
+    def _stored_keys(self, context: Mapping[str, Any]) -> list[str]:
+        """The jobs that this task was deferred on, where no event names them; none if they are not known."""
+        if self._adopts:
+            return self._given_keys()
+        ti: Any = context["ti"]
+        try:
+            stored = ti.xcom_pull(task_ids=ti.task_id, key="job_key", map_indexes=ti.map_index)
+        except Exception as error:
+            self.log.warning("XCom 'job_key' could not be read: %r", error)
+            stored = None
+        if not stored:
+            self.log.error("Not known on what this task was deferred. %s", self._advice)
+        return [str(key) for key in as_list(stored or [])]
 
     def execute_complete(self, context: Any, event: Mapping[str, Any] | None = None) -> Any:
         """Go on after the trigger's event."""
-        if event and self._may_cancel():
-            self._to_cancel = [str(result["key"]) for result in results_in(event)]
+        try:
+            keys = [str(result["key"]) for result in results_in(event or {})]
+        except (KeyError, TypeError):
+            keys = []
+        self._answer_for(keys or self._stored_keys(context))
         return super().execute_complete(context, event)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Have no job run on that nobody waits for, however this task is left."""
+        try:
+            yield
+        except (TaskDeferred, AirflowTaskTimeout):
+            raise  # a triggerer goes on; and Airflow calls ``on_kill`` for the other
+        except BaseException as error:
+            self._leave(error)
+            raise
+
+    def _leave(self, error: BaseException) -> None:
+        """See to the jobs of a task that ends with an error before they have ended."""
+        if self._submitting and not isinstance(error, Exception):
+            self.log.error("%s: stopped while it submitted, so the job may run. %s", self.spec.api, self._advice)
+        if not self._jobs or self._stopped:
+            return
+        jobs = ", ".join(self._jobs)
+        if self._is_gone_on_with(error):
+            self.log.info("Not cancelling %s: the next attempt goes on with it", jobs)
+        elif not self._may_cancel():
+            self.log.error("%s may still run, and nobody waits for it any more. Console: %s", jobs, self._console_url)
+        else:
+            self.log.info("Cancelling %s, since nobody waits for it any more", jobs)
+            self._end_attempt(self._jobs)
+        self._jobs = []  # and not before: what strikes a cancel may call on_kill, which then cancels
+
+    def _is_gone_on_with(self, error: BaseException) -> bool:
+        """True if Airflow makes another attempt after an error, and that finds the jobs of this one."""
+        # An interrupt comes from who runs the task by hand: Airflow's workers do not let one through.
+        if isinstance(error, (AirflowFailException, AirflowSensorTimeout, KeyboardInterrupt)):
+            return False
+        if try_number_of(self._context) > int(getattr(self._context.get("ti"), "max_tries", 0) or 0):
+            return False
+        if self._adopts:
+            return True
+        return self.durable and (self.spec.finder is not None or task_store(self._context) is not None)
+
+    def _results(self, context: Mapping[str, Any], results: Sequence[JobResult]) -> Any:
+        """The task's result; from here on it has to see only to the jobs that have not ended."""
+        open_keys = {one.key for one in results if one.outcome not in JOB_ENDS}
+        self._jobs = [key for key in self._jobs if key in open_keys]
+        return super()._results(context, results)
 
     def on_kill(self) -> None:
         """Cancel the jobs that this task is answerable for; called by Airflow when it stops the task.
@@ -196,6 +285,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         if self._submitting:
             self._killed = True  # the answer to the submit says what there is to cancel
             return
+        self._stopped = True
         if not self._to_cancel:
             return
         jobs = ", ".join(self._to_cancel)
@@ -214,7 +304,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             self._cancel(self._to_cancel)
 
     def _end_attempt(self, late: Sequence[str]) -> None:
-        """This attempt is out of time: cancel what may be, and have the next one submit anew.
+        """This attempt ends before its jobs: cancel what may be, and have the next one submit anew.
 
         What cannot be cancelled runs on, and the next attempt goes on with it. What is cancelled may still be shown as
         running for a while, so that has to be remembered.
@@ -236,7 +326,8 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
     def _failure(self, bad: Sequence[JobResult], message: str) -> Exception:
         outcomes = {result.outcome for result in bad}
         if Outcome.TIMED_OUT in outcomes:
-            late = [one.key for one in bad if one.outcome is Outcome.TIMED_OUT and one.key in self._to_cancel]
+            late = self._to_cancel
+            self._jobs = []
             attempt_ends = self._execution_deadline(self._context)
             # The wait ends with the earlier of two limits. Where both have passed by now it was the attempt's, after
             # which Airflow would retry too. With one limit alone there is nothing to compare, and the clock of the
@@ -250,6 +341,9 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             return JobTimedOut(message, bad)
         if outcomes <= {Outcome.FAILED, Outcome.CANCELLED}:
             return JobFailed(message, bad)
+        keys, self._jobs = self._to_cancel, []
+        if self._cancel(keys):
+            message += f"\nSince nobody waits for it any more, it was cancelled: {', '.join(keys)}"
         return JobOutcomeUnknown(message, bad)
 
     def _cancel(self, keys: Sequence[str]) -> bool:

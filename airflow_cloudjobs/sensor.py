@@ -23,7 +23,7 @@ from airflow_cloudjobs.compat import (
     task_store,
     try_number_of,
 )
-from airflow_cloudjobs.exceptions import JobFailedForGood, JobOutcomeUnknown, JobTimedOut
+from airflow_cloudjobs.exceptions import JobFailedForGood, JobOutcomeUnknown, JobTimedOut, SubmitFailed
 from airflow_cloudjobs.jobs.arguments import needs_a_worker
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
 from airflow_cloudjobs.jobs.wait import Wait, WaitPlan
@@ -57,9 +57,10 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
     :param poke_interval: the longest pause between two polls, seconds or a timedelta (in reschedule mode every pause,
         of ten seconds at least); None takes the API's own default.
     :raises SubmitRefused: an argument or the connection cannot work.
+    :raises SubmitFailed: Airflow did not hand the connection out when the wait began (retried).
     :raises JobFailedForGood: the job failed or was cancelled.
     :raises JobTimedOut: time ran out.
-    :raises JobOutcomeUnknown: the cloud would not tell how the job ended.
+    :raises JobOutcomeUnknown: the cloud would not tell whether the job ended, and how.
     """
 
     def __init__(
@@ -173,14 +174,20 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         return PokeReturnValue(False)
 
     def _begin(self, context: Mapping[str, Any]) -> Wait:
-        self._ready()
+        first = first_reschedule(context) if self.reschedule else None
+        try:
+            self._ready()
+        except SubmitFailed as error:
+            if not first:
+                raise
+            # In the middle of a wait that ends nothing; the look that follows tells how long it may last.
+            self.log.warning("%s", error)
         store = task_store(context) if self.reschedule else None
         seen = (store.get(SEEN) if store else None) or {}
         if seen.get("try") != try_number_of(context):
             seen = {}
         keys = seen.get("keys") or self._given_keys()
         self._announce(context, keys)
-        first = first_reschedule(context) if self.reschedule else None
         started = first or self._began
         limits = [started + self.timeout]
         if first and self.execution_timeout:

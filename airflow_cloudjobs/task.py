@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_cloudjobs import compat, metrics, task_class
 from airflow_cloudjobs.apis import hook_class_of
 from airflow_cloudjobs.connection.settings import InvalidConnection
-from airflow_cloudjobs.exceptions import JobOutcomeUnknown, SubmitRefused
+from airflow_cloudjobs.exceptions import JobOutcomeUnknown, SubmitFailed, SubmitRefused
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument
+from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
 from airflow_cloudjobs.jobs.redact import signatures, without_signatures
@@ -58,6 +59,8 @@ class CloudJobTask(_Base):
     deferrable: bool
     end_from_trigger: bool
     include_download_url: bool = False
+    _known_console = ""
+    """The console's address, once it is known."""
     _is_built = False
     """True once the constructor has run: template fields that are set later are rendered ones."""
 
@@ -110,13 +113,21 @@ class CloudJobTask(_Base):
             raise arguments.refuse("end_from_trigger", why)
 
     def _ready(self) -> None:
-        """Everything that can be known to be wrong before a request is sent, as a failure without retries."""
+        """Everything that can be known to be wrong before a request is sent, as a failure without retries.
+
+        That Airflow does not hand the connection out is none: a secrets backend that is away looks just so.
+        """
         try:
             self._check_arguments(rendered=True)
-            endpoint = self.hook.settings.endpoint(self.spec.service)
+            endpoint = self.hook.settings_now().endpoint(self.spec.service)
             self.hook.get_conn()
-        except (InvalidArgument, InvalidConnection, compat.AirflowNotFoundException) as error:
+        except (InvalidArgument, InvalidConnection) as error:
             raise SubmitRefused(str(error)) from error
+        except CloudApiError as error:
+            raise SubmitFailed(
+                f"{self.spec.api}: nothing was sent: {error}. If the connection exists, what holds it (a secrets "
+                "backend, Airflow's database) could not be asked just now, and a retry asks again; if not, create it"
+            ) from error
         self.log.info("Calling %s, with connection %r", endpoint, self._conn_id)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -152,7 +163,14 @@ class CloudJobTask(_Base):
 
     @property
     def _console_url(self) -> str:
-        return self.spec.console.format(region=self.hook.settings.region)
+        """Never a reason to fail: it stands beside what matters, often after the job's end."""
+        if not self._known_console:
+            try:
+                region = self.hook.settings.region
+            except Exception:
+                region = self.region or ""
+            self._known_console = self.spec.console.format(region=region)
+        return self._known_console
 
     def _given_keys(self) -> list[str]:
         return [str(key) for key in as_list(getattr(self, self.key_argument))]
@@ -168,9 +186,16 @@ class CloudJobTask(_Base):
         """Show the job before the wait: whoever looks at a waiting task must find it."""
         url = self._console_url
         self.log.info("%s: %s. Console: %s", self.spec.title, ", ".join(keys), url)
+        self._push(context, "job_key", self._shaped(keys))
+        self._push(context, CONSOLE_URL, url)
+
+    def _push(self, context: Mapping[str, Any], key: str, value: Any) -> None:
+        """Store an XCom; a job that runs, or has ended, is not given up for one that cannot be stored."""
         if ti := context.get("ti"):
-            ti.xcom_push(key="job_key", value=self._shaped(keys))
-            ti.xcom_push(key=CONSOLE_URL, value=url)
+            try:
+                ti.xcom_push(key=key, value=value)
+            except Exception as error:
+                self.log.warning("XCom %r could not be stored, going on without it: %r", key, error)
 
     def _execution_deadline(self, context: Mapping[str, Any]) -> float | None:
         """When Airflow's ``execution_timeout`` ends; Airflow 3 does not watch it while a task is deferred."""
@@ -190,8 +215,8 @@ class CloudJobTask(_Base):
 
         :param cancel: True has the trigger cancel the jobs when the task is killed.
         """
-        if cancel and (ti := context.get("ti")):
-            ti.xcom_push(key=OWNER, value=wait.keys)
+        if cancel:
+            compat.push_plain_xcom(context, OWNER, wait.keys)
         plan = wait.continued(time.time())
         timeout = None
         if plan.deadline is not None:
@@ -208,6 +233,7 @@ class CloudJobTask(_Base):
                 doubts=wait.unknown_since,
                 cancel=cancel,
                 try_number=compat.try_number_of(context),
+                console_url=self._console_url,
                 end_task={"several": self._is_many(), "push": self.do_xcom_push} if self.end_from_trigger else None,
             ),
             method_name="execute_complete",
@@ -221,6 +247,7 @@ class CloudJobTask(_Base):
             # Some versions of Airflow give a retry the event of the attempt before.
             self.log.warning("Not believing the event of attempt %s: starting over", attempt)
             return self.execute(context)
+        self._known_console = str((event or {}).get("console_url") or "")
         return self._results(context, self._results_of(event))
 
     def _results_of(self, event: Mapping[str, Any] | None) -> list[JobResult]:
@@ -260,9 +287,9 @@ class CloudJobTask(_Base):
         bad = [self._public(self._explained(one)) for one in results if one.outcome is not Outcome.SUCCEEDED]
         if not bad:
             return value
-        if self.do_xcom_push and (ti := context.get("ti")):
+        if self.do_xcom_push:
             # A task that handles the failure downstream wants to know which job it was, and why.
-            ti.xcom_push(key="return_value", value=value)
+            self._push(context, "return_value", value)
         raise self._failure(bad, "\n".join(self._sentence(result) for result in bad))
 
     def _explained(self, result: JobResult) -> JobResult:
@@ -293,7 +320,7 @@ class CloudJobTask(_Base):
         elif result.outcome is Outcome.TIMED_OUT:
             text = f"{head}: {result.reason}"
         else:
-            text = f"{head}: how it ended cannot be told: {result.reason}"
+            text = f"{head} may still run, and the cloud does not tell what became of it: {result.reason}"
         if result.request_id:
             text += f" (request id {result.request_id})"
         return f"{text}. Console: {self._console_url}"

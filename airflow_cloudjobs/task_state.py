@@ -29,15 +29,17 @@ def identity_of(context: Mapping[str, Any]) -> Identity | None:
     return Identity(str(ti.dag_id), str(ti.run_id), str(ti.task_id), int(ti.map_index), epoch)
 
 
-async def still_owns(trigger: Any, xcom_key: str, value: Any) -> bool:
+async def still_owns(trigger: Any, xcom_key: str, value: list[str]) -> bool:
     """True if a trigger's task still waits for what it waits for: the trigger was only moved.
 
     Airflow cancels a trigger in the same way when a user kills its task and when another triggerer takes it
     over. The task's state alone does not tell them apart: cleared, it may be deferred again, on another job.
 
     :param trigger: the trigger.
-    :param xcom_key: the XCom in which the task says what it waits for.
-    :param value: what it says if that is what this trigger waits for.
+    :param xcom_key: the XCom in which the task says what it waits for; no XCom backend has to do with it, since one
+        that cannot be asked, or stores something else, says nothing about the task.
+    :param value: the list that it says if that is what this trigger waits for.
+    :raises LookupError: the task is deferred, and on what is not known.
     """
     if not compat.TASKS_HAVE_SUPERVISORS:
         # The task's row names its trigger.
@@ -45,7 +47,10 @@ async def still_owns(trigger: Any, xcom_key: str, value: Any) -> bool:
         return state == "deferred" and trigger_id == trigger.trigger_id
     if await compat.state_for_trigger(trigger) != "deferred":
         return False  # and then there may be no such XCom any more
-    return bool(await compat.xcom_for_trigger(trigger, xcom_key) == value)
+    stored = await compat.plain_xcom_of(trigger, xcom_key)
+    if not isinstance(stored, list):
+        raise LookupError(f"the XCom {xcom_key!r} of the deferred task does not say what it waits for")
+    return stored == value
 
 
 GIVEN_UP = frozenset({"success", "failed", "skipped", "removed", "upstream_failed", "restarting"})

@@ -26,7 +26,7 @@ from airflow_cloudjobs.jobs.wait import LogLine, Wait, WaitPlan
 from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
 
 OWNER = "cloudjobs_owner"
-"""The XCom in which a task says which jobs it waits for, just before it defers."""
+"""The XCom in which a task says which jobs it waits for, just before it defers; past any XCom backend."""
 
 KILL_LIMIT = 20.0
 """Seconds for finding out about a kill and cancelling; Airflow itself gives 30."""
@@ -71,6 +71,7 @@ class CloudJobTrigger(BaseTrigger):
     :param doubts: since when something undocumented is seen, by key.
     :param cancel: True cancels the jobs when the task is killed.
     :param try_number: the attempt that waits; it is repeated in the event.
+    :param console_url: the address of the vendor's console; empty if it has to be made of the connection's region.
     :param end_task: for a task that a success ends without another worker: whether ``several`` results are a
         list, and whether to ``push`` them.
     :param asked: for a task that no worker has begun: ``keys``, ``scope``, ``conn_id``, ``region`` and
@@ -91,6 +92,7 @@ class CloudJobTrigger(BaseTrigger):
         doubts: Mapping[str, float] | None = None,
         cancel: bool = False,
         try_number: int | None = None,
+        console_url: str = "",
         end_task: Mapping[str, Any] | None = None,
         asked: Mapping[str, Any] | None = None,
         **later: Any,
@@ -106,6 +108,7 @@ class CloudJobTrigger(BaseTrigger):
         self.doubts = dict(doubts or {})
         self.cancel = cancel
         self.try_number = try_number
+        self.console_url = console_url
         self.end_task = dict(end_task) if end_task else None
         self.asked = asked
 
@@ -122,6 +125,7 @@ class CloudJobTrigger(BaseTrigger):
             "doubts": self.doubts,
             "cancel": self.cancel,
             "try_number": self.try_number,
+            "console_url": self.console_url,
             "end_task": self.end_task,
             "asked": self.asked,
         }
@@ -133,7 +137,7 @@ class CloudJobTrigger(BaseTrigger):
         return hook_class(self.conn_id, region=self.region, endpoint=self.endpoint)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait; the one event is ``{"api": …, "try_number": …, "results": [JobResult.as_dict(), …]}``.
+        """Wait; the one event is ``{"api", "try_number", "results": [JobResult.as_dict(), …], "console_url"}``.
 
         What brings the task back to a worker, be it that event or an exception, does so no sooner than
         :data:`~airflow_cloudjobs.compat.EVENT_HOLD` after the task has left its worker.
@@ -141,7 +145,9 @@ class CloudJobTrigger(BaseTrigger):
         try:
             event = await self._event()
         except asyncio.CancelledError:
-            if not compat.TRIGGERS_HEAR_OF_KILLS:
+            if self.task_instance is None and compat.is_run_by_hand():
+                await self._interrupted()
+            elif not compat.TRIGGERS_HEAR_OF_KILLS:
                 await self.on_kill()
             raise
         yield event
@@ -153,14 +159,20 @@ class CloudJobTrigger(BaseTrigger):
             await self._hold()
             raise
         if self.cancel and not compat.LATE_TASKS_RESUME:
-            await self._cancel_late(results)
+            await self._cancel_surely([one.key for one in results if one.outcome is Outcome.TIMED_OUT], "time ran out")
         if self.end_task and await self._pushed(results, self.end_task):
             return compat.success_event()  # type: ignore[no-any-return]
         await self._hold()
         # The event is stored, so it carries only what a result may show.
         spec = spec_of(self.api)
         shown = [replace(one, record=spec.public_fields(one.record)) for one in results]
-        event = {"api": self.api, "try_number": self.try_number, "results": [one.as_dict() for one in shown]}
+        event = {
+            "api": self.api,
+            "try_number": self.try_number,
+            "results": [one.as_dict() for one in shown],
+            # The worker does not need the connection for it, which may be away by then.
+            "console_url": await self._full_console(),
+        }
         return TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's is untyped
 
     async def _waited(self) -> list[JobResult]:
@@ -182,6 +194,8 @@ class CloudJobTrigger(BaseTrigger):
 
     async def _hold(self) -> None:
         """Let pass what is left of the time in which Airflow would fail a task that comes back."""
+        if compat.is_run_by_hand():
+            return  # without a scheduler
         remaining = self.plan.get("handed_over", 0.0) + compat.EVENT_HOLD - time.time()
         # A worker's clock that is ahead of this one must not make it longer.
         await asyncio.sleep(min(max(0.0, remaining), compat.EVENT_HOLD))
@@ -200,10 +214,10 @@ class CloudJobTrigger(BaseTrigger):
         """Store what a worker would have stored before the wait."""
         for attempt in itertools.count():
             try:
-                url = await self._console_url()
+                url = self.console_url = await self._console_url()
                 await compat.push_xcom(self, "job_key", job_key)
                 await compat.push_xcom(self, CONSOLE_URL, url)
-                await compat.push_xcom(self, CloudConsoleLink().xcom_key, url)
+                await compat.push_plain_xcom_of(self, CloudConsoleLink().xcom_key, url)
             except Exception as error:
                 if isinstance(error, CloudApiError) and not error.retryable:
                     return  # the connection is wrong, which the wait says too
@@ -215,7 +229,7 @@ class CloudJobTrigger(BaseTrigger):
                 return
 
     async def _console_url(self) -> str:
-        return spec_of(self.api).console.format(region=await self.hook.aregion())
+        return self.console_url or spec_of(self.api).console.format(region=await self.hook.aregion())
 
     async def _pushed(self, results: Sequence[JobResult], end_task: Mapping[str, Any]) -> bool:
         """True if all succeeded and the task's result is where a worker would have put it."""
@@ -276,16 +290,26 @@ class CloudJobTrigger(BaseTrigger):
             by_hand = _by_hand(jobs, await self._full_console())
             self.log.error("Not known %s: %r. %s", unknown, error, by_hand)
 
-    async def _cancel_late(self, results: Sequence[JobResult]) -> None:
-        """Cancel what is out of time, since the task may not get to do it."""
-        late = [one.key for one in results if one.outcome is Outcome.TIMED_OUT]
+    async def _interrupted(self) -> None:
+        """Whoever runs the task by hand has stopped it, and nobody goes on."""
+        if self.cancel and spec_of(self.api).cancel:
+            await self._cancel_surely(self.keys, "it was interrupted")
+        else:
+            self.log.warning("Interrupted; %s may still run. Console: %s", ", ".join(self.keys), self._console())
+
+    async def _cancel_surely(self, keys: Sequence[str], why: str) -> None:
+        """Cancel jobs that the task may not get to cancel.
+
+        :param keys: the jobs.
+        :param why: for the log.
+        """
         deadline = time.monotonic() + KILL_LIMIT - LAST_WORDS
         try:
             async with asyncio.timeout(KILL_LIMIT):
-                await self._cancel(late, deadline, "time ran out")
+                await self._cancel(keys, deadline, why)
         except Exception as error:
-            by_hand = _by_hand(", ".join(late), await self._full_console())
-            self.log.error("Not known whether late jobs were cancelled: %r. %s", error, by_hand)
+            by_hand = _by_hand(", ".join(keys), await self._full_console())
+            self.log.error("Not known whether jobs were cancelled, since %s: %r. %s", why, error, by_hand)
 
     async def _cancel(self, keys: Sequence[str], deadline: float, why: str) -> None:
         spec, hook = spec_of(self.api), self.hook
@@ -296,7 +320,7 @@ class CloudJobTrigger(BaseTrigger):
 
     def _console(self) -> str:
         """The console's address as far as it is known without the connection."""
-        return spec_of(self.api).console.format(region=self.region or "")
+        return self.console_url or spec_of(self.api).console.format(region=self.region or "")
 
     async def _full_console(self) -> str:
         """The console's address for a line of the log, which is not lost if the connection cannot be read."""

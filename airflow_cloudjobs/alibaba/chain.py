@@ -18,7 +18,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from airflow_cloudjobs.connection.authentication import silence
+from airflow_cloudjobs.connection.authentication import silence, words_of
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.transport.credential import Credential
 
@@ -50,7 +50,7 @@ class DefaultChain:
                     found = self._ask(name)
             except Exception as error:  # the SDK raises whatever happens inside it
                 self._made.pop(name, None)
-                failures.append(f"{name}: {_reason(error)}")
+                failures.append(f"{name}: {words_of(error)}")
                 passing = passing or (_passing(error) and (name in _ASKED_FOR or bool(self._used)))
                 continue
             if found is not None:
@@ -135,8 +135,8 @@ _LINKS: dict[str, Link] = {
     "credentials URI": _uri,
 }
 
-_ASKED_FOR = frozenset({"OIDC", "credentials URI"})
-"""Links that are only tried where the environment asks for them, so that no answer there is an outage."""
+_ASKED_FOR = frozenset(_LINKS) - {"ECS metadata"}
+"""Links that are only tried where the environment or a file asks for them, so that no answer there is an outage."""
 
 
 def _variable(name: str) -> str:
@@ -149,12 +149,7 @@ def _providers() -> Any:
     return provider
 
 
-def _reason(error: Exception) -> str:
-    """What a link says, without the answer that it repeats, which may hold a credential."""
-    return re.split(r",?\s*result:", str(error))[0][:300] or type(error).__name__
-
-
 def _passing(error: Exception) -> bool:
     """True for trouble on the way and 5xx."""
     network = isinstance(error, OSError) or type(error).__name__ in ("RetryError", "UnretryableException")
-    return network or re.search(r"(?i)http_?code\s*[:=]\s*(5\d\d|429)", str(error)) is not None
+    return network or re.search(r"(?i)(http_?|status )code\s*[:=]\s*(5\d\d|429)", str(error)) is not None

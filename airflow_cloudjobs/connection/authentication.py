@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -141,6 +142,23 @@ def temporary(operation: str, data: Any, key: str, secret: str, token: str, expi
         security_token=first_present(parts, token),
         expires=parse_timestamp(parts.get(expires)),
     )
+
+
+SHOWN = 300
+"""How much of what an SDK says of its trouble is shown, in signs; the cause stands at the end."""
+
+
+def words_of(error: Exception) -> str:
+    """What a vendor's SDK says of its trouble, in one line.
+
+    Left out are the queries of its requests, which are signed, the answers that it repeats, which may hold a
+    credential, and the beginning of what is long.
+
+    :param error: what the SDK raised.
+    """
+    said = re.split(r",?\s*(?:result|response|OAuth token):", str(error))[0]
+    text = re.sub(r"\?[^\s?'\")]*=[^\s'\")]*", "?***", " ".join(said.split()))
+    return f"…{text[-SHOWN:]}" if len(text) > SHOWN else text or type(error).__name__
 
 
 def silence(package: str, *loggers: str) -> None:

@@ -17,6 +17,7 @@ import time
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from airflow_cloudjobs.connection.authentication import words_of
 from airflow_cloudjobs.huawei.settings import HuaweiSettings
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.transport.credential import Credential
@@ -58,7 +59,7 @@ class DefaultChain:
             try:
                 found = self._asked(maker.get_basic())
             except Exception as error:  # the SDK raises whatever happens inside it
-                failures.append(f"{name}: {_reason(error)}")
+                failures.append(f"{name}: {words_of(error)}")
                 # No answer of the metadata service means only that this is no instance, unless it gave one before.
                 passing = passing or (_passing(error) and (name != "ECS metadata" or old is not None))
                 continue
@@ -113,12 +114,11 @@ def _moment(local: float | None) -> float | None:
     return calendar.timegm(time.localtime(local)) if local else None
 
 
-def _reason(error: Exception) -> str:
-    """What a link says, in one line."""
-    return " ".join(str(error).split())[:300] or type(error).__name__
-
-
 def _passing(error: Exception) -> bool:
-    """True for trouble on the way and 5xx."""
-    status = getattr(error, "status_code", None)
-    return isinstance(error, OSError) or type(error).__name__ == "ConnectionException" or (status or 0) >= 500
+    """True for trouble on the way, 5xx and one call too many."""
+    from huaweicloudsdkcore.exceptions import exceptions
+
+    # A host that is not reached, a handshake and a time limit have classes of their own.
+    on_the_way = (OSError, exceptions.ConnectionException, exceptions.RequestTimeoutException)
+    status = getattr(error, "status_code", None) or 0
+    return isinstance(error, on_the_way) or status >= 500 or status == 429

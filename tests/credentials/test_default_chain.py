@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,9 @@ from airflow_cloudjobs.transport.sync import SyncCaller
 
 ALIBABA = next(mode for mode in MODES if mode.name == "alibaba default")
 HUAWEI = next(mode for mode in MODES if mode.name == "huawei default")
+
+CLOSED = "http://127.0.0.1:9"
+"""Where nobody listens."""
 
 
 def key_used(mode: object, cloud: LocalCloud, tmp_path: Path) -> str:
@@ -78,8 +82,54 @@ class TestAlibaba:
             key_used(ALIBABA, cloud, tmp_path)
         assert "result" not in str(caught.value)
 
+    @pytest.mark.parametrize("place", ["CLI profile", "credentials file"])
+    def test_a_host_that_is_away(self, place: str, cloud: LocalCloud, tmp_path: Path) -> None:
+        """Whoever has such a file asks for it, so that no answer is an outage; the request's signature is not shown."""
+        secret = {"access_key_id": accounts.ALIBABA_ACCESS_KEY, "access_key_secret": accounts.ALIBABA_SECRET}
+        role = {**secret, "ram_role_arn": accounts.ALIBABA_ROLE_ARN, "ram_session_name": "tests"}
+        (tmp_path / ".aliyun").mkdir()
+        (tmp_path / ".alibabacloud").mkdir()
+        if place == "CLI profile":
+            profile = {"name": "work", "mode": "RamRoleArn", **role}
+            (tmp_path / ".aliyun" / "config.json").write_text(json.dumps({"current": "work", "profiles": [profile]}))
+        else:
+            lines = {**secret, "type": "ram_role_arn", "role_arn": role["ram_role_arn"], "role_session_name": "tests"}
+            text = "\n".join(f"{name} = {value}" for name, value in lines.items())
+            (tmp_path / ".alibabacloud" / "credentials.ini").write_text(f"[default]\n{text}\n")
+        with environment({"https_proxy": CLOSED}), pytest.raises(CloudApiError, match=place) as caught:
+            key_used(ALIBABA, cloud, tmp_path)
+        assert caught.value.kind is ErrorKind.TRANSIENT
+        assert "Connection refused" in str(caught.value), "the cause stands at the end of a long text"
+        assert "Signature" not in str(caught.value)
+
+    def test_a_file_that_cannot_work(self, cloud: LocalCloud, tmp_path: Path) -> None:
+        (tmp_path / ".aliyun").mkdir()
+        (tmp_path / ".aliyun" / "config.json").write_text(json.dumps({"current": "work", "profiles": []}))
+        with pytest.raises(CloudApiError, match="CLI profile") as caught:
+            key_used(ALIBABA, cloud, tmp_path)
+        assert caught.value.kind is ErrorKind.DENIED
+
 
 class TestHuawei:
+    @pytest.mark.parametrize("silent", [False, True])
+    def test_a_host_that_is_away(self, silent: bool, cloud: LocalCloud, tmp_path: Path) -> None:
+        """The profile file asks for it."""
+        token = tmp_path / "token"
+        write_token(cloud, token)
+        file = tmp_path / "credentials"
+        file.write_text(f"[basic]\nidp_id = {accounts.HUAWEI_IDP_ID}\nid_token_file = {token}\n")
+        connection = HUAWEI.connection(cloud, tmp_path / "none")
+        with (
+            socket.create_server(("127.0.0.1", 0)) as listening,
+            environment({"HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(file)}),
+        ):
+            iam = f"http://127.0.0.1:{listening.getsockname()[1]}" if silent else CLOSED
+            extra = {**connection["extra"], "endpoints": {"iam": iam}, "read_timeout": 0.3}
+            client = HUAWEI.client({**connection, "extra": extra})
+            with SyncCaller(client) as caller, pytest.raises(CloudApiError, match="profile file") as caught:
+                caller.call(PROBES["huawei"])
+        assert caught.value.kind is ErrorKind.TRANSIENT
+
     def test_environment(self, cloud: LocalCloud, control: Control, tmp_path: Path) -> None:
         issued = control.issue_credentials("huawei")
         found = {

@@ -49,8 +49,6 @@ USED = {
         "_AIRFLOW_PROCESS_CONTEXT",
     ): "Airflow reads connections from its database only for its own programs, and "
     "its command line says by this variable that it is one; so does our command 'cloudjobs'.",
-    ("compat.py", "_mapped_length"): "A list that a trigger stores as a task's result can be expanded by the next task "
-    "only if its length is stored too, as a worker does.",
     ("huawei/chain.py", "_expired_at"): "The SDK says nowhere else when the credential that it got ends; asking its "
     "accessor would get another one.",
     ("demo/settings.py", "_AIRFLOW"): "The demo's Airflow must see no variable of the one that it is started from.",

@@ -238,9 +238,7 @@ def test_files_that_drs_does_not_take(file: str, tmp_path: Path, control: Contro
 
 
 # (which cloud, what is changed in its connection, words of the message)
-CONNECTIONS: list[tuple[str, dict[str, Any] | None, tuple[str, ...]]] = [
-    ("alibaba", None, ("alibabacloud_default", "defined")),
-    ("huawei", None, ("huaweicloud_default", "defined")),
+CONNECTIONS: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("alibaba", {"password": ""}, ("password", "missing")),
     ("alibaba", {"login": ""}, ("login", "missing")),
     ("huawei", {"password": ""}, ("password", "SK")),
@@ -265,7 +263,7 @@ CONNECTIONS: list[tuple[str, dict[str, Any] | None, tuple[str, ...]]] = [
 @pytest.mark.parametrize(("name", "changes", "words"), CONNECTIONS)
 def test_connections_that_cannot_work(
     name: str,
-    changes: dict[str, Any] | None,
+    changes: dict[str, Any],
     words: tuple[str, ...],
     mode: str,
     cloud: LocalCloud,
@@ -273,10 +271,7 @@ def test_connections_that_cannot_work(
 ) -> None:
     good = cloud.alibaba_connection() if name == "alibaba" else cloud.huawei_connection()
     variable = f"AIRFLOW_CONN_{name.upper()}CLOUD_DEFAULT"
-    if changes is None:
-        monkeypatch.delenv(variable)
-    else:
-        monkeypatch.setenv(variable, json.dumps({**good, **changes}))
+    monkeypatch.setenv(variable, json.dumps({**good, **changes}))
     api = ICE if name == "alibaba" else DLI
     kind, arguments = MODES[mode]
     if kind == "operator":
