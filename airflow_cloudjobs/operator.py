@@ -25,8 +25,10 @@ from airflow_cloudjobs.compat import (
     task_store,
     try_number_of,
 )
-from airflow_cloudjobs.exceptions import ExecutionTimedOut, JobFailed, JobOutcomeUnknown, JobTimedOut
+from airflow_cloudjobs.connection.source import UNREAD
+from airflow_cloudjobs.exceptions import ExecutionTimedOut, JobFailed, JobOutcomeUnknown, JobTimedOut, LookUpFailed
 from airflow_cloudjobs.jobs.arguments import Arguments
+from airflow_cloudjobs.jobs.errors import ErrorKind
 from airflow_cloudjobs.jobs.many import as_list
 from airflow_cloudjobs.jobs.outcome import JOB_ENDS, JobResult, Outcome
 from airflow_cloudjobs.jobs.wait import WaitPlan
@@ -341,6 +343,11 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             return JobTimedOut(message, bad)
         if outcomes <= {Outcome.FAILED, Outcome.CANCELLED}:
             return JobFailed(message, bad)
+        if all(
+            one.error is not None and one.error.code == UNREAD and one.error.kind is ErrorKind.UNKNOWN for one in bad
+        ):
+            # Airflow did not hand the connection out, which says nothing of the jobs: a retry goes on with them.
+            return LookUpFailed(message)
         keys, self._jobs = self._to_cancel, []
         if self._cancel(keys):
             message += f"\nSince nobody waits for it any more, it was cancelled: {', '.join(keys)}"
@@ -360,3 +367,9 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
 
     def _has_ended(self, key: str) -> bool:
         return has_ended(self.spec, self.hook.fetch(self.spec, [key], self._scope)[key])
+
+
+def _is_unread(result: JobResult) -> bool:
+    """True if the wait ended since Airflow did not hand out the connection, which may be there all the same."""
+    error = result.error
+    return error is not None and error.code == UNREAD and error.kind is ErrorKind.UNKNOWN

@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 KEY_REFUSED = frozenset({ErrorKind.EXPIRED, ErrorKind.DENIED})
 """After these the same call works if the connection has got another key meanwhile."""
 
+UNREAD = "<connection>"
+"""The code of an error that is no answer of a cloud: the connection could not be read."""
+
 NOT_READ_AGAIN = "Connection %r could not be read again, going on with what was read before: %s"
 
 _unverified: set[str] = set()
@@ -113,13 +116,13 @@ class ConnectionSource:
         :param error: what reading it, or making a client of it, raised.
         """
         if isinstance(error, InvalidConnection):
-            return CloudApiError(str(error), kind=ErrorKind.INVALID, code="<connection>")
+            return CloudApiError(str(error), kind=ErrorKind.INVALID, code=UNREAD)
         # A secrets backend that is away may look as if it did not hold the connection.
         kind = ErrorKind.UNKNOWN if isinstance(error, AirflowNotFoundException) else ErrorKind.TRANSIENT
         return CloudApiError(
             f"the connection {self.conn_id!r} could not be read: {error or type(error).__name__}",
             kind=kind,
-            code="<connection>",
+            code=UNREAD,
         )
 
     def not_read_again(self, error: Exception) -> None:

@@ -19,7 +19,7 @@ from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 from support.jobapis import APIS, DLI, DMS_EXPORT, ICE, MODES, JobApi
 from taskbench import FAILED, RETRY, SKIPPED, SUCCESS, Store, TaskInstance, first_event, rendered, run
 
-from airflow_cloudjobs.exceptions import JobFailed, JobTimedOut, SubmitFailed
+from airflow_cloudjobs.exceptions import JobFailed, JobTimedOut, LookUpFailed, SubmitFailed
 from airflow_cloudjobs.localcloud import Control, LocalCloud
 
 FAST = 0.03
@@ -106,10 +106,7 @@ def test_before_a_sensor_has_looked(mode: str, options: dict[str, bool], state: 
     assert "huaweicloud_default" in str(ran.error) or "huaweicloud_default" in ran.log
 
 
-def test_between_two_looks_of_a_sensor_that_gives_its_worker_back(
-    vault: type[Vault], control: Control, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("airflow_cloudjobs.sensor.LEAST_RESCHEDULE", FAST)
+def test_between_two_looks_of_a_sensor_that_gives_its_worker_back(vault: type[Vault], control: Control) -> None:
     control.create_job(DLI.api, "k")
     _away(vault, lambda nth: nth == 2)
     ran = run(lambda: DLI.sensor(task_id="t", job_id="k", poke_interval=FAST, mode="reschedule"))
@@ -119,15 +116,25 @@ def test_between_two_looks_of_a_sensor_that_gives_its_worker_back(
     assert ran.result["console_url"] == f"{DLI.console}?region=cn-north-4"
 
 
-def test_when_time_runs_out_between_two_looks(
-    vault: type[Vault], control: Control, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("airflow_cloudjobs.sensor.LEAST_RESCHEDULE", FAST)
+def test_when_time_runs_out_between_two_looks(vault: type[Vault], control: Control) -> None:
     control.create_job(DLI.api, "k", "forever")
     _away(vault, lambda nth: nth > 1)
     ran = run(lambda: DLI.sensor(task_id="t", job_id="k", poke_interval=0.2, mode="reschedule", timeout=0.5))
     assert (type(ran.error), ran.state) == (JobTimedOut, FAILED)
     assert "could not be read" in str(ran.error)
+
+
+def test_while_a_triggerer_waits_for_longer_than_is_waited_out(vault: type[Vault], control: Control) -> None:
+    """It says nothing of the job, so a retry goes on with it; nothing is cancelled."""
+    control.plan(DLI.api, "forever")
+    _away(vault, lambda nth: nth > 1)
+    ti = TaskInstance()
+    ti.max_tries = 1
+    ran = run(lambda: DLI.operator(task_id="t", **DLI.new, deferrable=True, poll_interval=FAST), ti=ti)
+    assert (type(ran.error), ran.state) == (LookUpFailed, RETRY)
+    assert "could not be read" in str(ran.error)
+    assert "the next attempt goes on with it" in ran.log
+    assert control.stats()["cancels"] == {}
 
 
 def _after_the_end(make: Callable[[], Any], vault: type[Vault], *, older: bool = False) -> Callable[[], Any]:
