@@ -19,7 +19,7 @@ from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
-from airflow_cloudjobs.jobs.redact import signatures, without_signatures
+from airflow_cloudjobs.jobs.redact import signatures, text_without_signatures
 from airflow_cloudjobs.jobs.result import result_of
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation
 from airflow_cloudjobs.jobs.wait import LogLine, Wait, WaitPlan
@@ -275,7 +275,7 @@ class CloudJobTask(_Base):
         except Exception as error:
             self.log.warning("%s %s: could not be asked why it failed: %s", self.spec.api, result.key, error)
             return result
-        return replace(result, reason=str(without_signatures(reason)))
+        return replace(result, reason=text_without_signatures(reason))
 
     def _public(self, result: JobResult) -> JobResult:
         """A result as callbacks may see it, in the exception: in blocking mode its record is as the cloud gave it."""
