@@ -96,6 +96,8 @@ class AlibabaSettings(CloudSettings):
 
     job_services = ("dms-enterprise", "ice")
 
+    vendor_domains = ("aliyuncs.com",)
+
     def vendor_host(self, service: str) -> str:
         """DMS and STS are central hosts; ICE is regional in the regions it documents."""
         if service != "ice":

@@ -264,14 +264,37 @@ class CloudSettings:
     job_services: ClassVar[tuple[str, ...]]
     """The services that run jobs; the others are for logging in."""
 
+    vendor_domains: ClassVar[tuple[str, ...]]
+    """The domains in which the vendor's own hosts are."""
+
+    @property
+    def sends_token(self) -> bool:
+        """True if requests carry a token that works for whoever gets it; a signature is good for one host and call."""
+        return False
+
     def at(self, address: str) -> Self:
         """The same connection with another address of the services that run jobs.
 
         :param address: a task's own endpoint.
-        :raises InvalidConnection: if it is no address.
+        :raises InvalidConnection: if it is no address, or one that must not get what the connection logs in with.
         """
         own = _address(ConnectionFields(self.conn_id, ""), "endpoint", address, "https")
+        if self.sends_token and not self._may_get_token(own):
+            domains = " and ".join(f"*.{domain}" for domain in self.vendor_domains)
+            raise self.invalid(
+                "endpoint",
+                f"(the task's) is {own!r}, where the login's token must not go: who gets it can use it. Allowed are "
+                f"{domains} by https, and what 'host' or 'endpoints' of the connection name; name it there",
+            )
         return replace(self, endpoints={**self.endpoints, **dict.fromkeys(self.job_services, own)})
+
+    def _may_get_token(self, address: str) -> bool:
+        """True for the vendor's own hosts, and for those that the connection itself names."""
+        parts = urlsplit(address)
+        host = (parts.hostname or "").rstrip(".")
+        if parts.scheme == "https" and host.endswith(tuple(f".{domain}" for domain in self.vendor_domains)):
+            return True
+        return _origin(address) in {_origin(named) for named in (self.base, *self.endpoints.values()) if named}
 
     def endpoint(self, service: str) -> str:
         """The address of a service, without a path."""
@@ -403,6 +426,12 @@ def _address(fields: ConnectionFields, name: str, value: str, scheme: str) -> st
     if parts.path.strip("/") or parts.query:
         raise fields.invalid(name, f"has a path ({parts.path or '?'}); give only the host")
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _origin(address: str) -> tuple[str, str | None, int]:
+    """Scheme, host and port, the default one too."""
+    parts = urlsplit(address)
+    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _is_host(host: str) -> bool:

@@ -77,6 +77,13 @@ class HuaweiSettings(CloudSettings):
 
     job_services = ("dli", "drs")
 
+    vendor_domains = ("myhuaweicloud.com", "myhuaweicloud.eu")
+
+    @property
+    def sends_token(self) -> bool:
+        """An IAM user's password gives a token; every other mode gives a key that signs."""
+        return isinstance(self.source, IamUser)
+
     def vendor_host(self, service: str) -> str:
         """``<service>.<region>.myhuaweicloud.com``, and ``.eu`` in the European site.
 
@@ -90,7 +97,8 @@ class HuaweiSettings(CloudSettings):
                 "region",
                 "is missing: give one, e.g. cn-north-4 (or the task's 'region', or 'endpoints' of the connection)",
             )
-        domain = "myhuaweicloud.eu" if self.region in EU_SITE else "myhuaweicloud.com"
+        world, europe = self.vendor_domains
+        domain = europe if self.region in EU_SITE else world
         return f"{service}.{self.region}.{domain}"
 
     def token_files(self) -> Mapping[str, str]:
