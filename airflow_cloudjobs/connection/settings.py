@@ -93,6 +93,7 @@ class Extra:
         if not isinstance(values, Mapping):
             raise fields.invalid("extra", "must be a JSON object")
         self._values = values
+        self._asked: set[str] = set()
 
     def secrets(self) -> list[str]:
         """What of it must not be shown: Airflow by itself hides only the password, and an extra as a whole."""
@@ -100,17 +101,23 @@ class Extra:
 
     def value(self, name: str, default: Any) -> Any:
         """A field as it is; the default if it is absent or an empty text, as a form may store it."""
+        self._asked.add(name)
         value = self._values.get(name)
         return default if value in (None, "") else value
 
     def text(self, name: str) -> str:
         """A field as text without blanks around it; empty if absent."""
+        self._asked.add(name)
         value = self._values.get(name)
         if value is None:
             return ""
         if not isinstance(value, (str, int)) or isinstance(value, bool):
             raise self._fields.invalid(name, f"must be text, not {type(value).__name__}")
         return str(value).strip()
+
+    def not_asked_for(self) -> list[str]:
+        """The names of the fields that have a value and were not read."""
+        return [name for name, value in self._values.items() if value not in (None, "") and name not in self._asked]
 
 
 class FieldReader:
@@ -172,6 +179,19 @@ class FieldReader:
     def invalid(self, name: str, problem: str) -> InvalidConnection:
         """The error to raise for a field of the mode."""
         return self.fields.invalid(name, f"{problem} (auth {self.auth!r})")
+
+    def doubts(self) -> tuple[str, ...]:
+        """A sentence for each field of the extra that is nobody's; to be asked for when all others were read."""
+        silent = {each.name for each in self.table.extra}
+        if not self.fields.conn_type.endswith("_cloudjobs"):
+            silent.update(self.table.peers)
+        said = []
+        for name in self.extra.not_asked_for():
+            if name not in silent:
+                meant = self.table.nearest(name)
+                advice = f"was {meant!r} meant?" if meant else "the fields are listed in docs/connections.md"
+                said.append(str(self.fields.invalid(name, f"is unknown and has no effect: {advice}")))
+        return tuple(said)
 
     def _text(self, row: Field) -> str:
         mode = self.auth if row.modes else ""
@@ -249,6 +269,7 @@ class CloudSettings:
     :param base: address that serves every service of the cloud; empty for the vendor's own hosts.
     :param endpoints: address by service; wins over ``base``.
     :param auth: the credential mode.
+    :param doubts: what in it may be a mistake, a sentence each.
     """
 
     conn_id: str
@@ -257,6 +278,7 @@ class CloudSettings:
     base: str
     endpoints: Mapping[str, str]
     auth: str
+    doubts: tuple[str, ...]
 
     metadata: ClassVar[str]
     """The vendor's own address of the metadata service, link-local."""
@@ -358,7 +380,7 @@ class CloudSettings:
 
 
 def common_settings(read: FieldReader, region: str | None) -> dict[str, Any]:
-    """The arguments of :class:`CloudSettings` from a connection, all but the mode.
+    """The arguments of :class:`CloudSettings` from a connection, all but the mode and the doubts.
 
     :param read: the connection.
     :param region: the task's region, which wins over the connection's.
