@@ -16,7 +16,7 @@ from airflow_cloudjobs.apis import hook_class_of
 from airflow_cloudjobs.connection.settings import InvalidConnection
 from airflow_cloudjobs.exceptions import JobOutcomeUnknown, SubmitRefused
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
-from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument
+from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, became_none
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
 from airflow_cloudjobs.jobs.redact import signatures, text_without_signatures
@@ -60,6 +60,8 @@ class CloudJobTask(_Base):
     include_download_url: bool = False
     _is_built = False
     """True once the constructor has run: template fields that are set later are rendered ones."""
+    _became_none: tuple[str, ...] = ()
+    """The arguments in which a template has given the text ``None``."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Complete a class that names its API, by the rules of :mod:`airflow_cloudjobs.task_class`."""
@@ -94,6 +96,8 @@ class CloudJobTask(_Base):
         if self.end_from_trigger:
             self._check_end_from_trigger(arguments)
         self.check(arguments)
+        for name in self._became_none:
+            raise arguments.refuse(name, "holds 'None', which a template gave; was there no such XCom?")
 
     def _check_end_from_trigger(self, arguments: Arguments) -> None:
         """It is for tasks that lose nothing by not coming back to a worker."""
@@ -120,12 +124,15 @@ class CloudJobTask(_Base):
         self.log.info("Calling %s, with connection %r", endpoint, self._conn_id)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Have Airflow hide what a template was rendered to, where that must not be shown.
+        """Have Airflow hide what a template was rendered to, where that must not be shown, and see what it gave.
 
         Rendering sets attributes, of mapped tasks too, before Airflow stores the rendered fields.
         """
+        written = vars(self).get(name)
         super().__setattr__(name, value)
         if name in self.template_fields and self._is_built:
+            if became_none(written, value):
+                self._became_none = (*self._became_none, name)
             if name in self.hidden_arguments and isinstance(value, str) and value:
                 compat.hide_in_logs(value)
             for secret in signatures(value):

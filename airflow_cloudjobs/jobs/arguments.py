@@ -66,6 +66,21 @@ def _is_pulled(value: Any) -> bool:
     return "xcom_pull" in value if isinstance(value, str) else hasattr(value, "resolve")
 
 
+def became_none(written: Any, rendered: Any) -> bool:
+    """True if a template, be it deep inside, has given the text ``None``: what it asked for was not there.
+
+    :param written: the value in the DAG.
+    :param rendered: what it was rendered to.
+    """
+    if isinstance(written, Mapping) and isinstance(rendered, Mapping):
+        return any(became_none(item, rendered.get(name)) for name, item in written.items())
+    if isinstance(written, (list, tuple)) and isinstance(rendered, (list, tuple)):
+        return any(map(became_none, written, rendered))
+    if isinstance(written, (set, frozenset)) and isinstance(rendered, (set, frozenset)):
+        return "None" in rendered and "None" not in written
+    return isinstance(rendered, str) and rendered == "None" and _is_rendered(written)
+
+
 class Arguments:
     """The arguments of one task, and which of them can be judged now.
 
