@@ -16,7 +16,7 @@ from airflow_cloudjobs.apis import hook_class_of
 from airflow_cloudjobs.connection.settings import InvalidConnection
 from airflow_cloudjobs.exceptions import JobOutcomeUnknown, SubmitRefused
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
-from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, became_none
+from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, as_written, became_none
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
 from airflow_cloudjobs.jobs.redact import signatures, text_without_signatures
@@ -124,11 +124,13 @@ class CloudJobTask(_Base):
         self.log.info("Calling %s, with connection %r", endpoint, self._conn_id)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Have Airflow hide what a template was rendered to, where that must not be shown, and see what it gave.
+        """Keep an argument as text; have Airflow hide what a template gave where that must not be shown.
 
         Rendering sets attributes, of mapped tasks too, before Airflow stores the rendered fields.
         """
         written = vars(self).get(name)
+        if name in self.template_fields:
+            value = as_written(value)
         super().__setattr__(name, value)
         if name in self.template_fields and self._is_built:
             if became_none(written, value):

@@ -6,11 +6,13 @@ task of a mapped operator when the DAG is parsed, so its arguments are checked t
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.request import as_text
@@ -58,12 +60,28 @@ def _holds(value: Any, is_one: Callable[[Any], bool]) -> bool:
 def _is_rendered(value: Any) -> bool:
     if isinstance(value, str):
         return "{{" in value or "{%" in value or "{#" in value
-    # Airflow's own deferred values (XComArg and its kin) are known by the method that resolves them.
-    return hasattr(value, "resolve") and hasattr(value, "iter_references")
+    return _is_deferred(value)
 
 
 def _is_pulled(value: Any) -> bool:
-    return "xcom_pull" in value if isinstance(value, str) else hasattr(value, "resolve")
+    return "xcom_pull" in value if isinstance(value, str) else _is_deferred(value)
+
+
+def _is_deferred(value: Any) -> bool:
+    """True for Airflow's own deferred values (XComArg and its kin), which are known by their methods; a path resolves
+    too, to a path."""
+    return hasattr(value, "resolve") and hasattr(value, "iter_references")
+
+
+def as_written(value: Any) -> Any:
+    """An argument with paths and UUIDs in it, or in a list, as the text that they stand for."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, (list, tuple, set)) and any(isinstance(item, (os.PathLike, UUID)) for item in value):
+        return type(value)(map(as_written, value))
+    return value
 
 
 def became_none(written: Any, rendered: Any) -> bool:
@@ -78,7 +96,8 @@ def became_none(written: Any, rendered: Any) -> bool:
         return any(map(became_none, written, rendered))
     if isinstance(written, (set, frozenset)) and isinstance(rendered, (set, frozenset)):
         return "None" in rendered and "None" not in written
-    return isinstance(rendered, str) and rendered == "None" and _is_rendered(written)
+    # A literal is rendered too, to what is written.
+    return rendered == "None" and _is_rendered(written) and (isinstance(written, str) or any(written.iter_references()))
 
 
 class Arguments:
@@ -172,7 +191,7 @@ class Arguments:
         """Each, if given, must be one text; a list of templates never becomes one."""
         for name in names:
             value = self.values.get(name)
-            if value is not None and not isinstance(value, str) and (self.rendered or not hasattr(value, "resolve")):
+            if value is not None and not isinstance(value, str) and (self.rendered or not _is_deferred(value)):
                 raise self.refuse(name, f"must be text, not {_a_kind(value)}")
 
     def is_url(self, name: str) -> None:

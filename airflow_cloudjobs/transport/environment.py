@@ -37,8 +37,7 @@ def _from_environment(scheme: str, host: str) -> str | None:
 
 
 def _in_network(host: str, no_proxy: str) -> bool:
-    """True if the host is an address in one of the networks of ``NO_PROXY`` (``10.0.0.0/8``), which Python's own reading
-    does not know."""
+    """True if the host is an address in one of the networks of ``NO_PROXY`` (``10.0.0.0/8``), which Python ignores."""
     try:
         address = ipaddress.ip_address(urlsplit(f"//{host}").hostname or "")
     except ValueError:

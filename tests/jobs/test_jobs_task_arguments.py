@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections import UserList
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
-from airflow.sdk import DAG
+from airflow.sdk import DAG, literal
 
 from airflow_cloudjobs.alibaba.dms import (
     DmsDataTrackExportOperator,
@@ -269,3 +271,21 @@ def test_templates_are_judged_when_rendered() -> None:
     operator.file_name = "a.csv"
     with pytest.raises(InvalidArgument, match=r"'file_name' is 'a\.csv'; it must end with \.txt or \.sql"):
         operator._check_arguments(rendered=True)
+
+
+def test_a_path_and_a_uuid_are_the_texts_that_they_stand_for() -> None:
+    path, key = Path("/data/tables.xlsx"), UUID("12345678123456781234567812345678")
+    task = DrsObjectTemplateOperator(task_id="t", job_id=key, file_path=path)
+    assert (task.job_id, task.file_path) == (str(key), "/data/tables.xlsx")
+    assert DliSqlJobSensor(task_id="t", job_id=[key]).job_id == [str(key)]
+    with pytest.raises(InvalidArgument, match=r"'file_path'.*\.xls"):
+        DrsObjectTemplateOperator(task_id="t", job_id="k", file_path=Path("/data/tables.pdf"))
+    with pytest.raises(InvalidArgument, match="'sql'"):
+        DliSqlJobOperator(task_id="t", sql=object())
+
+
+def test_a_literal_none_is_written_so() -> None:
+    task = DliSqlJobOperator(task_id="t", sql="SELECT 1", database=literal("None"))
+    task.render_template_fields({})
+    task._check_arguments(rendered=True)
+    assert task.database == "None"
