@@ -140,6 +140,29 @@ class CloudJobTask(_Base):
             for secret in signatures(value):
                 compat.hide_in_logs(secret)
 
+    def _do_render_template_fields(
+        self, parent: Any, template_fields: Any, context: Any, jinja_env: Any, seen_oids: set[int]
+    ) -> None:
+        """Hide what must not be shown before templates are rendered: Airflow logs one that fails as a whole.
+
+        This is what Airflow calls for plain and for mapped tasks, and only where a task is about to run.
+        """
+        if parent is self:
+            for name in template_fields:
+                self._hide_template(name, getattr(self, name, None), jinja_env)
+        super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
+
+    def _hide_template(self, name: str, written: Any, jinja_env: Any) -> None:
+        texts = [written] if name in self.hidden_arguments and isinstance(written, str) and written else []
+        if texts:
+            try:
+                jinja_env.parse(written)
+            except Exception:
+                # Jinja's words for bad syntax show the line, and the task fails in any case.
+                texts += filter(None, map(str.strip, written.splitlines()))
+        for text in [*texts, *signatures(written)]:
+            compat.hide_in_logs(text)
+
     @classmethod
     def _hook_class(cls) -> type[CloudHook]:
         return hook_class_of(cls.spec.cloud)

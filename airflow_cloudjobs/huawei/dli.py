@@ -65,6 +65,15 @@ def _tags(tags: Mapping[str, str] | Sequence[Mapping[str, str]] | None) -> list[
     return [{name: as_text(value) for name, value in tag.items() if value is not None} for tag in tags or ()]
 
 
+def _no_path(sql: str | None) -> str | None:
+    """A statement that ends like the name of a file, so that Airflow does not look for one.
+
+    Rendering takes the line break away again.
+    """
+    is_statement = isinstance(sql, str) and sql.endswith(".sql") and " " in sql.strip()
+    return f"{sql}\n" if is_statement else sql
+
+
 def _job(key: str) -> str:
     return f"{JOBS}/{encoded(key)}"
 
@@ -154,9 +163,9 @@ class DliSqlJobOperator(HuaweiJobOperator):
     The job always runs asynchronously. It is cancelled when the task is killed or out of time, unless it was
     adopted. Sources: CreateSqlJob, ShowSqlJobStatus, CancelSqlJob.
 
-    :param sql: the statement, or the path of a ``.sql`` file below the DAG's folder; its text is not shown in Airflow's
-        logs and rendered fields. (Airflow reads a file for a text in ``conf`` and ``tags`` that ends so, too:
-        ``airflow.sdk.literal`` keeps it as it is.)
+    :param sql: the statement, or the path, without blanks, of a ``.sql`` file below the DAG's folder; its text is not
+        shown in Airflow's logs and rendered fields. (Airflow reads a file for a text in ``conf`` and ``tags`` that ends
+        so, too: ``airflow.sdk.literal`` keeps it as it is.)
     :param database: the database that the statement runs in.
     :param queue_name: the queue; None for the default one.
     :param conf: settings of the job, ``{"spark.sql.shuffle.partitions": 200}`` or ``["name=value"]``.
@@ -189,7 +198,7 @@ class DliSqlJobOperator(HuaweiJobOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.sql = sql
+        self.sql = _no_path(sql)
         self.database = database
         self.queue_name = queue_name
         self.conf = conf
