@@ -125,10 +125,17 @@ class FieldReader:
 
     :param fields: the connection.
     :param table: the fields of its cloud.
-    :raises InvalidConnection: if the extra is no JSON object.
+    :raises InvalidConnection: if the connection's URI has no scheme, or its extra is no JSON object.
     """
 
     def __init__(self, fields: ConnectionFields, table: FieldTable) -> None:
+        if not fields.conn_type and "//" in fields.schema:
+            # Airflow takes the whole of such a URI for a path.
+            raise fields.invalid(
+                "conn_type",
+                "is empty, since the URI's scheme is none: it begins with alibaba-cloudjobs:// or huawei-cloudjobs://, "
+                "without '_'",
+            )
         self.fields = fields
         self.table = table
         self.extra = Extra(fields)

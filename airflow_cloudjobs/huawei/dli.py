@@ -22,6 +22,8 @@ ASYNC = "dli.sql.sqlasync.enabled"
 """The setting without which DLI runs DDL while the submit waits, and breaks it off after two minutes."""
 
 ENGINES = ("spark", "hetuEngine")
+_TAG = re.compile(r"(?! )[\w .:=+@-]*(?<! )")
+"""What the vendor's page allows for a tag's key and value."""
 _NAME = re.compile(r"(?!_)(?![0-9]+$)[A-Za-z0-9_]{1,128}")
 
 
@@ -251,6 +253,14 @@ class DliSqlJobOperator(HuaweiJobOperator):
                     "tags",
                     f"holds {tag['key']!r}; a key has 1 to 128 characters, a value 255 at most",
                 )
+            for text in (str(tag["key"]), str(tag.get("value", ""))):
+                if not _TAG.fullmatch(text):
+                    raise arguments.refuse(
+                        "tags",
+                        f"holds {text!r}; a tag is of letters, digits, _ . : = + - @ and blanks (but not at its ends)",
+                    )
+            if str(tag["key"]).startswith("_sys_"):
+                raise arguments.refuse("tags", f"holds {tag['key']!r}; keys with '_sys_' in front are the cloud's own")
 
 
 class DliSqlJobSensor(HuaweiJobSensor):

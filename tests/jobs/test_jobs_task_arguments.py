@@ -24,6 +24,7 @@ from airflow_cloudjobs.compat import BaseOperator
 from airflow_cloudjobs.huawei.dli import DliSqlJobOperator, DliSqlJobSensor
 from airflow_cloudjobs.huawei.drs import DrsObjectTemplateOperator, DrsObjectTemplateSensor
 from airflow_cloudjobs.jobs.arguments import InvalidArgument
+from airflow_cloudjobs.jobs.identity import Identity
 
 TARGET = {"Endpoint": "http://oss-cn-hangzhou.aliyuncs.com", "BucketName": "b", "ObjectName": "o"}
 MEDIA = "https://h/a.mp4"
@@ -62,6 +63,7 @@ RIGHT: list[tuple[type[Any], dict[str, Any]]] = [
     (IceUrlUploadSensor, {"job_ids": [str(n) for n in range(25)]}),
     (IceUrlUploadSensor, {"upload_urls": [MEDIA]}),
     (DliSqlJobOperator, {"sql": "select 1", "conf": {"a.b": 1, "c": True}, "tags": {"k": "v"}}),
+    (DliSqlJobOperator, {"sql": "select 1", "tags": {"团队 é": "a b_.:=+-@", "empty": ""}}),
     (DliSqlJobOperator, {"sql": "select 1", "conf": ["a=b"], "tags": [{"key": "k", "value": "v"}]}),
     (DliSqlJobOperator, {"job_id": ["a"]}),
     (DliSqlJobSensor, {"job_id": "a"}),
@@ -154,6 +156,10 @@ WRONG: list[tuple[type[Any], dict[str, Any], str, tuple[str, ...]]] = [
     (DliSqlJobOperator, {**SQL, "tags": {"": "v"}}, "tags", ("128", "255")),
     (DliSqlJobOperator, {**SQL, "tags": {"k": "v" * 256}}, "tags", ("128", "255")),
     (DliSqlJobOperator, {**SQL, "tags": [{"name": "k"}]}, "tags", ("key",)),
+    (DliSqlJobOperator, {**SQL, "tags": {"a/b": "v"}}, "tags", ("'a/b'", "letters")),
+    (DliSqlJobOperator, {**SQL, "tags": {"k": "a,b"}}, "tags", ("'a,b'", "letters")),
+    (DliSqlJobOperator, {**SQL, "tags": {"k": "v "}}, "tags", ("'v '", "blanks")),
+    (DliSqlJobOperator, {**SQL, "tags": {"_sys_k": "v"}}, "tags", ("'_sys_k'",)),
     (DliSqlJobOperator, {**SQL, "tags": "k=v"}, "tags", ("list",)),
     (DliSqlJobSensor, {"job_id": ["a", ""]}, "job_id", ("empty",)),
     (DrsObjectTemplateOperator, {**FILE, "job_id": ""}, "job_id", ("empty",)),
@@ -289,3 +295,11 @@ def test_a_literal_none_is_written_so() -> None:
     task.render_template_fields({})
     task._check_arguments(rendered=True)
     assert task.database == "None"
+
+
+def test_our_own_tags_are_such_as_the_page_allows() -> None:
+    identity = Identity("销售_日报.v2", "manual__2026-01-01T00:00:00+00:00/ä", " t ", -1, 1)
+    tags = identity.tags()
+    assert (tags["airflow_dag_id"], tags["airflow_task_id"]) == ("销售_日报.v2", "t")
+    assert tags["airflow_run_id"] == "manual__2026-01-01T00:00:00+00:00_ä"
+    DliSqlJobOperator(task_id="t", sql="select 1", tags=tags)
