@@ -93,6 +93,7 @@ class CloudJobTask(_Base):
         arguments.required(self._hook_class().conn_name_attr)
         arguments.is_text("region", "endpoint", self._hook_class().conn_name_attr)
         arguments.not_empty("region", "endpoint")
+        arguments.is_unicode(*(name for name in self.template_fields if name in vars(self)))
         if self.end_from_trigger:
             self._check_end_from_trigger(arguments)
         self.check(arguments)

@@ -19,6 +19,8 @@ from airflow_cloudjobs.jobs.request import as_text
 
 _WHOLE = re.compile(r"-?[0-9]+")
 
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
 _KEY = re.compile(r"[^\s,\[\]{}\"']+")
 """What several keys in one text, or a structure made text, is not."""
 
@@ -57,6 +59,14 @@ def _holds(value: Any, is_one: Callable[[Any], bool]) -> bool:
     return is_one(value)
 
 
+def _is_broken(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_is_broken(item) for pair in value.items() for item in pair)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return any(map(_is_broken, value))
+    return isinstance(value, str) and _SURROGATE.search(value) is not None
+
+
 def _is_rendered(value: Any) -> bool:
     if isinstance(value, str):
         return "{{" in value or "{%" in value or "{#" in value
@@ -74,7 +84,10 @@ def _is_deferred(value: Any) -> bool:
 
 
 def as_written(value: Any) -> Any:
-    """An argument with paths and UUIDs in it, or in a list, as the text that they stand for."""
+    """An argument as what it stands for: paths and UUIDs, in a list too, as text, and a text without the mark of byte
+    order that some editors put in front of a file."""
+    if isinstance(value, str):
+        return value.removeprefix("\ufeff")
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, UUID):
@@ -124,6 +137,12 @@ class Arguments:
     def refuse(self, name: str, problem: str) -> InvalidArgument:
         """The error to raise for an argument."""
         return InvalidArgument(self.owner, name, problem)
+
+    def is_unicode(self, *names: str) -> None:
+        """Each, if given, must hold only what can be sent: no half of a pair of surrogates, be it deep inside."""
+        for name in names:
+            if self.known(name) and _is_broken(self.values[name]):
+                raise self.refuse(name, "holds a lone surrogate: half of a sign, as of a file in another encoding")
 
     def exactly_one(self, *names: str) -> str:
         """The one of these that is given; having none or several is an error."""

@@ -155,6 +155,9 @@ WRONG: list[tuple[type[Any], dict[str, Any], str, tuple[str, ...]]] = [
     (DliSqlJobOperator, {**SQL, "conf": {"dli.sql.sqlasync.enabled": False}}, "conf", ("asynchronously",)),
     (DliSqlJobOperator, {**SQL, "tags": {"": "v"}}, "tags", ("128", "255")),
     (DliSqlJobOperator, {**SQL, "tags": {"k": "v" * 256}}, "tags", ("128", "255")),
+    (DliSqlJobOperator, {"sql": "select '\ud83d'"}, "sql", ("surrogate",)),
+    (DliSqlJobOperator, {**SQL, "conf": {"a.\udc00": "x"}}, "conf", ("surrogate",)),
+    (DmsFileUploadOperator, {"upload_target": {**TARGET, "ObjectName": "\udcff.sql"}}, "upload_target", ("surrogate",)),
     (DliSqlJobOperator, {**SQL, "tags": [{"name": "k"}]}, "tags", ("key",)),
     (DliSqlJobOperator, {**SQL, "tags": {"a/b": "v"}}, "tags", ("'a/b'", "letters")),
     (DliSqlJobOperator, {**SQL, "tags": {"k": "a,b"}}, "tags", ("'a,b'", "letters")),
@@ -303,3 +306,17 @@ def test_our_own_tags_are_such_as_the_page_allows() -> None:
     assert (tags["airflow_dag_id"], tags["airflow_task_id"]) == ("销售_日报.v2", "t")
     assert tags["airflow_run_id"] == "manual__2026-01-01T00:00:00+00:00_ä"
     DliSqlJobOperator(task_id="t", sql="select 1", tags=tags)
+
+
+@pytest.mark.parametrize("way", ["plain", "mapped"])
+def test_the_mark_of_byte_order_in_front_of_a_file_is_no_part_of_its_text(tmp_path: Path, way: str) -> None:
+    (tmp_path / "query.sql").write_text("SELECT {{ 1 + 1 }}", encoding="utf-8-sig")
+    with DAG("d", schedule=None, template_searchpath=str(tmp_path)) as dag:
+        if way == "plain":
+            task: Any = DliSqlJobOperator(task_id="t", sql="query.sql")
+            task.resolve_template_files()
+        else:
+            task = DliSqlJobOperator.partial(task_id="t").expand(sql=["query.sql"]).unmap({"sql": "query.sql"})
+        task.dag = dag
+        task.render_template_fields({})
+    assert task.sql == "SELECT 2"
