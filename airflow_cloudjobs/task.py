@@ -16,7 +16,7 @@ from airflow_cloudjobs.apis import hook_class_of
 from airflow_cloudjobs.connection.settings import InvalidConnection
 from airflow_cloudjobs.exceptions import JobOutcomeUnknown, SubmitRefused
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
-from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, as_written, became_none
+from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, as_text_was, as_written, became_none
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
 from airflow_cloudjobs.jobs.redact import signatures, text_without_signatures
@@ -144,14 +144,23 @@ class CloudJobTask(_Base):
     def _do_render_template_fields(
         self, parent: Any, template_fields: Any, context: Any, jinja_env: Any, seen_oids: set[int]
     ) -> None:
-        """Hide what must not be shown before templates are rendered: Airflow logs one that fails as a whole.
+        """Hide what must not be shown before templates are rendered, since Airflow logs one that fails as a whole; keep
+        texts that are no templates as they are.
 
         This is what Airflow calls for plain and for mapped tasks, and only where a task is about to run.
         """
-        if parent is self:
-            for name in template_fields:
-                self._hide_template(name, getattr(self, name, None), jinja_env)
+        from jinja2.nativetypes import NativeEnvironment  # where templates are rendered it is there
+
+        own = {name: getattr(self, name, None) for name in template_fields} if parent is self else {}
+        for name, written in own.items():
+            self._hide_template(name, written, jinja_env)
         super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
+        if not isinstance(jinja_env, NativeEnvironment):
+            return
+        for name, written in own.items():
+            kept = as_text_was(written, getattr(self, name, None), tuple(self.template_ext))
+            if kept != getattr(self, name, None):
+                setattr(self, name, kept)
 
     def _hide_template(self, name: str, written: Any, jinja_env: Any) -> None:
         texts = [written] if name in self.hidden_arguments and isinstance(written, str) and written else []

@@ -83,6 +83,23 @@ def _is_deferred(value: Any) -> bool:
     return hasattr(value, "resolve") and hasattr(value, "iter_references")
 
 
+def as_text_was(written: Any, rendered: Any, paths: tuple[str, ...]) -> Any:
+    """What was rendered, with each text that held no template as it was written: native rendering makes numbers and
+    other values of them too (``"20260101"``).
+
+    :param written: the value in the DAG.
+    :param rendered: what it was rendered to.
+    :param paths: the endings of texts that name a file with a template.
+    """
+    if isinstance(written, Mapping) and type(rendered) is dict:
+        return {name: as_text_was(written.get(name), item, paths) for name, item in rendered.items()}
+    if isinstance(written, (list, tuple)) and type(rendered) in (list, tuple) and len(written) == len(rendered):
+        return type(rendered)(as_text_was(old, new, paths) for old, new in zip(written, rendered, strict=True))
+    if isinstance(written, str) and not _is_rendered(written) and not written.endswith(paths):
+        return written.removesuffix("\n")  # as Jinja does
+    return rendered
+
+
 def as_written(value: Any) -> Any:
     """An argument as what it stands for: paths and UUIDs, in a list too, as text, and a text without the mark of byte
     order that some editors put in front of a file."""
@@ -211,7 +228,10 @@ class Arguments:
         for name in names:
             value = self.values.get(name)
             if value is not None and not isinstance(value, str) and (self.rendered or not _is_deferred(value)):
-                raise self.refuse(name, f"must be text, not {_a_kind(value)}")
+                cause = (
+                    "; templates make such of texts with render_template_as_native_obj=True" if self.rendered else ""
+                )
+                raise self.refuse(name, f"must be text, not {_a_kind(value)}{cause}")
 
     def is_url(self, name: str) -> None:
         """One or several addresses, each of http or https."""

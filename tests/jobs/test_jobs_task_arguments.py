@@ -320,3 +320,30 @@ def test_the_mark_of_byte_order_in_front_of_a_file_is_no_part_of_its_text(tmp_pa
         task.dag = dag
         task.render_template_fields({})
     assert task.sql == "SELECT 2"
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_text_without_a_template_stays_that_text(native: bool) -> None:
+    target = {"Endpoint": "e", "BucketName": "20260101", "ObjectName": "1.10"}
+    with DAG("d", schedule=None, render_template_as_native_obj=native):
+        upload = DmsFileUploadOperator(
+            task_id="u", file_name="a.sql", file_source="datacorrect", upload_target=target, tid="{{ 1 + 1 }}"
+        )
+        query = DliSqlJobOperator(
+            task_id="q", sql="'SELECT 1'", conf={"a": "1.10"}, tags=[{"key": "007", "value": "1e5"}]
+        )
+        sensor = DliSqlJobSensor(task_id="s", job_id=["12_34", "0x1f"])
+    for task in (upload, query, sensor):
+        task.render_template_fields({})
+    assert upload.upload_target == target
+    assert upload.tid == (2 if native else "2")
+    assert (query.sql, query.conf, query.tags) == ("'SELECT 1'", {"a": "1.10"}, [{"key": "007", "value": "1e5"}])
+    assert sensor.job_id == ["12_34", "0x1f"]
+
+
+def test_a_refusal_names_what_made_a_number_of_a_text() -> None:
+    with DAG("d", schedule=None, render_template_as_native_obj=True):
+        task = DliSqlJobOperator(task_id="q", sql="{{ 1 }}")
+    task.render_template_fields({})
+    with pytest.raises(InvalidArgument, match=r"'sql'.*render_template_as_native_obj"):
+        task._check_arguments(rendered=True)
