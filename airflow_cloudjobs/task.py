@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from abc import abstractmethod
@@ -10,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import UUID
 
 from airflow_cloudjobs import compat, metrics, task_class
 from airflow_cloudjobs.apis import hook_class_of
 from airflow_cloudjobs.connection.settings import InvalidConnection
 from airflow_cloudjobs.exceptions import JobOutcomeUnknown, SubmitRefused
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
-from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, as_text_was, as_written, became_none
+from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, as_text_was, became_none
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
 from airflow_cloudjobs.jobs.redact import signatures, text_without_signatures
@@ -131,7 +133,7 @@ class CloudJobTask(_Base):
         """
         written = vars(self).get(name)
         if name in self.template_fields:
-            value = as_written(value)
+            value = _as_written(value)
         super().__setattr__(name, value)
         if name in self.template_fields and self._is_built:
             if became_none(written, value):
@@ -339,3 +341,17 @@ class CloudJobTask(_Base):
         if result.request_id:
             text += f" (request id {result.request_id})"
         return f"{text}. Console: {self._console_url}"
+
+
+def _as_written(value: Any) -> Any:
+    """An argument as what it stands for: paths and UUIDs, in a list too, as text, and a text without the mark of byte
+    order that some editors put in front of a file."""
+    if isinstance(value, str):
+        return value.removeprefix("\ufeff")
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, (list, tuple, set)) and any(isinstance(item, (os.PathLike, UUID)) for item in value):
+        return type(value)(map(_as_written, value))
+    return value

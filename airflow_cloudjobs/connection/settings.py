@@ -190,7 +190,7 @@ class FieldReader:
     def doubts(self) -> tuple[str, ...]:
         """A sentence for each field of the extra that is nobody's; to be asked for when all others were read."""
         silent = {each.name for each in self.table.extra}
-        if not self.fields.conn_type.endswith("_cloudjobs"):
+        if "cloudjobs" not in self.fields.conn_type:
             silent.update(self.table.peers)
         said = []
         for name in self.extra.not_asked_for():

@@ -24,6 +24,8 @@ ASYNC = "dli.sql.sqlasync.enabled"
 ENGINES = ("spark", "hetuEngine")
 _TAG = re.compile(r"(?! )[\w .:=+@-]*(?<! )")
 """What the vendor's page allows for a tag's key and value."""
+_CLOUDS_OWN = re.compile(r"^_sys_")
+"""How the keys of the cloud's own tags begin."""
 _NAME = re.compile(r"(?!_)(?![0-9]+$)[A-Za-z0-9_]{1,128}")
 
 
@@ -259,8 +261,8 @@ class DliSqlJobOperator(HuaweiJobOperator):
                         "tags",
                         f"holds {text!r}; a tag is of letters, digits, _ . : = + - @ and blanks (but not at its ends)",
                     )
-            if str(tag["key"]).startswith("_sys_"):
-                raise arguments.refuse("tags", f"holds {tag['key']!r}; keys with '_sys_' in front are the cloud's own")
+            if _CLOUDS_OWN.match(str(tag["key"])):
+                raise arguments.refuse("tags", f"holds {tag['key']!r}; keys that begin so are the cloud's own")
 
 
 class DliSqlJobSensor(HuaweiJobSensor):

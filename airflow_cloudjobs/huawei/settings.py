@@ -120,7 +120,7 @@ def huawei_settings(fields: ConnectionFields, region: str | None) -> HuaweiSetti
             f"(or the task's 'region') is {region or read['region']!r}, which names a project in a region: give the "
             "region alone, e.g. cn-north-4, and the project's id in 'project_id' (IAM console, My Credentials)",
         )
-    if read.extra.text("project_name") and not read["project_id"]:
+    if "project_name" in read.extra.not_asked_for() and not read["project_id"]:
         raise fields.invalid(
             "project_name", "is not read: give the project's id in 'project_id' (IAM console, My Credentials)"
         )

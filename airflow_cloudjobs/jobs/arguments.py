@@ -6,13 +6,11 @@ task of a mapped operator when the DAG is parsed, so its arguments are checked t
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.request import as_text
@@ -98,20 +96,6 @@ def as_text_was(written: Any, rendered: Any, paths: tuple[str, ...]) -> Any:
     if isinstance(written, str) and not _is_rendered(written) and not written.endswith(paths):
         return written.removesuffix("\n")  # as Jinja does
     return rendered
-
-
-def as_written(value: Any) -> Any:
-    """An argument as what it stands for: paths and UUIDs, in a list too, as text, and a text without the mark of byte
-    order that some editors put in front of a file."""
-    if isinstance(value, str):
-        return value.removeprefix("\ufeff")
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, (list, tuple, set)) and any(isinstance(item, (os.PathLike, UUID)) for item in value):
-        return type(value)(map(as_written, value))
-    return value
 
 
 def became_none(written: Any, rendered: Any) -> bool:
