@@ -99,5 +99,6 @@ FIELDS = FieldTable(
         ),
         Field("tid", "DMS tenant id", "DMS tenant (a number) of calls whose task names none", otherwise="DMS chooses"),
         *reaching(("dms-enterprise", "ice", "sts", METADATA), "dms-enterprise-vpc.cn-shanghai.aliyuncs.com"),
-    )
+    ),
+    peers=("project", "endpoint"),
 )

@@ -96,6 +96,8 @@ class AlibabaSettings(CloudSettings):
 
     job_services = ("dms-enterprise", "ice")
 
+    vendor_domains = ("aliyuncs.com",)
+
     def vendor_host(self, service: str) -> str:
         """DMS and STS are central hosts; ICE is regional in the regions it documents."""
         if service != "ice":
@@ -135,7 +137,9 @@ def alibaba_settings(fields: ConnectionFields, region: str | None) -> AlibabaSet
     tid = read["tid"]
     if tid and not re.fullmatch("[0-9]+", tid):
         raise fields.invalid("tid", f"is {tid!r}; it must be a whole number")
-    return AlibabaSettings(auth=auth, credential=credential, source=_source(read), tid=tid, **common)
+    return AlibabaSettings(
+        auth=auth, credential=credential, source=_source(read), tid=tid, doubts=read.doubts(), **common
+    )
 
 
 def _source(read: FieldReader) -> Source | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
+from difflib import get_close_matches
 from functools import lru_cache
 from importlib import import_module
 from typing import Literal
@@ -102,10 +103,12 @@ class FieldTable:
     """The fields of a cloud's connections, as the form shows them from top to bottom.
 
     :param fields: the rows; one is ``auth``, whose choices are the credential modes.
+    :param peers: the names that only the peer provider reads, in the extra of connections made for it.
     :raises ValueError: if a row names a mode that is none, or a name stands twice.
     """
 
     fields: tuple[Field, ...]
+    peers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [each.name for each in self.fields]
@@ -127,6 +130,11 @@ class FieldTable:
     def extra(self) -> tuple[Field, ...]:
         """The fields that stand in the extra."""
         return tuple(each for each in self.fields if not each.own)
+
+    def nearest(self, name: str) -> str:
+        """The field of the extra that somebody may have meant by a name; empty if none is like it."""
+        known = [each.name for each in self.extra]
+        return next(iter(get_close_matches(name.lower(), known, n=1)), "")
 
     def to_check(self, mode: str, *more: str) -> str:
         """The fields that decide whether a credential mode works, for people; empty if there are none.

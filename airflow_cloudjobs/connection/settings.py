@@ -93,6 +93,7 @@ class Extra:
         if not isinstance(values, Mapping):
             raise fields.invalid("extra", "must be a JSON object")
         self._values = values
+        self._asked: set[str] = set()
 
     def secrets(self) -> list[str]:
         """What of it must not be shown: Airflow by itself hides only the password, and an extra as a whole."""
@@ -100,11 +101,13 @@ class Extra:
 
     def value(self, name: str, default: Any) -> Any:
         """A field as it is; the default if it is absent or an empty text, as a form may store it."""
+        self._asked.add(name)
         value = self._values.get(name)
         return default if value in (None, "") else value
 
     def text(self, name: str) -> str:
         """A field as text without blanks around it; empty if absent."""
+        self._asked.add(name)
         value = self._values.get(name)
         if value is None:
             return ""
@@ -112,16 +115,27 @@ class Extra:
             raise self._fields.invalid(name, f"must be text, not {type(value).__name__}")
         return str(value).strip()
 
+    def not_asked_for(self) -> list[str]:
+        """The names of the fields that have a value and were not read."""
+        return [name for name, value in self._values.items() if value not in (None, "") and name not in self._asked]
+
 
 class FieldReader:
     """A connection's values, each read as its row of the table says.
 
     :param fields: the connection.
     :param table: the fields of its cloud.
-    :raises InvalidConnection: if the extra is no JSON object.
+    :raises InvalidConnection: if the connection's URI has no scheme, or its extra is no JSON object.
     """
 
     def __init__(self, fields: ConnectionFields, table: FieldTable) -> None:
+        if not fields.conn_type and "//" in fields.schema:
+            # Airflow takes the whole of such a URI for a path.
+            raise fields.invalid(
+                "conn_type",
+                "is empty, since the URI's scheme is none: it begins with alibaba-cloudjobs:// or huawei-cloudjobs://, "
+                "without '_'",
+            )
         self.fields = fields
         self.table = table
         self.extra = Extra(fields)
@@ -172,6 +186,19 @@ class FieldReader:
     def invalid(self, name: str, problem: str) -> InvalidConnection:
         """The error to raise for a field of the mode."""
         return self.fields.invalid(name, f"{problem} (auth {self.auth!r})")
+
+    def doubts(self) -> tuple[str, ...]:
+        """A sentence for each field of the extra that is nobody's; to be asked for when all others were read."""
+        silent = {each.name for each in self.table.extra}
+        if "cloudjobs" not in self.fields.conn_type:
+            silent.update(self.table.peers)
+        said = []
+        for name in self.extra.not_asked_for():
+            if name not in silent:
+                meant = self.table.nearest(name)
+                advice = f"was {meant!r} meant?" if meant else "the fields are listed in docs/connections.md"
+                said.append(str(self.fields.invalid(name, f"is unknown and has no effect: {advice}")))
+        return tuple(said)
 
     def _text(self, row: Field) -> str:
         mode = self.auth if row.modes else ""
@@ -249,6 +276,7 @@ class CloudSettings:
     :param base: address that serves every service of the cloud; empty for the vendor's own hosts.
     :param endpoints: address by service; wins over ``base``.
     :param auth: the credential mode.
+    :param doubts: what in it may be a mistake, a sentence each.
     """
 
     conn_id: str
@@ -257,6 +285,7 @@ class CloudSettings:
     base: str
     endpoints: Mapping[str, str]
     auth: str
+    doubts: tuple[str, ...]
 
     metadata: ClassVar[str]
     """The vendor's own address of the metadata service, link-local."""
@@ -264,14 +293,37 @@ class CloudSettings:
     job_services: ClassVar[tuple[str, ...]]
     """The services that run jobs; the others are for logging in."""
 
+    vendor_domains: ClassVar[tuple[str, ...]]
+    """The domains in which the vendor's own hosts are."""
+
+    @property
+    def sends_token(self) -> bool:
+        """True if requests carry a token that works for whoever gets it; a signature is good for one host and call."""
+        return False
+
     def at(self, address: str) -> Self:
         """The same connection with another address of the services that run jobs.
 
         :param address: a task's own endpoint.
-        :raises InvalidConnection: if it is no address.
+        :raises InvalidConnection: if it is no address, or one that must not get what the connection logs in with.
         """
         own = _address(ConnectionFields(self.conn_id, ""), "endpoint", address, "https")
+        if self.sends_token and not self._may_get_token(own):
+            domains = " and ".join(f"*.{domain}" for domain in self.vendor_domains)
+            raise self.invalid(
+                "endpoint",
+                f"(the task's) is {own!r}, where the login's token must not go: who gets it can use it. Allowed are "
+                f"{domains} by https, and what 'host' or 'endpoints' of the connection name; name it there",
+            )
         return replace(self, endpoints={**self.endpoints, **dict.fromkeys(self.job_services, own)})
+
+    def _may_get_token(self, address: str) -> bool:
+        """True for the vendor's own hosts, and for those that the connection itself names."""
+        parts = urlsplit(address)
+        host = (parts.hostname or "").rstrip(".")
+        if parts.scheme == "https" and host.endswith(tuple(f".{domain}" for domain in self.vendor_domains)):
+            return True
+        return _origin(address) in {_origin(named) for named in (self.base, *self.endpoints.values()) if named}
 
     def endpoint(self, service: str) -> str:
         """The address of a service, without a path."""
@@ -335,7 +387,7 @@ class CloudSettings:
 
 
 def common_settings(read: FieldReader, region: str | None) -> dict[str, Any]:
-    """The arguments of :class:`CloudSettings` from a connection, all but the mode.
+    """The arguments of :class:`CloudSettings` from a connection, all but the mode and the doubts.
 
     :param read: the connection.
     :param region: the task's region, which wins over the connection's.
@@ -403,6 +455,12 @@ def _address(fields: ConnectionFields, name: str, value: str, scheme: str) -> st
     if parts.path.strip("/") or parts.query:
         raise fields.invalid(name, f"has a path ({parts.path or '?'}); give only the host")
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _origin(address: str) -> tuple[str, str | None, int]:
+    """Scheme, host and port, the default one too."""
+    parts = urlsplit(address)
+    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _is_host(host: str) -> bool:

@@ -39,6 +39,10 @@ _unverified: set[str] = set()
 """The connections without a check of certificates that this process has warned of."""
 
 
+_doubted: set[str] = set()
+"""What may be a mistake in connections, as far as this process has warned of it."""
+
+
 class Cloud(Protocol):
     """What one cloud has of its own about connections; the class of a hook has it."""
 
@@ -108,6 +112,10 @@ class ConnectionSource:
         settings = self.cloud.read_settings(fields, self.region)
         if not settings.transport.verify:
             _warn_unverified(self.conn_id)
+        for doubt in settings.doubts:
+            if doubt not in _doubted:
+                _doubted.add(doubt)
+                log.warning("%s", doubt[0].upper() + doubt[1:])
         return ReadConnection(fields, settings.at(self.endpoint) if self.endpoint else settings)
 
     def unread(self, error: Exception) -> CloudApiError:

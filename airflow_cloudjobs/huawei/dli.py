@@ -22,6 +22,10 @@ ASYNC = "dli.sql.sqlasync.enabled"
 """The setting without which DLI runs DDL while the submit waits, and breaks it off after two minutes."""
 
 ENGINES = ("spark", "hetuEngine")
+_TAG = re.compile(r"(?! )[\w .:=+@-]*(?<! )")
+"""What the vendor's page allows for a tag's key and value."""
+_CLOUDS_OWN = re.compile(r"^_sys_")
+"""How the keys of the cloud's own tags begin."""
 _NAME = re.compile(r"(?!_)(?![0-9]+$)[A-Za-z0-9_]{1,128}")
 
 
@@ -63,6 +67,15 @@ def _tags(tags: Mapping[str, str] | Sequence[Mapping[str, str]] | None) -> list[
     if isinstance(tags, Mapping):
         tags = [{"key": key, "value": value} for key, value in tags.items()]
     return [{name: as_text(value) for name, value in tag.items() if value is not None} for tag in tags or ()]
+
+
+def _no_path(sql: str | None) -> str | None:
+    """A statement that ends like the name of a file, so that Airflow does not look for one.
+
+    Rendering takes the line break away again.
+    """
+    is_statement = isinstance(sql, str) and sql.endswith(".sql") and " " in sql.strip()
+    return f"{sql}\n" if is_statement else sql
 
 
 def _job(key: str) -> str:
@@ -154,9 +167,9 @@ class DliSqlJobOperator(HuaweiJobOperator):
     The job always runs asynchronously. It is cancelled when the task is killed or out of time, unless it was
     adopted. Sources: CreateSqlJob, ShowSqlJobStatus, CancelSqlJob.
 
-    :param sql: the statement, or the path of a ``.sql`` file below the DAG's folder; its text is not shown in Airflow's
-        logs and rendered fields. (Airflow reads a file for a text in ``conf`` and ``tags`` that ends so, too:
-        ``airflow.sdk.literal`` keeps it as it is.)
+    :param sql: the statement, or the path, without blanks, of a ``.sql`` file below the DAG's folder; its text is not
+        shown in Airflow's logs and rendered fields. (Airflow reads a file for a text in ``conf`` and ``tags`` that ends
+        so, too: ``airflow.sdk.literal`` keeps it as it is.)
     :param database: the database that the statement runs in.
     :param queue_name: the queue; None for the default one.
     :param conf: settings of the job, ``{"spark.sql.shuffle.partitions": 200}`` or ``["name=value"]``.
@@ -189,7 +202,7 @@ class DliSqlJobOperator(HuaweiJobOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.sql = sql
+        self.sql = _no_path(sql)
         self.database = database
         self.queue_name = queue_name
         self.conf = conf
@@ -242,6 +255,14 @@ class DliSqlJobOperator(HuaweiJobOperator):
                     "tags",
                     f"holds {tag['key']!r}; a key has 1 to 128 characters, a value 255 at most",
                 )
+            for text in (str(tag["key"]), str(tag.get("value", ""))):
+                if not _TAG.fullmatch(text):
+                    raise arguments.refuse(
+                        "tags",
+                        f"holds {text!r}; a tag is of letters, digits, _ . : = + - @ and blanks (but not at its ends)",
+                    )
+            if _CLOUDS_OWN.match(str(tag["key"])):
+                raise arguments.refuse("tags", f"holds {tag['key']!r}; keys that begin so are the cloud's own")
 
 
 class DliSqlJobSensor(HuaweiJobSensor):

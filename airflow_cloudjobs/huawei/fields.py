@@ -68,5 +68,6 @@ FIELDS = FieldTable(
             environment={"oidc": "HUAWEICLOUD_SDK_ID_TOKEN_FILE"},
         ),
         *reaching(("dli", "drs", "iam", METADATA), "dli.cn-north-4.example.com"),
-    )
+    ),
+    peers=("obs_bucket",),
 )

@@ -77,6 +77,13 @@ class HuaweiSettings(CloudSettings):
 
     job_services = ("dli", "drs")
 
+    vendor_domains = ("myhuaweicloud.com", "myhuaweicloud.eu")
+
+    @property
+    def sends_token(self) -> bool:
+        """An IAM user's password gives a token; every other mode gives a key that signs."""
+        return isinstance(self.source, IamUser)
+
     def vendor_host(self, service: str) -> str:
         """``<service>.<region>.myhuaweicloud.com``, and ``.eu`` in the European site.
 
@@ -90,7 +97,8 @@ class HuaweiSettings(CloudSettings):
                 "region",
                 "is missing: give one, e.g. cn-north-4 (or the task's 'region', or 'endpoints' of the connection)",
             )
-        domain = "myhuaweicloud.eu" if self.region in EU_SITE else "myhuaweicloud.com"
+        world, europe = self.vendor_domains
+        domain = europe if self.region in EU_SITE else world
         return f"{service}.{self.region}.{domain}"
 
     def token_files(self) -> Mapping[str, str]:
@@ -106,6 +114,16 @@ def huawei_settings(fields: ConnectionFields, region: str | None) -> HuaweiSetti
     :raises InvalidConnection: naming the field, the mode and what is allowed.
     """
     read = FieldReader(fields, FIELDS)
+    if "_" in (region or read["region"]):
+        raise fields.invalid(
+            "region",
+            f"(or the task's 'region') is {region or read['region']!r}, which names a project in a region: give the "
+            "region alone, e.g. cn-north-4, and the project's id in 'project_id' (IAM console, My Credentials)",
+        )
+    if "project_name" in read.extra.not_asked_for() and not read["project_id"]:
+        raise fields.invalid(
+            "project_name", "is not read: give the project's id in 'project_id' (IAM console, My Credentials)"
+        )
     common = common_settings(read, region)
     if regions.foreign_region(common["region"], regions.HUAWEI, regions.ALIBABA):
         raise fields.invalid("region", f"is {common['region']!r}, a region of Alibaba Cloud")
@@ -125,7 +143,14 @@ def huawei_settings(fields: ConnectionFields, region: str | None) -> HuaweiSetti
             security_token=read.key("security_token"),
             project_id=project_id,
         )
-    return HuaweiSettings(auth=auth, project_id=project_id, credential=credential, source=_source(read), **common)
+    return HuaweiSettings(
+        auth=auth,
+        project_id=project_id,
+        credential=credential,
+        source=_source(read),
+        doubts=read.doubts(),
+        **common,
+    )
 
 
 def _source(read: FieldReader) -> Source | None:

@@ -17,6 +17,8 @@ from airflow_cloudjobs.jobs.request import as_text
 
 _WHOLE = re.compile(r"-?[0-9]+")
 
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
 _KEY = re.compile(r"[^\s,\[\]{}\"']+")
 """What several keys in one text, or a structure made text, is not."""
 
@@ -55,15 +57,61 @@ def _holds(value: Any, is_one: Callable[[Any], bool]) -> bool:
     return is_one(value)
 
 
+def _is_broken(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_is_broken(item) for pair in value.items() for item in pair)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return any(map(_is_broken, value))
+    return isinstance(value, str) and _SURROGATE.search(value) is not None
+
+
 def _is_rendered(value: Any) -> bool:
     if isinstance(value, str):
         return "{{" in value or "{%" in value or "{#" in value
-    # Airflow's own deferred values (XComArg and its kin) are known by the method that resolves them.
-    return hasattr(value, "resolve") and hasattr(value, "iter_references")
+    return _is_deferred(value)
 
 
 def _is_pulled(value: Any) -> bool:
-    return "xcom_pull" in value if isinstance(value, str) else hasattr(value, "resolve")
+    return "xcom_pull" in value if isinstance(value, str) else _is_deferred(value)
+
+
+def _is_deferred(value: Any) -> bool:
+    """True for Airflow's own deferred values (XComArg and its kin), which are known by their methods; a path resolves
+    too, to a path."""
+    return hasattr(value, "resolve") and hasattr(value, "iter_references")
+
+
+def as_text_was(written: Any, rendered: Any, paths: tuple[str, ...]) -> Any:
+    """What was rendered, with each text that held no template as it was written: native rendering makes numbers and
+    other values of them too (``"20260101"``).
+
+    :param written: the value in the DAG.
+    :param rendered: what it was rendered to.
+    :param paths: the endings of texts that name a file with a template.
+    """
+    if isinstance(written, Mapping) and type(rendered) is dict:
+        return {name: as_text_was(written.get(name), item, paths) for name, item in rendered.items()}
+    if isinstance(written, (list, tuple)) and type(rendered) in (list, tuple) and len(written) == len(rendered):
+        return type(rendered)(as_text_was(old, new, paths) for old, new in zip(written, rendered, strict=True))
+    if isinstance(written, str) and not _is_rendered(written) and not written.endswith(paths):
+        return written.removesuffix("\n")  # as Jinja does
+    return rendered
+
+
+def became_none(written: Any, rendered: Any) -> bool:
+    """True if a template, be it deep inside, has given the text ``None``: what it asked for was not there.
+
+    :param written: the value in the DAG.
+    :param rendered: what it was rendered to.
+    """
+    if isinstance(written, Mapping) and isinstance(rendered, Mapping):
+        return any(became_none(item, rendered.get(name)) for name, item in written.items())
+    if isinstance(written, (list, tuple)) and isinstance(rendered, (list, tuple)):
+        return any(map(became_none, written, rendered))
+    if isinstance(written, (set, frozenset)) and isinstance(rendered, (set, frozenset)):
+        return "None" in rendered and "None" not in written
+    # A literal is rendered too, to what is written.
+    return rendered == "None" and _is_rendered(written) and (isinstance(written, str) or any(written.iter_references()))
 
 
 class Arguments:
@@ -90,6 +138,12 @@ class Arguments:
     def refuse(self, name: str, problem: str) -> InvalidArgument:
         """The error to raise for an argument."""
         return InvalidArgument(self.owner, name, problem)
+
+    def is_unicode(self, *names: str) -> None:
+        """Each, if given, must hold only what can be sent: no half of a pair of surrogates, be it deep inside."""
+        for name in names:
+            if self.known(name) and _is_broken(self.values[name]):
+                raise self.refuse(name, "holds a lone surrogate: half of a sign, as of a file in another encoding")
 
     def exactly_one(self, *names: str) -> str:
         """The one of these that is given; having none or several is an error."""
@@ -157,8 +211,11 @@ class Arguments:
         """Each, if given, must be one text; a list of templates never becomes one."""
         for name in names:
             value = self.values.get(name)
-            if value is not None and not isinstance(value, str) and (self.rendered or not hasattr(value, "resolve")):
-                raise self.refuse(name, f"must be text, not {_a_kind(value)}")
+            if value is not None and not isinstance(value, str) and (self.rendered or not _is_deferred(value)):
+                cause = (
+                    "; templates make such of texts with render_template_as_native_obj=True" if self.rendered else ""
+                )
+                raise self.refuse(name, f"must be text, not {_a_kind(value)}{cause}")
 
     def is_url(self, name: str) -> None:
         """One or several addresses, each of http or https."""

@@ -48,5 +48,5 @@ MARKER = "airflow_job"
 
 
 def _tag_value(text: str) -> str:
-    """Letters, digits and a few signs, 255 characters: what tags of the cloud may hold."""
-    return re.sub(r"[^\w .:+=@/-]", "_", text, flags=re.ASCII)[:255]
+    """What tags of the cloud may hold: letters of any language, digits and a few signs, without outer blanks."""
+    return re.sub(r"[^\w .:+=@-]", "_", text)[:255].strip()

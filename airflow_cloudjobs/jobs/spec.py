@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from airflow_cloudjobs.jobs.finder import Finder
 from airflow_cloudjobs.jobs.outcome import Outcome
-from airflow_cloudjobs.jobs.redact import without_signatures
+from airflow_cloudjobs.jobs.redact import text_without_signatures, without_signatures
 from airflow_cloudjobs.jobs.request import ApiRequest
 
 Scope = Mapping[str, Any]
@@ -194,7 +194,7 @@ class JobSpec:
     def reason_of(self, record: Record) -> str:
         """The vendor's words on why a job is as it is."""
         words = (str(record[name]).strip() for name in self.reason if record.get(name) not in (None, ""))
-        return str(without_signatures(": ".join(dict.fromkeys(word for word in words if word))))
+        return text_without_signatures(": ".join(dict.fromkeys(word for word in words if word)))
 
     def public_fields(self, record: Record, *, signed_urls: bool = False) -> dict[str, Any]:
         """A record as it may be shown: without omitted fields, and without what grants access.

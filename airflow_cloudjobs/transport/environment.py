@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import ssl
 from functools import lru_cache
+from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
 from airflow_cloudjobs.transport.config import TransportConfig
@@ -27,11 +29,26 @@ def proxy_for(scheme: str, host: str, transport: TransportConfig) -> str | None:
 def _from_environment(scheme: str, host: str) -> str | None:
     # The environment is read once per host: a process does not change its proxies while it runs.
     proxies = getproxies_environment()
-    if proxy_bypass(host.rpartition("@")[2]):
+    if proxy_bypass(host.rpartition("@")[2]) or _in_network(host, proxies.get("no", "")):
         return None
     proxy = proxies.get(scheme) or proxies.get("all")
     # Half of all documents write it without its scheme.
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy
+
+
+def _in_network(host: str, no_proxy: str) -> bool:
+    """True if the host is an address in one of the networks of ``NO_PROXY`` (``10.0.0.0/8``), which Python ignores."""
+    try:
+        address = ipaddress.ip_address(urlsplit(f"//{host}").hostname or "")
+    except ValueError:
+        return False
+    for entry in no_proxy.split(","):
+        try:
+            if address in ipaddress.ip_network(entry.strip(), strict=False):
+                return True
+        except ValueError:
+            continue  # a name
+    return False
 
 
 def trusted(transport: TransportConfig) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from airflow_cloudjobs.jobs.backoff import Backoff
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
-from airflow_cloudjobs.jobs.redact import without_signatures
+from airflow_cloudjobs.jobs.redact import text_without_signatures
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.transport.config import TransportConfig
 from airflow_cloudjobs.transport.credential import Credential
@@ -216,4 +216,4 @@ def hidden(error: CloudApiError, *secrets: str) -> CloudApiError:
     for secret in secrets:
         if secret:
             message = message.replace(secret, "***")
-    return error.but(message=str(without_signatures(message)))
+    return error.but(message=text_without_signatures(message))

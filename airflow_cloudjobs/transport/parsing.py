@@ -35,10 +35,10 @@ def format_utc(second: int, form: str) -> str:
 def json_object(operation: str, answer: HttpAnswer) -> dict[str, Any]:
     """An answer's body as a JSON object.
 
-    What is no JSON object comes from something between us and the cloud (a proxy's page, a cut line): it
-    says nothing about the call, which may have been carried out.
+    What is no JSON object comes from something between us and the cloud (a proxy's page, a cut line).
 
-    :raises CloudApiError: a transient, ambiguous one.
+    :raises CloudApiError: a transient, ambiguous one, since the call may have been carried out; for a status of 4xx one
+        that is not ambiguous: such a page is a refusal, by what has not passed the call on.
     """
     try:
         data = {} if answer.status == 204 else json.loads(answer.body)
@@ -46,28 +46,34 @@ def json_object(operation: str, answer: HttpAnswer) -> dict[str, Any]:
         data = None
     if isinstance(data, dict) and (data or answer.status < 300):
         return data
-    kind = answer.headers.get("content-type", "no content type")
+    refused = 400 <= answer.status < 500
+    content_type = answer.headers.get("content-type", "no content type")
     raise CloudApiError(
-        f"the answer is not the API's JSON ({kind}, {len(answer.body)} bytes, from {answer.host})",
-        kind=_PAGES.get(answer.status, ErrorKind.TRANSIENT),
+        f"the answer is not the API's JSON ({content_type}, {len(answer.body)} bytes, from {answer.host})",
+        kind=_REFUSALS.get(answer.status, ErrorKind.UNKNOWN) if refused else ErrorKind.TRANSIENT,
         operation=operation,
         code="<not json>",
         http_status=answer.status,
         retry_after=answer.retry_after(time.time()),
-        ambiguous=answer.status not in _PAGES,
-        hint="Something between here and the cloud answered: check 'host', 'endpoints' and 'proxy' of the connection",
+        ambiguous=not refused,
+        hint=_TOO_LARGE if answer.status in (413, 414, 431) else _IN_BETWEEN,
     )
 
 
-_PAGES = {
+_REFUSALS = {
     401: ErrorKind.DENIED,
-    403: ErrorKind.UNKNOWN,
-    404: ErrorKind.UNKNOWN,
-    405: ErrorKind.UNKNOWN,
     407: ErrorKind.DENIED,
+    408: ErrorKind.TRANSIENT,
+    413: ErrorKind.INVALID,
+    414: ErrorKind.INVALID,
+    429: ErrorKind.THROTTLED,
+    431: ErrorKind.INVALID,
 }
-"""A page with one of these is the refusal of a proxy or of a foreign server, which has not passed the call on: for good
-where it asks who we are, else maybe only until somebody has mended it."""
+"""What a proxy or a foreign server refuses for good, and what it takes when it is asked again; every other refusal
+lasts maybe only until somebody has mended what is in between."""
+
+_TOO_LARGE = "The request is too large: fewer addresses or tables a task, or a shorter text"
+_IN_BETWEEN = "Something between here and the cloud answered: check 'host', 'endpoints' and 'proxy' of the connection"
 
 
 def first_present(data: Mapping[str, Any], *names: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_cloudjobs.jobs.redact import signatures, without_signatures
+from airflow_cloudjobs.jobs.redact import signatures, text_without_signatures, without_signatures
 
 BASE = "https://bucket.example.com/dir/file.zip"
 SIGNED = {
@@ -110,3 +110,75 @@ def test_hiding_is_stable_and_complete(value: Any) -> None:
 def test_a_signature_never_survives(before: str, after: str) -> None:
     shown = without_signatures(f"{before} {BASE}?Expires=1&Signature=S1GNED {after}")
     assert "S1GNED" not in shown.replace(before, "").replace(after, "")
+
+
+ODD = [
+    "https://m.example/who's.mp4",
+    "https://m.example/a film.mp4",
+    'https://m.example/the "best".mp4',
+    "https://m.example/<1>.mp4",
+    "https://m.example/no#1.mp4",
+    "https://m.example/你好 (1)!*.mp4",
+]
+"""Addresses of files whose names people have given."""
+
+
+@pytest.mark.parametrize("around", ["{}", "see {} now", "GET {} answered 403", "<a href='{}'>", '{{"url": "{}"}}'])
+@pytest.mark.parametrize("address", ODD)
+def test_no_sign_of_a_path_ends_an_address(address: str, around: str) -> None:
+    query = "OSSAccessKeyId=LTAI&Expires=1&Signature=S3cretSig"
+    text = around.replace("{}", f"{address}?{query}")
+    assert without_signatures(text) == around.replace("{}", f"{address}?***")
+    assert signatures(text) == [query]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "response-content-disposition=attachment; filename=a b.mp4&Signature=S3cret",
+        "name=who's&Signature=S3cret",
+        "Signature=S3cret&name=who is 'that'",
+        "Signature=S3 S3cret",
+        "to=https://other.example/b?c=d&Signature=S3cret",
+        "to=https://u:S3cret@other.example/b",
+        "a=b#access_token=S3cret",
+    ],
+)
+def test_the_query_of_a_whole_address_is_hidden_to_its_end(query: str) -> None:
+    for text in (f"{BASE}?{query}", f" {BASE}?{query}\n"):
+        shown = without_signatures(text)
+        assert "S3cret" not in shown
+        assert shown.strip().startswith(BASE)
+        assert not any("S3cret" in text.replace(part, "") for part in signatures(text))
+
+
+def test_a_fragment_may_grant_access_too() -> None:
+    assert without_signatures(f"{BASE}#access_token=S3cret") == f"{BASE}#***"
+
+
+def test_words_that_begin_with_an_address_stay() -> None:
+    text = f"{BASE}?Signature=S3cret answered 403, and so did {BASE}?Signature=S3cret"
+    assert text_without_signatures(text) == f"{BASE}?*** answered 403, and so did {BASE}?***"
+
+
+@pytest.mark.parametrize("login", ["it's:me", "a b:c", 'say "hi":<x>'])
+def test_the_login_of_a_whole_address_is_hidden(login: str) -> None:
+    assert without_signatures(f"https://{login}@h/f.txt?a=b") == "https://***@h/f.txt?a=b"
+
+
+PATHS = st.text(st.characters(exclude_characters="?#\r\n", exclude_categories=["Cs"]))
+VALUES = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]))
+
+
+@given(PATHS, VALUES, VALUES)
+def test_a_whole_address_is_hidden_by_its_structure(path: str, value: str, more: str) -> None:
+    shown = without_signatures(f"https://h/{path}?name={value}&Signature=S1GNED{more}")
+    assert shown.startswith(f"https://h/{path}?")
+    assert "S1GNED" not in shown
+    assert without_signatures(shown) == shown
+
+
+@given(PATHS, st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"])))
+def test_in_running_text_the_path_does_not_end_an_address(path: str, after: str) -> None:
+    for text in (without_signatures, text_without_signatures):
+        assert "S1GNED" not in text(f"see https://h/{path}?Expires=1&Signature=S1GNED {after}").replace(after, "")

@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections import UserList
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
-from airflow.sdk import DAG
+from airflow.sdk import DAG, literal
 
 from airflow_cloudjobs.alibaba.dms import (
     DmsDataTrackExportOperator,
@@ -22,6 +24,7 @@ from airflow_cloudjobs.compat import BaseOperator
 from airflow_cloudjobs.huawei.dli import DliSqlJobOperator, DliSqlJobSensor
 from airflow_cloudjobs.huawei.drs import DrsObjectTemplateOperator, DrsObjectTemplateSensor
 from airflow_cloudjobs.jobs.arguments import InvalidArgument
+from airflow_cloudjobs.jobs.identity import Identity
 
 TARGET = {"Endpoint": "http://oss-cn-hangzhou.aliyuncs.com", "BucketName": "b", "ObjectName": "o"}
 MEDIA = "https://h/a.mp4"
@@ -60,6 +63,7 @@ RIGHT: list[tuple[type[Any], dict[str, Any]]] = [
     (IceUrlUploadSensor, {"job_ids": [str(n) for n in range(25)]}),
     (IceUrlUploadSensor, {"upload_urls": [MEDIA]}),
     (DliSqlJobOperator, {"sql": "select 1", "conf": {"a.b": 1, "c": True}, "tags": {"k": "v"}}),
+    (DliSqlJobOperator, {"sql": "select 1", "tags": {"团队 é": "a b_.:=+-@", "empty": ""}}),
     (DliSqlJobOperator, {"sql": "select 1", "conf": ["a=b"], "tags": [{"key": "k", "value": "v"}]}),
     (DliSqlJobOperator, {"job_id": ["a"]}),
     (DliSqlJobSensor, {"job_id": "a"}),
@@ -151,7 +155,14 @@ WRONG: list[tuple[type[Any], dict[str, Any], str, tuple[str, ...]]] = [
     (DliSqlJobOperator, {**SQL, "conf": {"dli.sql.sqlasync.enabled": False}}, "conf", ("asynchronously",)),
     (DliSqlJobOperator, {**SQL, "tags": {"": "v"}}, "tags", ("128", "255")),
     (DliSqlJobOperator, {**SQL, "tags": {"k": "v" * 256}}, "tags", ("128", "255")),
+    (DliSqlJobOperator, {"sql": "select '\ud83d'"}, "sql", ("surrogate",)),
+    (DliSqlJobOperator, {**SQL, "conf": {"a.\udc00": "x"}}, "conf", ("surrogate",)),
+    (DmsFileUploadOperator, {"upload_target": {**TARGET, "ObjectName": "\udcff.sql"}}, "upload_target", ("surrogate",)),
     (DliSqlJobOperator, {**SQL, "tags": [{"name": "k"}]}, "tags", ("key",)),
+    (DliSqlJobOperator, {**SQL, "tags": {"a/b": "v"}}, "tags", ("'a/b'", "letters")),
+    (DliSqlJobOperator, {**SQL, "tags": {"k": "a,b"}}, "tags", ("'a,b'", "letters")),
+    (DliSqlJobOperator, {**SQL, "tags": {"k": "v "}}, "tags", ("'v '", "blanks")),
+    (DliSqlJobOperator, {**SQL, "tags": {"_sys_k": "v"}}, "tags", ("'_sys_k'",)),
     (DliSqlJobOperator, {**SQL, "tags": "k=v"}, "tags", ("list",)),
     (DliSqlJobSensor, {"job_id": ["a", ""]}, "job_id", ("empty",)),
     (DrsObjectTemplateOperator, {**FILE, "job_id": ""}, "job_id", ("empty",)),
@@ -269,3 +280,70 @@ def test_templates_are_judged_when_rendered() -> None:
     operator.file_name = "a.csv"
     with pytest.raises(InvalidArgument, match=r"'file_name' is 'a\.csv'; it must end with \.txt or \.sql"):
         operator._check_arguments(rendered=True)
+
+
+def test_a_path_and_a_uuid_are_the_texts_that_they_stand_for() -> None:
+    path, key = Path("/data/tables.xlsx"), UUID("12345678123456781234567812345678")
+    task = DrsObjectTemplateOperator(task_id="t", job_id=key, file_path=path)
+    assert (task.job_id, task.file_path) == (str(key), "/data/tables.xlsx")
+    assert DliSqlJobSensor(task_id="t", job_id=[key]).job_id == [str(key)]
+    with pytest.raises(InvalidArgument, match=r"'file_path'.*\.xls"):
+        DrsObjectTemplateOperator(task_id="t", job_id="k", file_path=Path("/data/tables.pdf"))
+    with pytest.raises(InvalidArgument, match="'sql'"):
+        DliSqlJobOperator(task_id="t", sql=object())
+
+
+def test_a_literal_none_is_written_so() -> None:
+    task = DliSqlJobOperator(task_id="t", sql="SELECT 1", database=literal("None"))
+    task.render_template_fields({})
+    task._check_arguments(rendered=True)
+    assert task.database == "None"
+
+
+def test_our_own_tags_are_such_as_the_page_allows() -> None:
+    identity = Identity("销售_日报.v2", "manual__2026-01-01T00:00:00+00:00/ä", " t ", -1, 1)
+    tags = identity.tags()
+    assert (tags["airflow_dag_id"], tags["airflow_task_id"]) == ("销售_日报.v2", "t")
+    assert tags["airflow_run_id"] == "manual__2026-01-01T00:00:00+00:00_ä"
+    DliSqlJobOperator(task_id="t", sql="select 1", tags=tags)
+
+
+@pytest.mark.parametrize("way", ["plain", "mapped"])
+def test_the_mark_of_byte_order_in_front_of_a_file_is_no_part_of_its_text(tmp_path: Path, way: str) -> None:
+    (tmp_path / "query.sql").write_text("SELECT {{ 1 + 1 }}", encoding="utf-8-sig")
+    with DAG("d", schedule=None, template_searchpath=str(tmp_path)) as dag:
+        if way == "plain":
+            task: Any = DliSqlJobOperator(task_id="t", sql="query.sql")
+            task.resolve_template_files()
+        else:
+            task = DliSqlJobOperator.partial(task_id="t").expand(sql=["query.sql"]).unmap({"sql": "query.sql"})
+        task.dag = dag
+        task.render_template_fields({})
+    assert task.sql == "SELECT 2"
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_text_without_a_template_stays_that_text(native: bool) -> None:
+    target = {"Endpoint": "e", "BucketName": "20260101", "ObjectName": "1.10"}
+    with DAG("d", schedule=None, render_template_as_native_obj=native):
+        upload = DmsFileUploadOperator(
+            task_id="u", file_name="a.sql", file_source="datacorrect", upload_target=target, tid="{{ 1 + 1 }}"
+        )
+        query = DliSqlJobOperator(
+            task_id="q", sql="'SELECT 1'", conf={"a": "1.10"}, tags=[{"key": "007", "value": "1e5"}]
+        )
+        sensor = DliSqlJobSensor(task_id="s", job_id=["12_34", "0x1f"])
+    for task in (upload, query, sensor):
+        task.render_template_fields({})
+    assert upload.upload_target == target
+    assert upload.tid == (2 if native else "2")
+    assert (query.sql, query.conf, query.tags) == ("'SELECT 1'", {"a": "1.10"}, [{"key": "007", "value": "1e5"}])
+    assert sensor.job_id == ["12_34", "0x1f"]
+
+
+def test_a_refusal_names_what_made_a_number_of_a_text() -> None:
+    with DAG("d", schedule=None, render_template_as_native_obj=True):
+        task = DliSqlJobOperator(task_id="q", sql="{{ 1 }}")
+    task.render_template_fields({})
+    with pytest.raises(InvalidArgument, match=r"'sql'.*render_template_as_native_obj"):
+        task._check_arguments(rendered=True)

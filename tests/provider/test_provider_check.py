@@ -53,6 +53,12 @@ def test_a_type_of_neither_cloud_needs_to_be_told_which(cloud: LocalCloud) -> No
     assert check("mine", connection, "--cloud", "huawei")[0] == 0
 
 
+def test_a_field_that_nobody_reads_is_told_of(cloud: LocalCloud) -> None:
+    code, told = check("mine", cloud.huawei_connection(projet_id="p"))
+    assert (code, "DLI: works" in told) == (0, True), told
+    assert "field 'projet_id' is unknown and has no effect: was 'project_id' meant?" in told.splitlines()[-1]
+
+
 def test_a_wrong_secret(cloud: LocalCloud) -> None:
     code, told = check("mine", {**cloud.huawei_connection(), "password": "wr0ng-c4nary"})
     assert (code, "password" in told, "wr0ng-c4nary" in told) == (1, True, False), told

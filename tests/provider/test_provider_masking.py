@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from airflow.sdk import DAG
+from airflow.sdk._shared.secrets_masker.secrets_masker import _secrets_masker, redact
+from jinja2.exceptions import UndefinedError
 
 from airflow_cloudjobs import compat
 from airflow_cloudjobs.alibaba.dms import DmsFileUploadOperator
@@ -36,6 +39,14 @@ def hidden(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return texts
 
 
+@pytest.fixture
+def masked() -> Iterator[None]:
+    """Airflow's own masker, which knows nothing before and after."""
+    _secrets_masker().reset_masker()
+    yield
+    _secrets_masker().reset_masker()
+
+
 @pytest.mark.parametrize("make", [plain, mapped])
 def test_a_rendered_signature_is_hidden(hidden: list[str], make: Callable[..., Any]) -> None:
     task = make(DmsFileUploadOperator, UPLOAD, {"upload_url": "{{ url }}"})
@@ -51,3 +62,40 @@ def test_a_rendered_argument_that_is_shown_nowhere_is_hidden(hidden: list[str], 
     assert hidden == []
     task.render_template_fields({"word": "c4nary-s3cret"})
     assert "select 'c4nary-s3cret'" in hidden
+
+
+@pytest.mark.parametrize("make", [plain, mapped])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE t OPTIONS (password='c4nary-s3cret', at='{{ nobody.knows }}')",
+        "CREATE TABLE t OPTIONS (\n  password='c4nary-s3cret' {{ at }\n)",
+        "CREATE TABLE t OPTIONS (\n  password='c4nary-s3cret' {% at %}\n)",
+    ],
+)
+def test_a_statement_that_cannot_be_rendered_is_not_shown(sql: str, make: Callable[..., Any], masked: None) -> None:
+    task = make(DliSqlJobOperator, {}, {"sql": sql})
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - Jinja's own, of several kinds
+        task.render_template_fields({})
+    shown = redact("".join(traceback.format_exception(caught.value)))
+    assert "c4nary-s3cret" not in shown
+    assert "c4nary-s3cret" not in redact(sql)
+
+
+@pytest.mark.parametrize("make", [plain, mapped])
+def test_an_address_that_cannot_be_rendered_is_shown_without_its_signature(
+    make: Callable[..., Any], masked: None
+) -> None:
+    task = make(DmsFileUploadOperator, UPLOAD, {"upload_url": f"{URL}&day={{{{ nobody.knows }}}}"})
+    with pytest.raises(UndefinedError):
+        task.render_template_fields({})
+    assert "c4nary-s3cret" not in redact(task.upload_url)
+
+
+@pytest.mark.parametrize("make", [plain, mapped])
+@pytest.mark.parametrize("sql", ["SELECT * FROM a.sql", "SELECT '{{ word }}' FROM a.sql"])
+def test_a_statement_that_ends_like_a_file_is_none(sql: str, make: Callable[..., Any]) -> None:
+    task = make(DliSqlJobOperator, {}, {"sql": sql})
+    task.resolve_template_files()
+    task.render_template_fields({"word": "x"})
+    assert task.sql == sql.replace("{{ word }}", "x")

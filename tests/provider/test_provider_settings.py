@@ -127,6 +127,8 @@ WRONG_HUAWEI: list[tuple[dict[str, Any], dict[str, Any], str, tuple[str, ...]]] 
     (TOKEN, {"login": ""}, "login", ("missing", "user")),
     (TOKEN, {"password": ""}, "password", ("missing", "password")),
     ({**TOKEN, "region": ""}, {}, "project_id", ("missing",)),
+    ({"region": "cn-north-4_myproject"}, {}, "region", ("'cn-north-4_myproject'", "'project_id'")),
+    ({"region": "cn-north-4", "project_name": "cn-north-4_myproject"}, {}, "project_name", ("'project_id'",)),
 ]
 
 
@@ -137,6 +139,39 @@ def test_bad_fields_of_huawei(extra: Any, own: dict[str, Any], field: str, words
     assert caught.value.field == field
     for word in (repr(field), *words):
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("regoin", "'region'"),
+        ("Region", "'region'"),
+        ("verify_ssl", "'verify'"),
+        ("timeout", "'read_timeout'"),
+        ("endpoint", "'endpoints'"),
+        ("sts_token", "'security_token'"),
+        ("xyzzy", "docs/connections.md"),
+    ],
+)
+@pytest.mark.parametrize("cloud", MAKERS)
+def test_a_field_that_nobody_reads_is_named_with_the_nearest(cloud: str, name: str, meant: str) -> None:
+    (doubt,) = MAKERS[cloud]({name: "x"}, conn_type=f"{cloud}_cloudjobs").doubts
+    assert [word for word in ("'my_conn'", repr(name), meant) if word not in doubt] == []
+
+
+def test_a_project_id_is_misspelt() -> None:
+    (doubt,) = huawei({"region": "cn-north-4", "projet_id": "p"}).doubts
+    assert "'projet_id'" in doubt
+    assert "'project_id'" in doubt
+
+
+def test_fields_of_all_modes_and_of_the_peers_are_no_doubt() -> None:
+    for cloud, extra in (
+        ("alibaba", {"auth_type": "AK", "project": "p", "endpoint": "e", "access_key_id": "", "external_id": "x"}),
+        ("huawei", {"obs_bucket": "b", "project_id": "p", "idp_id": "i"}),
+    ):
+        mode = {"alibaba": "ak", "huawei": "aksk"}[cloud]
+        assert MAKERS[cloud]({"auth": mode, "region": "", **extra}, conn_type=cloud).doubts == ()
 
 
 @pytest.mark.parametrize(("make", "region"), [(alibaba, "cn-north-4"), (huawei, "cn-hangzhou")])

@@ -76,6 +76,25 @@ def test_a_connection_without_a_check_of_certificates_is_warned_of_once(
     assert [record for record in caplog.records if "'verify' off" in record.getMessage()] == caplog.records[:1]
 
 
+@pytest.mark.parametrize("hook", [AlibabaCloudHook, HuaweiCloudHook])
+def test_a_scheme_that_is_none_is_told(hook: type[CloudHook], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_MINE", f"{hook.conn_type}://AK:SK@/?region=cn-north-4")
+    with pytest.raises(InvalidConnection, match=rf"'mine': field 'conn_type' .*{hook.conn_type.replace('_', '-')}://"):
+        ConnectionSource(hook, "mine").read()
+
+
+def test_a_field_that_nobody_reads_is_warned_of_once(
+    cloud: LocalCloud, connect: Connect, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(source, "_doubted", set())
+    read_from = ConnectionSource(AlibabaCloudHook, connect(cloud.alibaba_connection(regoin="cn-beijing")))
+    with caplog.at_level(logging.WARNING):
+        _in_both_worlds(read_from)
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert "'regoin'" in told
+    assert "'region'" in told
+
+
 def _call(hook: CloudHook) -> None:
     hook.call(READ, patience=0.0)
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from support.jobapis import APIS, DLI, DMS_EXPORT, DMS_UPLOAD, DRS, ICE, MODES, JobApi
-from taskbench import FAILED, run
+from taskbench import FAILED, SUCCESS, run
 
 from airflow_cloudjobs.exceptions import SubmitRefused
 from airflow_cloudjobs.jobs.arguments import InvalidArgument
@@ -172,6 +172,44 @@ def test_the_ice_sensor_takes_one_of_two() -> None:
         ICE.sensor(task_id="t")
     with pytest.raises(InvalidArgument, match="only one"):
         ICE.sensor(task_id="t", job_ids="k", upload_urls=FILM)
+
+
+NONE = "{{ nothing }}"
+
+
+@pytest.mark.parametrize(
+    ("api", "arguments", "name"),
+    [
+        (DLI, {"sql": NONE}, "sql"),
+        (DLI, {"sql": "SELECT 1", "queue_name": NONE}, "queue_name"),
+        (DLI, {"sql": "SELECT 1", "database": NONE}, "database"),
+        (DLI, {"sql": "SELECT 1", "conf": {"spark.a": NONE}}, "conf"),
+        (DLI, {"sql": "SELECT 1", "tags": [{"key": "team", "value": NONE}]}, "tags"),
+        (DMS_UPLOAD, _with(UPLOAD, upload_url=None, upload_target={**TARGET, "ObjectName": NONE}), "upload_target"),
+        (
+            ICE,
+            {"upload_urls": "https://h/a.mp4", "upload_target_config": {"StorageType": "oss", "StorageLocation": NONE}},
+            "upload_target_config",
+        ),
+    ],
+)
+@pytest.mark.parametrize("mode", ["blocking", "deferrable"])
+def test_a_template_that_gives_none_is_refused(
+    api: JobApi, arguments: dict[str, Any], name: str, mode: str, control: Control
+) -> None:
+    ran = run(lambda: api.operator(task_id="t", **arguments, **MODES[mode][1]), nothing=None)
+    assert (ran.state, type(ran.error)) == (FAILED, SubmitRefused)
+    assert [word for word in (repr(name), "'None'", "was there no such XCom?") if word not in str(ran.error)] == []
+    assert control.stats()["submits"] == {}
+
+
+def test_what_is_written_none_in_the_dag_is_sent(control: Control) -> None:
+    tags = {"team": "None", "day": "{{ word }}"}
+    ran = run(
+        lambda: DLI.operator(task_id="t", sql="SELECT 1", database="None", tags=tags, poll_interval=0.05), word="x"
+    )
+    assert (ran.state, ran.error) == (SUCCESS, None)
+    assert control.jobs(DLI.api)[-1]["fields"]["currentdb"] == "None"
 
 
 @pytest.mark.parametrize(

@@ -222,6 +222,28 @@ def test_a_throttled_submit_is_made_again(api: JobApi, deferrable: bool, control
     assert control.stats()["operations"][api.submit]["calls"] == 3
 
 
+@pytest.mark.parametrize("status", [408, 429])
+@pytest.mark.parametrize("api", APIS, ids=str)
+@pytest.mark.usefixtures("lucky")
+def test_a_submit_that_a_firewalls_page_puts_off_is_made_again(
+    api: JobApi, status: int, control: Control, template: Path
+) -> None:
+    control.fault("html", "submit", status=status, count=1)
+    ran = _submit(api, control, template)
+    assert (ran.state, ran.error) == (SUCCESS, None)
+    assert control.stats()["operations"][api.submit]["calls"] == 2
+
+
+@pytest.mark.parametrize("status", [400, 413, 414, 431, 451])
+@pytest.mark.parametrize("api", APIS, ids=str)
+def test_a_submit_that_a_page_refuses_is_refused(api: JobApi, status: int, control: Control, template: Path) -> None:
+    control.fault("html", "submit", status=status)
+    ran = _submit(api, control, template)
+    assert type(ran.error) is SubmitRefused
+    assert control.stats()["operations"][api.submit]["calls"] == 1, "asking again would not help"
+    assert ("fewer addresses or tables a task" in str(ran.error)) is (status in (413, 414, 431))
+
+
 @pytest.mark.parametrize("fault", UNCLEAR)
 @pytest.mark.parametrize("api", NOT_FINDABLE, ids=str)
 @pytest.mark.usefixtures("impatient")

@@ -156,7 +156,7 @@ def test_a_proxys_page(cloud: LocalCloud, poll: tuple[str, str, ApiRequest], sta
     assert "<html>" not in str(error)
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 405, 407])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 406, 407, 410, 415, 451])
 def test_a_proxys_refusal(cloud: LocalCloud, poll: tuple[str, str, ApiRequest], status: int) -> None:
     """A page that a load balancer shows for a minute is not the cloud's word, so it is waited out for a while."""
     which, api, request = poll
@@ -164,6 +164,27 @@ def test_a_proxys_refusal(cloud: LocalCloud, poll: tuple[str, str, ApiRequest], 
     error = failed(both(which, cloud, request))
     assert error.kind is (ErrorKind.DENIED if status in (401, 407) else ErrorKind.UNKNOWN)
     assert (error.retryable, error.ambiguous) == (False, False)
+
+
+@pytest.mark.parametrize("status", [413, 414, 431])
+def test_a_proxy_that_finds_a_request_too_large(
+    cloud: LocalCloud, poll: tuple[str, str, ApiRequest], status: int
+) -> None:
+    which, api, request = poll
+    cloud.control.fault("html", api, status=status)
+    error = failed(both(which, cloud, request))
+    assert (error.kind, error.http_status, error.ambiguous) == (ErrorKind.INVALID, status, False)
+    assert "too large: fewer addresses or tables a task" in str(error)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(408, ErrorKind.TRANSIENT), (429, ErrorKind.THROTTLED)])
+def test_a_proxy_that_wants_to_be_asked_again(
+    cloud: LocalCloud, poll: tuple[str, str, ApiRequest], status: int, kind: ErrorKind
+) -> None:
+    which, api, request = poll
+    cloud.control.fault("html", api, status=status)
+    error = failed(both(which, cloud, request))
+    assert (error.kind, error.http_status, error.retryable, error.ambiguous) == (kind, status, True, False)
 
 
 @pytest.mark.parametrize("broken", [False, True])
