@@ -3,44 +3,36 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
-from uuid import UUID
+from typing import Any, ClassVar
 
 from airflow_cloudjobs import compat, metrics, task_class
 from airflow_cloudjobs.apis import hook_class_of
 from airflow_cloudjobs.connection.settings import InvalidConnection
 from airflow_cloudjobs.exceptions import JobOutcomeUnknown, SubmitFailed, SubmitRefused
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
-from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, as_text_was, became_none
+from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
-from airflow_cloudjobs.jobs.redact import signatures, text_without_signatures
+from airflow_cloudjobs.jobs.redact import text_without_signatures
 from airflow_cloudjobs.jobs.result import result_of
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation
 from airflow_cloudjobs.jobs.wait import LogLine, Wait, WaitPlan
 from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
+from airflow_cloudjobs.templates import TemplatedTask
 from airflow_cloudjobs.trigger import OWNER, CloudJobTrigger, results_in
-
-if TYPE_CHECKING:
-    from airflow_cloudjobs.compat import BaseOperator
-
-    _Base = BaseOperator
-else:
-    _Base = object
 
 DEFER_GRACE = timedelta(minutes=10)
 """How much later than we do Airflow itself gives up: only if no triggerer is there to do it in time."""
 
 
-class CloudJobTask(_Base):
+class CloudJobTask(TemplatedTask):
     """A task about jobs of one API.
 
     Subclasses name the API and check their arguments; everything else is here, in the operator or in the
@@ -50,8 +42,6 @@ class CloudJobTask(_Base):
     spec: ClassVar[JobSpec]
     key_argument: ClassVar[str]
     """The argument that names the job, or several jobs."""
-    hidden_arguments: ClassVar[tuple[str, ...]] = ()
-    """The templated arguments whose text is shown nowhere."""
 
     operator_extra_links = (CloudConsoleLink(),)
     ui_color = "#e8f3fc"
@@ -63,10 +53,6 @@ class CloudJobTask(_Base):
     include_download_url: bool = False
     _known_console = ""
     """The console's address, once it is known."""
-    _is_built = False
-    """True once the constructor has run: template fields that are set later are rendered ones."""
-    _became_none: tuple[str, ...] = ()
-    """The arguments in which a template has given the text ``None``."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Complete a class that names its API, by the rules of :mod:`airflow_cloudjobs.task_class`."""
@@ -136,55 +122,6 @@ class CloudJobTask(_Base):
                 "backend, Airflow's database) could not be asked just now, and a retry asks again; if not, create it"
             ) from error
         self.log.info("Calling %s, with connection %r", endpoint, self._conn_id)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Keep an argument as text; have Airflow hide what a template gave where that must not be shown.
-
-        Rendering sets attributes, of mapped tasks too, before Airflow stores the rendered fields.
-        """
-        written = vars(self).get(name)
-        if name in self.template_fields:
-            value = _as_written(value)
-        super().__setattr__(name, value)
-        if name in self.template_fields and self._is_built:
-            if became_none(written, value):
-                self._became_none = (*self._became_none, name)
-            if name in self.hidden_arguments and isinstance(value, str) and value:
-                compat.hide_in_logs(value)
-            for secret in signatures(value):
-                compat.hide_in_logs(secret)
-
-    def _do_render_template_fields(
-        self, parent: Any, template_fields: Any, context: Any, jinja_env: Any, seen_oids: set[int]
-    ) -> None:
-        """Hide what must not be shown before templates are rendered, since Airflow logs one that fails as a whole; keep
-        texts that are no templates as they are.
-
-        This is what Airflow calls for plain and for mapped tasks, and only where a task is about to run.
-        """
-        from jinja2.nativetypes import NativeEnvironment  # where templates are rendered it is there
-
-        own = {name: getattr(self, name, None) for name in template_fields} if parent is self else {}
-        for name, written in own.items():
-            self._hide_template(name, written, jinja_env)
-        super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
-        if not isinstance(jinja_env, NativeEnvironment):
-            return
-        for name, written in own.items():
-            kept = as_text_was(written, getattr(self, name, None), tuple(self.template_ext))
-            if kept != getattr(self, name, None):
-                setattr(self, name, kept)
-
-    def _hide_template(self, name: str, written: Any, jinja_env: Any) -> None:
-        texts = [written] if name in self.hidden_arguments and isinstance(written, str) and written else []
-        if texts:
-            try:
-                jinja_env.parse(written)
-            except Exception:
-                # Jinja's words for bad syntax show the line, and the task fails in any case.
-                texts += filter(None, map(str.strip, written.splitlines()))
-        for text in [*texts, *signatures(written)]:
-            compat.hide_in_logs(text)
 
     @classmethod
     def _hook_class(cls) -> type[CloudHook]:
@@ -368,17 +305,3 @@ class CloudJobTask(_Base):
         if result.request_id:
             text += f" (request id {result.request_id})"
         return f"{text}. Console: {self._console_url}"
-
-
-def _as_written(value: Any) -> Any:
-    """An argument as what it stands for: paths and UUIDs, in a list too, as text, and a text without the mark of byte
-    order that some editors put in front of a file."""
-    if isinstance(value, str):
-        return value.removeprefix("\ufeff")
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, (list, tuple, set)) and any(isinstance(item, (os.PathLike, UUID)) for item in value):
-        return type(value)(map(_as_written, value))
-    return value

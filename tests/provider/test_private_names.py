@@ -58,6 +58,13 @@ how else could a trigger ask what became of its task), and the words ``Tunnel co
 the status of a proxy's refusal in its message only."""
 
 
+OVERRIDDEN = {
+    "TemplatedTask._do_render_template_fields": "The one method that Airflow calls for plain and for mapped tasks just "
+    "before it renders, and logs a template that fails; test_provider_masking.py sees it called for both.",
+}
+"""What of Airflow's own is overridden although it is private, and why."""
+
+
 def names_of(path: Path) -> tuple[set[str], set[str]]:
     """The names with an underscore that a file defines, and those that it uses."""
     own, used = set(), set()
@@ -96,13 +103,15 @@ def test_no_private_name_is_overridden() -> None:
     assert len(ours) > 100
     overridden = {
         f"{each.__qualname__}.{name}"
-        for each in ours
-        for base in each.__mro__[1:]
+        for whole in ours  # what operators share with sensors meets Airflow's classes in theirs only
+        for place, each in enumerate(whole.__mro__)
+        if each in ours
+        for base in whole.__mro__[place + 1 :]
         if not base.__module__.startswith(("airflow_cloudjobs", "abc", "typing"))
         for name in vars(each).keys() & vars(base).keys()
         if name.startswith("_") and not name.endswith("_") and not name.startswith("_abc_")
     }
-    assert overridden == set()
+    assert overridden == set(OVERRIDDEN)
 
 
 def test_airflows_process_context_opens_its_database(monkeypatch: pytest.MonkeyPatch) -> None:
