@@ -256,7 +256,7 @@ class CloudHook(BaseHook):
         found += [f"{', '.join(services)}: {trouble}" for trouble, services in failed.items()]
         if client.clock_offset:
             found.append(f"this machine's clock is {abs(client.clock_offset):.0f} s off the cloud's: set it (NTP)")
-        found += self.settings.doubts
+        found += self.settings.warnings
         return good, "; ".join(found)
 
 

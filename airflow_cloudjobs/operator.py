@@ -32,7 +32,7 @@ from airflow_cloudjobs.jobs.errors import ErrorKind
 from airflow_cloudjobs.jobs.many import as_list
 from airflow_cloudjobs.jobs.outcome import JOB_ENDS, JobResult, Outcome
 from airflow_cloudjobs.jobs.wait import WaitPlan
-from airflow_cloudjobs.submit import SubmitOnce, give_up
+from airflow_cloudjobs.submit import SubmitOnce, abandon
 from airflow_cloudjobs.task import CloudJobTask
 from airflow_cloudjobs.task_class import submit_parameters
 from airflow_cloudjobs.trigger import results_in
@@ -313,7 +313,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         """
         if self._cancel(late) and self.durable and (store := task_store(self._context)):
             try:
-                task_state.run_in_thread(lambda: give_up(store), patience=2.0)
+                task_state.run_in_thread(lambda: abandon(store), patience=2.0)
             except Exception as error:
                 self.log.warning("Could not remember that %s is given up: %r", ", ".join(late), error)
 

@@ -52,7 +52,7 @@ permission would hide the job's end too. What may pass is left to a retry: an ea
 be taken for that of ours."""
 
 
-def give_up(store: Any) -> None:
+def abandon(store: Any) -> None:
     """Have the next attempt submit anew instead of going on with what was submitted.
 
     :param store: the task's store.

@@ -138,7 +138,7 @@ def alibaba_settings(fields: ConnectionFields, region: str | None) -> AlibabaSet
     if tid and not re.fullmatch("[0-9]+", tid):
         raise fields.invalid("tid", f"is {tid!r}; it must be a whole number")
     return AlibabaSettings(
-        auth=auth, credential=credential, source=_source(read), tid=tid, doubts=read.doubts(), **common
+        auth=auth, credential=credential, source=_source(read), tid=tid, warnings=read.warnings(), **common
     )
 
 

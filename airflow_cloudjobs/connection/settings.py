@@ -187,7 +187,7 @@ class FieldReader:
         """The error to raise for a field of the mode."""
         return self.fields.invalid(name, f"{problem} (auth {self.auth!r})")
 
-    def doubts(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[str, ...]:
         """A sentence for each field of the extra that is nobody's; to be asked for when all others were read."""
         silent = {each.name for each in self.table.extra}
         if "cloudjobs" not in self.fields.conn_type:
@@ -276,7 +276,7 @@ class CloudSettings:
     :param base: address that serves every service of the cloud; empty for the vendor's own hosts.
     :param endpoints: address by service; wins over ``base``.
     :param auth: the credential mode.
-    :param doubts: what in it may be a mistake, a sentence each.
+    :param warnings: what in it may be a mistake, a sentence each.
     """
 
     conn_id: str
@@ -285,7 +285,7 @@ class CloudSettings:
     base: str
     endpoints: Mapping[str, str]
     auth: str
-    doubts: tuple[str, ...]
+    warnings: tuple[str, ...]
 
     metadata: ClassVar[str]
     """The vendor's own address of the metadata service, link-local."""
@@ -387,7 +387,7 @@ class CloudSettings:
 
 
 def common_settings(read: FieldReader, region: str | None) -> dict[str, Any]:
-    """The arguments of :class:`CloudSettings` from a connection, all but the mode and the doubts.
+    """The arguments of :class:`CloudSettings` from a connection, all but the mode and the warnings.
 
     :param read: the connection.
     :param region: the task's region, which wins over the connection's.

@@ -35,12 +35,8 @@ UNREAD = "<connection>"
 
 NOT_READ_AGAIN = "Connection %r could not be read again, going on with what was read before: %s"
 
-_unverified: set[str] = set()
-"""The connections without a check of certificates that this process has warned of."""
-
-
-_doubted: set[str] = set()
-"""What may be a mistake in connections, as far as this process has warned of it."""
+_warned: set[str] = set()
+"""What this process has warned of, once for each connection."""
 
 
 class Cloud(Protocol):
@@ -111,11 +107,12 @@ class ConnectionSource:
             return before
         settings = self.cloud.read_settings(fields, self.region)
         if not settings.transport.verify:
-            _warn_unverified(self.conn_id)
-        for doubt in settings.doubts:
-            if doubt not in _doubted:
-                _doubted.add(doubt)
-                log.warning("%s", doubt[0].upper() + doubt[1:])
+            _warn_once(
+                f"Connection {self.conn_id!r} has 'verify' off: whoever is between here and the cloud can read and "
+                "change everything. Trust a private authority with 'ca_bundle' instead"
+            )
+        for warning in settings.warnings:
+            _warn_once(warning[0].upper() + warning[1:])
         return ReadConnection(fields, settings.at(self.endpoint) if self.endpoint else settings)
 
     def unread(self, error: Exception) -> CloudApiError:
@@ -141,13 +138,7 @@ class ConnectionSource:
         log.warning(NOT_READ_AGAIN, self.conn_id, error)
 
 
-def _warn_unverified(conn_id: str) -> None:
-    """Warn of a connection without a check of certificates, once a process."""
-    if conn_id in _unverified:
-        return
-    _unverified.add(conn_id)
-    log.warning(
-        "Connection %r has 'verify' off: whoever is between here and the cloud can read and change everything. "
-        "Trust a private authority with 'ca_bundle' instead",
-        conn_id,
-    )
+def _warn_once(text: str) -> None:
+    if text not in _warned:
+        _warned.add(text)
+        log.warning("%s", text)

@@ -148,7 +148,7 @@ def huawei_settings(fields: ConnectionFields, region: str | None) -> HuaweiSetti
         project_id=project_id,
         credential=credential,
         source=_source(read),
-        doubts=read.doubts(),
+        warnings=read.warnings(),
         **common,
     )
 

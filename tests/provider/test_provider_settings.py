@@ -155,14 +155,14 @@ def test_bad_fields_of_huawei(extra: Any, own: dict[str, Any], field: str, words
 )
 @pytest.mark.parametrize("cloud", MAKERS)
 def test_a_field_that_nobody_reads_is_named_with_the_nearest(cloud: str, name: str, meant: str) -> None:
-    (doubt,) = MAKERS[cloud]({name: "x"}, conn_type=f"{cloud}_cloudjobs").doubts
-    assert [word for word in ("'my_conn'", repr(name), meant) if word not in doubt] == []
+    (warning,) = MAKERS[cloud]({name: "x"}, conn_type=f"{cloud}_cloudjobs").warnings
+    assert [word for word in ("'my_conn'", repr(name), meant) if word not in warning] == []
 
 
 def test_a_project_id_is_misspelt() -> None:
-    (doubt,) = huawei({"region": "cn-north-4", "projet_id": "p"}).doubts
-    assert "'projet_id'" in doubt
-    assert "'project_id'" in doubt
+    (warning,) = huawei({"region": "cn-north-4", "projet_id": "p"}).warnings
+    assert "'projet_id'" in warning
+    assert "'project_id'" in warning
 
 
 def test_fields_of_all_modes_and_of_the_peers_are_no_doubt() -> None:
@@ -171,7 +171,7 @@ def test_fields_of_all_modes_and_of_the_peers_are_no_doubt() -> None:
         ("huawei", {"obs_bucket": "b", "project_id": "p", "idp_id": "i"}),
     ):
         mode = {"alibaba": "ak", "huawei": "aksk"}[cloud]
-        assert MAKERS[cloud]({"auth": mode, "region": "", **extra}, conn_type=cloud).doubts == ()
+        assert MAKERS[cloud]({"auth": mode, "region": "", **extra}, conn_type=cloud).warnings == ()
 
 
 @pytest.mark.parametrize(("make", "region"), [(alibaba, "cn-north-4"), (huawei, "cn-hangzhou")])

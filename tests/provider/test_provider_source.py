@@ -69,7 +69,7 @@ def test_only_those_who_use_a_connection_alike_share_a_client(other: ConnectionS
 def test_a_connection_without_a_check_of_certificates_is_warned_of_once(
     cloud: LocalCloud, connect: Connect, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(source, "_unverified", set())
+    monkeypatch.setattr(source, "_warned", set())
     read_from = ConnectionSource(AlibabaCloudHook, connect(cloud.alibaba_connection(verify=False)))
     with caplog.at_level(logging.WARNING):
         _in_both_worlds(read_from)
@@ -86,7 +86,7 @@ def test_a_scheme_that_is_none_is_told(hook: type[CloudHook], monkeypatch: pytes
 def test_a_field_that_nobody_reads_is_warned_of_once(
     cloud: LocalCloud, connect: Connect, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(source, "_doubted", set())
+    monkeypatch.setattr(source, "_warned", set())
     read_from = ConnectionSource(AlibabaCloudHook, connect(cloud.alibaba_connection(regoin="cn-beijing")))
     with caplog.at_level(logging.WARNING):
         _in_both_worlds(read_from)

@@ -23,7 +23,7 @@ from airflow_cloudjobs.exceptions import (
     SubmitRefused,
 )
 from airflow_cloudjobs.localcloud import Control, LocalCloud
-from airflow_cloudjobs.submit import STORED, SubmitOnce, give_up
+from airflow_cloudjobs.submit import STORED, SubmitOnce, abandon
 from airflow_cloudjobs.task_state import identity_of
 
 FAST = 0.03
@@ -297,7 +297,7 @@ def test_what_was_given_up_is_submitted_anew(api: JobApi, control: Control) -> N
     attempts.run()
     attempts.run()
     assert submits(control, api) == 1, "a retry returns what there is"
-    give_up(attempts.store)
+    abandon(attempts.store)
     attempts.run()
     attempts.run()
     assert submits(control, api) == 2
