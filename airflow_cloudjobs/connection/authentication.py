@@ -86,14 +86,7 @@ def metadata(
         return answer.body.decode(errors="replace").strip()
     if optional and answer.status in (404, 405):
         return None
-    passing = answer.status >= 500 or answer.status == 429
-    raise CloudApiError(
-        "the metadata service does not answer as it should",
-        kind=ErrorKind.TRANSIENT if passing else ErrorKind.DENIED,
-        operation=operation,
-        http_status=answer.status,
-        hint="" if passing else absent,
-    )
+    raise _no_credential(operation, answer, "the metadata service does not answer as it should", absent)
 
 
 def credentials_uri(operation: str, uri: str) -> Flow:
@@ -107,12 +100,21 @@ def credentials_uri(operation: str, uri: str) -> Flow:
     answer: HttpAnswer = yield kind(operation, "GET", uri, headers)
     if answer.status < 300:
         return json_object(operation, answer)
+    raise _no_credential(operation, answer, "the address does not hand out credentials")
+
+
+def _no_credential(operation: str, answer: HttpAnswer, what: str, advice: str = "") -> CloudApiError:
+    """Why a service of the instance gave nothing.
+
+    :param advice: what to do unless it is passing trouble.
+    """
     passing = answer.status >= 500 or answer.status == 429
-    raise CloudApiError(
-        "the address does not hand out credentials",
+    return CloudApiError(
+        what,
         kind=ErrorKind.TRANSIENT if passing else ErrorKind.DENIED,
         operation=operation,
         http_status=answer.status,
+        hint="" if passing else advice,
     )
 
 
