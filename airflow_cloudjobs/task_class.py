@@ -17,9 +17,12 @@ from airflow_cloudjobs.apis import is_registered
 from airflow_cloudjobs.jobs.spec import JobSpec
 
 
-def own_arguments(cls: type) -> Mapping[str, inspect.Parameter]:
-    """The keywords that a class's constructor names itself."""
-    return {name: one for name, one in inspect.signature(cls).parameters.items() if one.kind is one.KEYWORD_ONLY}
+def own_arguments(of: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """The keywords that a class's constructor names itself.
+
+    :param of: the class, or its constructor.
+    """
+    return {name: one for name, one in inspect.signature(of).parameters.items() if one.kind is one.KEYWORD_ONLY}
 
 
 def submit_parameters(spec: JobSpec) -> tuple[str, ...]:
@@ -71,7 +74,7 @@ def completed(init: Callable[..., None], built: Callable[[Any], None]) -> Callab
     :param init: the constructor.
     :param built: what to do with the object in the end.
     """
-    names = [name for name, one in inspect.signature(init).parameters.items() if one.kind is one.KEYWORD_ONLY]
+    names = tuple(own_arguments(init))
 
     @functools.wraps(init)
     def complete(self: object, *args: Any, **kwargs: Any) -> None:
