@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One Airflow and one pair of clouds for all cases, and the table at the end. Run by ``make faults``."""
+"""One Airflow and one pair of clouds for the cases of a module, and the table at the end. Run by ``make faults``."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterator
 
 import pytest
@@ -10,6 +11,11 @@ from fault_table import Row, drawn
 from fault_world import Case, World, running
 
 TABLE = pytest.StashKey[list[Row]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=40, help="random kills of workers and triggerers; 40 by default")
+    parser.addoption("--seed", type=int, default=time.time_ns() % 10**6, help="of the random kills; drawn if none")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -34,9 +40,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-@pytest.fixture(scope="session")
-def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with running(tmp_path_factory.mktemp("uploads")) as world:
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[World]:
+    with running(tmp_path_factory.mktemp("uploads"), request.module.AIRFLOW) as world:
         yield world
 
 

@@ -7,7 +7,7 @@ import itertools
 import json
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,21 +38,26 @@ LONG_SILENT = 30.0
 #: Logs of a mapped task that are read.
 MOST_LOGS = 5
 
-#: Everything that Airflow waits for before it takes a process for dead, a tenth to a twentieth of its defaults.
-QUICK = {
+#: Room for all tasks of a case at once, on a machine that so many workers keep busy.
+PATIENT = {
     "CORE__PARALLELISM": "24",
-    "CORE__MAX_ACTIVE_TASKS_PER_DAG": "200",
+    "CORE__MAX_ACTIVE_TASKS_PER_DAG": "400",
     "CORE__MAX_ACTIVE_RUNS_PER_DAG": "64",
+    # A worker asks an API server that is away for a time longer than by default, and looks more often.
+    "WORKERS__EXECUTION_API_RETRIES": "15",
+    "WORKERS__EXECUTION_API_RETRY_WAIT_MIN": "0.2",
+    "WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "3",
+    "WORKERS__EXECUTION_API_TIMEOUT": "20",
+}
+
+#: The same, and all that Airflow waits for before it takes a process for dead, a tenth to a twentieth of its defaults.
+QUICK = {
+    **PATIENT,
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
     "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "2",
     "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
     "TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "6",
-    # A worker then asks an API server that is away for a time as long as by default, but looks more often.
-    "WORKERS__EXECUTION_API_RETRIES": "15",
-    "WORKERS__EXECUTION_API_RETRY_WAIT_MIN": "0.2",
-    "WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "3",
-    "WORKERS__EXECUTION_API_TIMEOUT": "20",
 }
 
 T = TypeVar("T")
@@ -170,6 +175,10 @@ class World:
             return not missing
 
         self.until(reached, timeout, lambda: f"not yet {states}, try {tries}: {missing}")
+
+    def wait_any(self, row: Row, state: str) -> None:
+        """Wait until one of a row's tasks is in a state."""
+        self.until(lambda: any(task["state"] == state for task in self.tasks(row)), 90.0, lambda: f"none is {state}")
 
     def wait_announced(self, rows: Sequence[Row]) -> None:
         """Wait until every task has stored the key of its job, which it tells right after."""
@@ -293,16 +302,29 @@ class World:
 
         :return: how many.
         """
-        killed = 0
-        for task in self.tasks(row):
-            with suppress(psutil.NoSuchProcess):
-                if task["state"] == "running" and task["pid"]:
-                    process = psutil.Process(task["pid"])
-                    if worker := process.parent():
-                        worker.suspend()
-                        self.kill([process, worker])
-                        killed += 1
-        return killed
+        return sum(self.kill_task(task) for task in self.running([row]))
+
+    def running(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
+        """The task instances of rows that are on a worker."""
+        tasks = itertools.chain.from_iterable(self._tasks(rows).values())
+        return [task for task in tasks if task["state"] == "running" and task["pid"]]
+
+    def kill_task(self, task: Mapping[str, Any]) -> bool:
+        """End at once what runs a task instance.
+
+        :param task: the task instance, as it was a moment ago.
+        :return: False if it has ended meanwhile.
+        """
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(task["pid"])
+            if worker := process.parent():
+                worker.suspend()
+                # A worker that has seen its task end may hold the lock of a queue that all workers share.
+                if process.is_running():
+                    self.kill([process, worker])
+                    return True
+                worker.resume()
+        return False
 
     def kill_scheduler(self) -> list[psutil.Process]:
         """End the scheduler, and those of its workers that have nothing to do.
@@ -459,10 +481,11 @@ class Case:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[World]:
+def running(folder: Path, settings: Mapping[str, str]) -> Iterator[World]:
     """Everything up and running.
 
     :param folder: for files to upload.
+    :param settings: Airflow's, :data:`QUICK` or :data:`PATIENT`.
     """
     with Postgres() as postgres, LocalCloud(stale_seconds=0.2) as cloud:
         connections = {
@@ -471,12 +494,11 @@ def running(folder: Path) -> Iterator[World]:
             "alibabacloud_token": cloud.alibaba_connection(auth="ram_role_arn", role_arn=ALIBABA_ROLE_ARN),
             "huaweicloud_token": cloud.huawei_connection(auth="token"),
         }
-        settings = {f"AIRFLOW__{name}": value for name, value in QUICK.items()}
         airflow = LocalAirflow(
             HERE / "dags",
             connections=connections,
             sql_alchemy_conn=postgres.url,
-            env=settings,
+            env={f"AIRFLOW__{name}": value for name, value in settings.items()},
         )
         with airflow:
             airflow.wait_for_dags(timeout=120)

@@ -72,6 +72,18 @@ def dag(api: str, way: str) -> DAG:
 #: The DAG that a worker has come for; it pays for no more than those of its API.
 wanted = get_parsing_context().dag_id
 
+#: api -> what a mapped task of it is mapped over, as a text with the task's own word.
+MAPPED: dict[str, dict[str, Any]] = {
+    "dms.file_upload": {"file_name": "{}.sql"},
+    "dms.data_track_export": {"filter_table_list": ["{}"]},
+    "ice.url_upload": {"upload_urls": "https://a.test/{}.mp4"},
+    "dli.sql_job": {"sql": "SELECT 1 /* {} */"},
+    "drs.object_template": {"job_id": "{}"},
+}
+
+#: Retries of tasks whose workers are killed time and again.
+MANY = 50
+
 for api, (operator, new, sensor, existing) in APIS.items():
     if wanted and not wanted.startswith(api):
         continue
@@ -85,6 +97,20 @@ for api, (operator, new, sensor, existing) in APIS.items():
         if not api.startswith("drs"):  # its operator always uploads
             with dag(api, f"adopting{way}"):
                 operator(task_id="job", deferrable=True, poll_interval=3, wait_timeout=limit, **existing)
+    for way, on_triggerer in (("deferrable", True), ("blocking", False)):
+        with dag(api, f"mapped-{way}"):
+            ((argument, pattern),) = MAPPED[api].items()
+
+            @task(retries=MANY)
+            def values(pattern: Any, dag_run: Any = None) -> list[Any]:
+                """What each task is mapped over."""
+                words = [f"{dag_run.conf['word']}-{number:03}" for number in range(dag_run.conf["jobs"])]
+                return [[word] if isinstance(pattern, list) else pattern.format(word) for word in words]
+
+            others = {name: value for name, value in new.items() if name != argument}
+            operator.partial(task_id="job", deferrable=on_triggerer, poll_interval=3, retries=MANY, **others).expand(
+                **{argument: values(pattern)}
+            )
 
 with dag("dli.sql_job", "mapped"):
 
@@ -105,3 +131,12 @@ with dag("dli.sql_job", "mapped-short"):
 
     # A retry would find the job's success, and hide that Airflow has failed the first attempt.
     DliSqlJobOperator.partial(task_id="job", deferrable=True, poll_interval=3, retries=0).expand(sql=short_statements())
+
+with dag("dli.sql_job", "mapped-reschedule"):
+
+    @task
+    def keys(dag_run: Any = None) -> list[str]:
+        """Name many jobs that exist."""
+        return [f"{dag_run.conf['word']}-{number}" for number in range(dag_run.conf["jobs"])]
+
+    DliSqlJobSensor.partial(task_id="job", mode="reschedule", poke_interval=3, retries=0).expand(job_id=keys())

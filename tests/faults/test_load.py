@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many short jobs at once: no task may come back before Airflow's scheduler has seen it leave.
+
+Airflow has here the patience of a real one: with 24 workers on two processors a heartbeat is late at times, and a task
+taken for dead is another matter.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+
+from fault_world import APIS, DLI, PATIENT, Case
+
+from airflow_cloudjobs.compat import EVENT_HOLD
+
+AIRFLOW = PATIENT
+
+
+def test_deferred_tasks_come_back_after_airflow_has_seen_them_leave(case: Case) -> None:
+    world = case.world
+    row = world.launch("300 mapped, jobs of 1-20 s", DLI, "mapped-short", seconds=None, jobs=300, submits=300)
+    world.wait_for([row], "success", "failed", timeout=1500.0)
+    mismatches = world.mismatches(row)
+    assert not mismatches, f"Airflow has failed {len(mismatches)} tasks: {mismatches[0]}"
+    case.ends([row])
+
+
+def test_rescheduled_tasks_come_back_after_airflow_has_seen_them_leave(case: Case) -> None:
+    world = case.world
+    row = world.launch("80 mapped, rescheduled", DLI, "mapped-reschedule", seconds=None, jobs=80, submits=0)
+    for number in range(80):
+        key = f"{row.word}-{number}"
+        world.control.create_job(DLI, key, seconds=20 + number % 40, fields={"sql": f"SELECT 1 /* {key} */"})
+    world.wait_any(row, "up_for_reschedule")
+    world.wait_for([row], "success", "failed", timeout=900.0)
+    mismatches = world.mismatches(row)
+    assert not mismatches, f"Airflow has failed {len(mismatches)} tasks: {mismatches[0]}"
+    case.ends([row])
+
+
+def test_a_task_that_airflow_has_failed_wrongly_is_right_after_a_retry(case: Case) -> None:
+    world = case.world
+    rows = world.launch_all("red by Airflow's race, retried", "deferrable", seconds=2.0)
+    world.wait_for(rows, "deferred")
+    world.airflow.kill("scheduler", signal.SIGSTOP)
+    time.sleep(1.5 * EVENT_HOLD)
+    world.airflow.kill("scheduler", signal.SIGCONT)
+    case.ends(rows)
+    assert any(world.mismatches(row) for row in rows)
+    assert len(rows) == len(APIS)
