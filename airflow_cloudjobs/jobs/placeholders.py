@@ -101,15 +101,20 @@ def filler(template: Any) -> Fill:
     return text_filler(template)
 
 
-def text_filler(template: str, of: Callable[[str, Any], str] | None = None) -> Callable[[Mapping[str, Any]], str]:
+def text_filler(
+    template: str, of: Callable[[str, Any], str] | None = None, *, keep: str = ""
+) -> Callable[[Mapping[str, Any]], str]:
     """What fills a text in, which stays a text.
 
     :param template: the text.
     :param of: makes the text of a value, given its placeholder's name; None takes the value's own.
+    :param keep: a placeholder that stays, for somebody else to fill in.
     """
     pieces: list[str | tuple[str, Callable[[str, Any], str]]] = []
     done = 0
     for match in HOLE.finditer(template):
+        if match[1] == keep:
+            continue
         pieces += [template[done : match.start()], (match[1], of or (_joined if match[2] == ":," else _text))]
         done = match.end()
     pieces = [piece for piece in [*pieces, template[done:]] if piece]
