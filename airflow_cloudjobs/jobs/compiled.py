@@ -369,7 +369,7 @@ def _finder(api: JobApi, find: Find) -> Finder:
     requests = _Requests(api, "find")
     mark = filler(api.marked)
     where, by = paths.choice(find.job) or ("", "")
-    lists, key_of, shows = paths.every(where), paths.one(by), paths.every(find.shows)
+    listed, key_of, shows = paths.listed(where), paths.one(by), paths.every(find.shows)
 
     def marked(arguments: Mapping[str, Any], identity: Identity) -> dict[str, Any]:
         try:
@@ -390,7 +390,7 @@ def _finder(api: JobApi, find: Find) -> Finder:
         superseded: Collection[str],
     ) -> list[str]:
         try:
-            items = [item for answer in answers for each in lists(answer) for item in each]
+            items = [item for answer in answers for item in listed(answer)]
             for item in items:
                 if any(identity.marker in as_text(shown) for shown in shows(item)):
                     key = paths.word(key_of(item))

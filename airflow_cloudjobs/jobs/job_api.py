@@ -144,12 +144,12 @@ class Call:
                 f"has the path {self.path!r}: parts between slashes, percent-encoded, "
                 "without a query (that is 'query=')",
             )
+        if any(match[2] for match in HOLE.finditer(self.path)):
+            raise InvalidJobApi(owner, "call", "has a placeholder in its path that may be left out, or is a list")
         try:
             holes = holes_in(self.path)
         except ValueError as error:
             raise InvalidJobApi(owner, "call", str(error)) from None
-        if any(match[2] for match in HOLE.finditer(self.path)):
-            raise InvalidJobApi(owner, "call", "has a placeholder in its path that may be left out, or is a list")
         if KEYS in holes:
             raise InvalidJobApi(owner, "call", "has {keys} in its path, which takes one {key}")
 
@@ -377,6 +377,8 @@ class JobApi:
             self._put(name, value)
         if isinstance(self.find, Mapping):
             self._put("find", Find(**_known(f"{owner}: find", Find, self.find)))
+        if not isinstance(self.find, Find | None):
+            raise self._wrong("find", f"is {self.find!r}; give a Find")
         for check in (
             self._check_names,
             self._check_numbers,
@@ -692,8 +694,6 @@ class JobApi:
             if self.marked:
                 raise self._wrong("marked", "is for a look-up: give 'find' too")
             return
-        if not isinstance(self.find, Find):
-            raise self._wrong("find", f"is {self.find!r}; give a Find")
         if not self.marked:
             raise self._wrong("find", "needs 'marked': what the job is known by")
         if self.many:

@@ -88,6 +88,29 @@ def _items(value: Any, name: str) -> Sequence[Any]:
     return [item for item in value if item is not None]
 
 
+def listed(path: str) -> Callable[[Any], list[Any]]:
+    """What reads the items of a list that must be there, be it empty or null.
+
+    The reader raises TypeError where it is not: an answer of another form says nothing of what it does not hold.
+    """
+    parent, _, name = path.rpartition(".")
+    holders, each = every(parent), name.endswith("[]")
+    name = name.removesuffix("[]")
+
+    def read(value: Any) -> list[Any]:
+        found = holders(value)
+        if not found or not all(isinstance(holder, Mapping) and name in holder for holder in found):
+            raise TypeError(f"{path!r} is not there")
+        items = [item for holder in found if holder[name] is not None for item in _items(holder[name], name)]
+        if each:
+            items = [inner for item in items for inner in _items(item, name)]
+        if not all(isinstance(item, Mapping) for item in items):
+            raise TypeError(f"{path!r} does not hold objects")
+        return items
+
+    return read
+
+
 def word(value: Any) -> str:
     """A status or an id as text; empty for none.
 

@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from support import jobapis
-
 from airflow_cloudjobs.alibaba.jobs import AlibabaJobOperator, AlibabaJobSensor
 from airflow_cloudjobs.api import Call, Find, JobApi
 from airflow_cloudjobs.huawei.jobs import HuaweiJobOperator, HuaweiJobSensor
+from support import jobapis
 
 DMS_UPLOAD = JobApi(
     "dms.file_upload",
