@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -12,11 +11,11 @@ from airflow_cloudjobs import apis
 from airflow_cloudjobs.hook import CloudHook
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, is_template
 from airflow_cloudjobs.jobs.compiled import CompiledSpec, compiled, known_key
+from airflow_cloudjobs.jobs.frozen import frozen, thawed
 from airflow_cloudjobs.jobs.job_api import JobApi, looks_secret
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.outcome import JOB_ENDS, JobResult, Outcome
 from airflow_cloudjobs.jobs.placeholders import Unfit, path_part
-from airflow_cloudjobs.jobs.request import as_text
 from airflow_cloudjobs.operator import CloudJobOperator
 from airflow_cloudjobs.sensor import CloudJobSensor
 from airflow_cloudjobs.task import CloudJobTask
@@ -104,9 +103,9 @@ class DeclaredTask(CloudJobTask):
                 raise arguments.refuse(PARAMETERS, f"has the name {name!r}; names are texts, as on the API's page")
             if arguments.rendered or not is_template(value):
                 try:
-                    as_text(value)
-                except (TypeError, ValueError) as error:
-                    raise arguments.refuse(PARAMETERS, f"has {name!r}, which cannot be sent: {error}") from None
+                    frozen(value)
+                except TypeError as error:
+                    raise arguments.refuse(PARAMETERS, f"has {name!r}, which holds {error}") from None
         for name, must in needed.items():
             if must and parameters.get(name) is None:
                 raise arguments.refuse(PARAMETERS, f"lacks {name!r}, which {what} of {self.api.api} needs")
@@ -208,7 +207,7 @@ class DeclaredOperator(DeclaredTask, CloudJobOperator):
 
     def submit_arguments(self) -> dict[str, Any]:
         """The parameters."""
-        return dict(self._given)
+        return {name: _plain(value) for name, value in self._given.items()}
 
     def _key_before_submit(self) -> str | None:
         return known_key(self.api, self._given) if self.spec.stale_results else None
@@ -259,7 +258,7 @@ class DeclaredSensor(DeclaredTask, CloudJobSensor):
 
 def _plain(value: Any) -> Any:
     """A value as JSON has it: what Airflow gives of a mapped task is a list of its own kind."""
-    return json.loads(as_text(value)) if isinstance(value, Mapping) or is_sequence(value) else value
+    return thawed(frozen(value)) if isinstance(value, Mapping) or is_sequence(value) else value
 
 
 def _secrets_in(value: Any, secret: Sequence[str], *, hidden: bool = False) -> Iterator[str]:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many jobs a cloud takes for an API that is data: with a token, with a mark, with neither.
 
-A small cloud of its own on localhost stands for one that knows tokens: it answers a submit with a token that it has seen
-with the same job, as the vendors' pages say, and does not look at signatures, which other tests do.
+A small cloud of its own on localhost stands for one that knows tokens: it answers a submit with a token that it has
+seen with the same job, as the vendors' pages say, and does not look at signatures, which other tests do.
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ def test_other_parameters_under_the_same_token_are_no_refusal(spark: Spark) -> N
     spark.answers = ["lost"] * 3
     with pytest.raises(LookUpFailed):
         attempts.run()
-    with pytest.raises(SubmitOutcomeUnknown, match="earlier submit may have been taken.*IdempotentParameterMismatch"):
+    with pytest.raises(SubmitOutcomeUnknown, match=r"earlier submit may have been taken.*IdempotentParameterMismatch"):
         attempts.run()
     assert len(spark.jobs) == 1
     assert attempts.store
@@ -262,7 +262,7 @@ def test_not_durable_is_a_new_token_each_time(spark: Spark) -> None:
 
 def test_the_token_is_the_apis_to_fill(spark: Spark) -> None:
     with pytest.raises(
-        ValueError, match="argument 'parameters' has 'clientToken', which emr.spark_job fills in itself"
+        ValueError, match=r"argument 'parameters' has 'clientToken', which emr\.spark_job fills in itself"
     ):
         Attempts(parameters={**PARAMETERS, "clientToken": "mine"}).run()
     assert spark.submits == []
@@ -271,11 +271,11 @@ def test_the_token_is_the_apis_to_fill(spark: Spark) -> None:
 def test_a_parameter_of_the_wait_is_missed_before_the_submit(spark: Spark) -> None:
     api = JobApi.from_dict({**SPARK.as_dict(), "poll": "GetJobRun GET /api/v1/{region2}/jobRuns/{key}"})
     with pytest.raises(
-        ValueError, match="argument 'parameters' lacks 'region2', which the wait of emr.spark_job needs"
+        ValueError, match=r"argument 'parameters' lacks 'region2', which the wait of emr\.spark_job needs"
     ):
         Attempts(api=api).run()
     attempts = Attempts(api=api, parameters={**PARAMETERS, "region2": "{{ '../x' }}"})
-    with pytest.raises(SubmitRefused, match="'region2' is '../x', which cannot stand in a path"):
+    with pytest.raises(SubmitRefused, match=r"'region2' is '\.\./x', which cannot stand in a path"):
         attempts.run()
     assert spark.submits == []
 
