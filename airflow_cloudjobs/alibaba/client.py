@@ -22,7 +22,7 @@ from airflow_cloudjobs.transport.content import content, further_headers
 from airflow_cloudjobs.transport.credential import Credential
 from airflow_cloudjobs.transport.flow import CloudClient, Flow
 from airflow_cloudjobs.transport.message import LONGEST_RETRY_AFTER, HttpAnswer, HttpRequest
-from airflow_cloudjobs.transport.parsing import first_present, format_utc, json_object
+from airflow_cloudjobs.transport.parsing import first_present, format_utc, json_answer
 
 EMPTY_BODY = sha256(b"").hexdigest()
 
@@ -69,6 +69,8 @@ class AlibabaClient(CloudClient):
         """
         if request.file is not None:
             raise ValueError(f"{request.operation}: no call of Alibaba Cloud carries a file in a form")
+        if "{" in request.path:
+            raise ValueError(f"{request.operation}: its path {request.path} has a placeholder that nothing fills")
         base = self.settings.endpoint(request.service)
         query = dict(request.query)
         if request.service == "dms-enterprise" and self.settings.tid:
@@ -97,16 +99,18 @@ class AlibabaClient(CloudClient):
         url = f"{base}{request.path}?{pairs}" if pairs else base + request.path
         return HttpRequest(request.operation, request.method, url, headers, body)
 
-    def read(self, request: ApiRequest, answer: HttpAnswer) -> dict[str, Any]:
-        """An error is a status of 400 and more, or ``Success: false`` under HTTP 200.
+    def read(self, request: ApiRequest, answer: HttpAnswer) -> Any:
+        """An error is a status of 400 and more, or ``Success: false`` (of ROA ``success``) under HTTP 200.
 
         The mere presence of ``ErrorCode`` is none: successful answers of DMS carry ``UnknownError``.
         """
-        data = json_object(request.operation, answer)
-        if answer.status < 400 and data.get("Success") is not False:
+        data = json_answer(request, answer)
+        if isinstance(data, list):
             return data
-        code = first_present(data, "Code", "ErrorCode", "code")
-        message = first_present(data, "Message", "ErrorMessage", "message") or "no message"
+        if answer.status < 400 and data.get("Success") is not False and data.get("success") is not False:
+            return data
+        code = first_present(data, "Code", "ErrorCode", "code", "errorCode")
+        message = first_present(data, "Message", "ErrorMessage", "message", "errorMessage") or "no message"
         kind = errors.classify(code, answer.status)
         hint = errors.hint(code) or self.settings.where_hint(request.service, answer.status)
         if self.renewable and errors.of_a_temporary_key(code):

@@ -24,7 +24,7 @@ from airflow_cloudjobs.transport.content import content, further_headers
 from airflow_cloudjobs.transport.credential import Credential
 from airflow_cloudjobs.transport.flow import CloudClient, Flow
 from airflow_cloudjobs.transport.message import HttpAnswer, HttpRequest
-from airflow_cloudjobs.transport.parsing import first_present, format_utc, json_object
+from airflow_cloudjobs.transport.parsing import first_present, format_utc, json_answer
 
 JSON = "application/json"
 
@@ -54,7 +54,15 @@ class HuaweiClient(CloudClient):
         return self.with_cooldown(obtain(self, self.settings, self._chain))
 
     def sign(self, request: ApiRequest, credential: Credential) -> HttpRequest:
-        """By key: a signature over a minimal set of headers. By token: none."""
+        """By key: a signature over a minimal set of headers. By token: none.
+
+        :raises ValueError: for a request of Alibaba Cloud's style, or with a header that it may not set.
+        """
+        if request.version or request.path == "/":
+            raise ValueError(
+                f"{request.operation}: calls of Huawei Cloud have a path with their version: give 'Name METHOD /path', "
+                "and no 'version'"
+            )
         base = self.settings.endpoint(request.service)
         body, content_type = content(request, JSON)
         headers = {"Host": base.partition("://")[2], "Content-Type": content_type or JSON}
@@ -80,12 +88,14 @@ class HuaweiClient(CloudClient):
         url = f"{base}{path}?{query}" if query else base + path
         return HttpRequest(request.operation, request.method, url, headers, body)
 
-    def read(self, request: ApiRequest, answer: HttpAnswer) -> dict[str, Any]:
+    def read(self, request: ApiRequest, answer: HttpAnswer) -> Any:
         """An error is a status of 400 and more, or ``is_success: false`` under HTTP 200.
 
         The mere presence of ``error_code`` is none: successful answers of DLI carry a null one.
         """
-        data = json_object(request.operation, answer)
+        data = json_answer(request, answer)
+        if isinstance(data, list):
+            return data
         request_id = answer.headers.get("x-request-id", "")
         if answer.status < 400 and data.get("is_success") is not False:
             data.setdefault("request_id", request_id)

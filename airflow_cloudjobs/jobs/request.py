@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -47,6 +48,7 @@ class ApiRequest:
     :param version: the version of Alibaba Cloud's API; empty for the services whose version the client knows.
     :param headers: further headers, which are signed too; see :func:`further_headers`.
     :param form: fields to send as ``application/x-www-form-urlencoded``, as text, or None.
+    :param lax: True if an answer may also be a JSON list, or empty where it is no ``GET``'s; else that is no answer.
     """
 
     service: str
@@ -60,10 +62,20 @@ class ApiRequest:
     version: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, str] | None = None
+    lax: bool = False
 
 
 _as_it_is = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
 _path_as_it_is = re.compile(r"[A-Za-z0-9_.~/-]*").fullmatch
+
+
+SERVICES = "a service is what its hosts begin with, of small letters, digits and '-', e.g. 'ecs' or 'dli'"
+
+
+@lru_cache(maxsize=256)
+def is_service(name: str) -> bool:
+    """True for what can be the name of a service; a host begins with it, so nothing else may."""
+    return re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", name) is not None
 
 
 def encoded(text: str) -> str:
