@@ -23,7 +23,17 @@ SPECS = {
     "drs.object_template": "airflow_cloudjobs.huawei.drs:OBJECT_TEMPLATE",
 }
 
-CATALOGUE: dict[str, str] = {}
+CATALOGUE = {
+    "emr.spark_job": "airflow_cloudjobs.catalogue.alibaba:EMR_SPARK_JOB",
+    "adb.spark_app": "airflow_cloudjobs.catalogue.alibaba:ADB_SPARK_APP",
+    "oos.execution": "airflow_cloudjobs.catalogue.alibaba:OOS_EXECUTION",
+    "dli.spark_batch": "airflow_cloudjobs.catalogue.huawei:DLI_SPARK_BATCH",
+    "mrs.job": "airflow_cloudjobs.catalogue.huawei:MRS_JOB",
+    "cdm.job": "airflow_cloudjobs.catalogue.huawei:CDM_JOB",
+    "dataarts.job": "airflow_cloudjobs.catalogue.huawei:DATAARTS_JOB",
+    "modelarts.training": "airflow_cloudjobs.catalogue.huawei:MODELARTS_TRAINING",
+    "oms.task": "airflow_cloudjobs.catalogue.huawei:OMS_TASK",
+}
 """The APIs that are data and come with the package; they are used through the classes of ``alibaba.jobs`` and
 ``huawei.jobs``."""
 

@@ -145,7 +145,7 @@ class _Requests:
         self._path = _path(call.path)
         self._query = _Texts(call.query, call)
         self._form = _Texts(call.form, call) if call.form or call.rest == "form" else None
-        self._headers = {header: text_filler(value, header_text) for header, value in call.headers.items()}
+        self._headers = [(header, filler(value)) for header, value in call.headers.items()]
         self._body = filler(call.body)
         self.needed = frozenset(hole for hole, needed in call.holes().items() if needed and hole != PROJECT)
 
@@ -193,9 +193,13 @@ class _Requests:
             None if body is ABSENT else body,
             idempotent=self._idempotent,
             version=self._version,
-            headers={name: fill(values) for name, fill in self._headers.items()} if self._headers else _NOTHING,
+            headers=self._filled_headers(values) if self._headers else _NOTHING,
             form=self._form(values, rest if place == "form" else _NOTHING) if self._form else None,
         )
+
+    def _filled_headers(self, values: Mapping[str, Any]) -> Mapping[str, str]:
+        filled = ((name, fill(values)) for name, fill in self._headers)
+        return {name: header_text(name, value) for name, value in filled if value is not ABSENT}
 
 
 def _path(path: str) -> Callable[[Mapping[str, Any]], str]:
