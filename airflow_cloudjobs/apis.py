@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Mapping
+from functools import lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_cloudjobs.hook import CloudHook
+    from airflow_cloudjobs.jobs.job_api import JobApi
     from airflow_cloudjobs.jobs.spec import JobSpec
 
 SPECS = {
@@ -19,22 +23,65 @@ SPECS = {
     "drs.object_template": "airflow_cloudjobs.huawei.drs:OBJECT_TEMPLATE",
 }
 
+CATALOGUE = {
+    "emr.spark_job": "airflow_cloudjobs.catalogue.alibaba:EMR_SPARK_JOB",
+    "adb.spark_app": "airflow_cloudjobs.catalogue.alibaba:ADB_SPARK_APP",
+    "oos.execution": "airflow_cloudjobs.catalogue.alibaba:OOS_EXECUTION",
+    "dli.spark_batch": "airflow_cloudjobs.catalogue.huawei:DLI_SPARK_BATCH",
+    "mrs.job": "airflow_cloudjobs.catalogue.huawei:MRS_JOB",
+    "cdm.job": "airflow_cloudjobs.catalogue.huawei:CDM_JOB",
+    "dataarts.job": "airflow_cloudjobs.catalogue.huawei:DATAARTS_JOB",
+    "modelarts.training": "airflow_cloudjobs.catalogue.huawei:MODELARTS_TRAINING",
+    "oms.task": "airflow_cloudjobs.catalogue.huawei:OMS_TASK",
+}
+"""The APIs that are data and come with the package; they are used through the classes of ``alibaba.jobs`` and
+``huawei.jobs``."""
+
 HOOKS = {
     "alibaba": "airflow_cloudjobs.alibaba.hook:AlibabaCloudHook",
     "huawei": "airflow_cloudjobs.huawei.hook:HuaweiCloudHook",
 }
 
 
-def spec_of(api: str) -> JobSpec:
+def spec_of(api: str | Mapping[str, Any]) -> JobSpec:
     """The spec of an API.
+
+    :param api: its public id, or a :class:`~airflow_cloudjobs.jobs.job_api.JobApi` as JSON values.
+    :raises ValueError: naming the ids there are, or what is wrong with the API.
+    """
+    if isinstance(api, str) and api in SPECS:
+        spec: JobSpec = _load(SPECS[api])
+        return spec
+    from airflow_cloudjobs.jobs.compiled import compiled  # which the APIs with classes of their own do without
+
+    return compiled(declared_api(api)) if isinstance(api, str) else _own_spec(json.dumps(api, sort_keys=True))
+
+
+@lru_cache(maxsize=256)
+def _own_spec(text: str) -> JobSpec:
+    """The spec of a DAG's own API; a thousand waits for its jobs check it once."""
+    from airflow_cloudjobs.jobs.compiled import compiled
+    from airflow_cloudjobs.jobs.job_api import JobApi
+
+    return compiled(JobApi.from_json(text))
+
+
+def declared_api(api: str) -> JobApi:
+    """An API of the catalogue, as data.
 
     :param api: its public id.
     :raises ValueError: naming the ids there are.
     """
-    if api not in SPECS:
-        raise ValueError(f"there is no API {api!r}; known are {', '.join(SPECS)}")
-    spec: JobSpec = _load(SPECS[api])
-    return spec
+    if api not in CATALOGUE:
+        raise ValueError(f"there is no API {api!r}; known are {', '.join([*SPECS, *CATALOGUE])}")
+    found: JobApi = _load(CATALOGUE[api])
+    return found
+
+
+def stored_form(api: JobApi) -> str | dict[str, Any]:
+    """An API as a trigger's row holds it: the id of one in the catalogue, so that it is corrected there for waits under
+    way too, and whole if it is a DAG's own."""
+    return api.api if api.api in CATALOGUE and declared_api(api.api) == api else api.as_dict()
 
 
 def is_registered(spec: JobSpec) -> bool:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import math
 import sys
@@ -13,7 +14,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from airflow_cloudjobs import __version__
-from airflow_cloudjobs.apis import HOOKS, SPECS, hook_class_of, spec_of
+from airflow_cloudjobs.apis import CATALOGUE, HOOKS, SPECS, declared_api, hook_class_of, spec_of
+from airflow_cloudjobs.jobs.job_api import JobApi
 from airflow_cloudjobs.jobs.spec import JobSpec
 
 SUCCEEDED, FAILED, UNTOLD = 0, 1, 2
@@ -44,7 +46,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     local.set_defaults(run=command.main)
 
     apis = commands.add_parser("apis", help="list the job APIs and what their statuses mean")
-    apis.set_defaults(run=lambda args: show_apis())
+    apis.add_argument("api", nargs="?", choices=[*SPECS, *CATALOGUE], metavar="API", help="one of them (default: all)")
+    apis.add_argument(
+        "--json", action="store_true", help="those of the catalogue as JSON, as JobApi.from_dict takes it"
+    )
+    apis.set_defaults(run=show_apis)
 
     check = commands.add_parser(
         "check",
@@ -63,7 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Wait for a job as a sensor would, with progress. Exits with 0 if every job succeeded, 1 if "
         "one failed or was cancelled, 2 if that could not be told.",
     )
-    wait.add_argument("api", choices=SPECS, metavar="API", help=f"one of {', '.join(SPECS)}")
+    known = [*SPECS, *CATALOGUE]
+    wait.add_argument("api", choices=known, metavar="API", help=f"one of {', '.join(known)}")
     wait.add_argument("keys", nargs="+", metavar="KEY", help="the job's key; several wait for all")
     wait.add_argument("--conn-id", help="the Airflow connection (default: the cloud's default one)")
     wait.add_argument("--region", help="region id (default: the connection's)")
@@ -71,6 +78,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     wait.add_argument("--order-id", help="ticket id, for dms.data_track_export")
     wait.add_argument("--tid", help="DMS tenant id (default: the connection's)")
     wait.add_argument("--file-import-db-level", help="'column' for a template of column processing (DRS)")
+    wait.add_argument(
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what names the job beside its key, for an API of the catalogue (cloudjobs apis API); may be repeated",
+    )
     wait.add_argument("--interval", type=_seconds, help="longest pause between two polls, seconds (default: the API's)")
     wait.add_argument("--timeout", type=_seconds, help="seconds to wait at most (default: no limit)")
     wait.set_defaults(run=wait_for_jobs)
@@ -96,9 +110,21 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def show_apis() -> int:
-    """Print the table of APIs."""
-    for api in SPECS:
+def show_apis(args: argparse.Namespace) -> int:
+    """Print the table of APIs, or what is known of one.
+
+    :param args: the command line.
+    :return: 0; 2 for the JSON of an API that is no data.
+    """
+    asked = [args.api] if args.api else [*SPECS, *CATALOGUE]
+    if args.json:
+        if args.api in SPECS:
+            print(f"cloudjobs apis: {args.api} is not declared as data", file=sys.stderr)
+            return UNTOLD
+        declared = [declared_api(api).as_dict() for api in asked if api in CATALOGUE]
+        print(json.dumps(declared[0] if args.api else declared, ensure_ascii=False, indent=2))
+        return 0
+    for api in asked:
         spec = spec_of(api)
         states = spec.states
         print(f"{api}  ({spec.title}; {spec.cloud})")
@@ -113,8 +139,23 @@ def show_apis() -> int:
                 print(f"    {name + ':':<13}{words}")
         print(f"    {'cancel:':<13}{'yes' if spec.cancel else 'the API has none'}")
         print(f"    {'jobs a poll:':<13}{spec.batch}")
-        print(f"    {'page:':<13}{spec.page}")
+        if api in CATALOGUE:
+            print(f"    {'source:':<13}{spec.page}")
+            _show_declared(declared_api(api))
+        else:
+            print(f"    {'page:':<13}{spec.page}")
     return 0
+
+
+def _show_declared(api: JobApi) -> None:
+    """What is to be known of an API that is data: its parameters, its calls, what it cannot keep."""
+    for title, parameters in (("to submit:", api.submit_parameters), ("of a job:", api.job_parameters)):
+        names = ", ".join(name if needed else f"{name} (optional)" for name, needed in parameters.items())
+        print(f"    {title:<13}{names or '-'}")
+    for name, call in api.calls.items():
+        print(f"    {name + ':':<13}{call.call}")
+    for limit in api.limits:
+        print(f"    {'limit:':<13}{limit}")
 
 
 def check_connection(args: argparse.Namespace) -> int:
@@ -188,8 +229,14 @@ def _scope(spec: JobSpec, args: argparse.Namespace) -> dict[str, str]:
     options = {name: getattr(args, name) for name in ("order_id", "tid", "file_import_db_level")}
     scope = {name: value for name, value in options.items() if value is not None}
     for name in scope:
-        if name not in spec.scope:
+        if name not in spec.scope or spec.api in CATALOGUE:
             raise ValueError(f"--{name.replace('_', '-')} is not for {spec.api}")
+    for given in args.parameter:
+        name, sign, value = given.partition("=")
+        if not sign or spec.api not in CATALOGUE or name not in spec.scope:
+            names = ", ".join(spec.scope) if spec.api in CATALOGUE else ""
+            raise ValueError(f"--parameter {given} is not for {spec.api}; its are NAME=VALUE of {names or 'no name'}")
+        scope[name] = value
     try:
         spec.poll(args.keys, scope)
     except KeyError as missing:

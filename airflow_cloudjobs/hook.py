@@ -9,7 +9,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from airflow_cloudjobs import metrics
 from airflow_cloudjobs.compat import BaseHook
@@ -18,6 +18,7 @@ from airflow_cloudjobs.connection.source import KEY_REFUSED, ConnectionSource, R
 from airflow_cloudjobs.jobs.answers import Answers, first_error, polled, refused_together
 from airflow_cloudjobs.jobs.backoff import Backoff
 from airflow_cloudjobs.jobs.errors import CloudApiError
+from airflow_cloudjobs.jobs.operation import request_for
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Scope
 from airflow_cloudjobs.jobs.wait import Wait
@@ -34,6 +35,9 @@ CALL_PATIENCE = 60.0
 CALL_BACKOFF = Backoff(first=1.0, cap=20.0)
 """The pauses before it is repeated."""
 
+CALL_OPTIONS = frozenset({"version", "body", "form", "headers", "idempotent"})
+"""The keywords of a call that are none of the API's own parameters, besides its patience."""
+
 
 class CloudHook(BaseHook):
     """Calls any API of one cloud, blocking or on an event loop, and watches jobs with either.
@@ -42,7 +46,7 @@ class CloudHook(BaseHook):
 
     :param conn_id: the Airflow connection.
     :param region: the vendor's region id; None takes the connection's.
-    :param endpoint: address of the services that run jobs; None takes the connection's, or the vendor's.
+    :param endpoint: address of all services but that of the login; None takes the connection's, or the vendor's.
     """
 
     cloud: ClassVar[str]
@@ -115,17 +119,51 @@ class CloudHook(BaseHook):
             self._caller = SyncCaller(self.make_client(self.settings))
         return self._caller
 
-    def call(self, request: ApiRequest, *, patience: float = CALL_PATIENCE) -> dict[str, Any]:
-        """Make one call of the cloud's API and wait for the answer.
+    @overload
+    def call(self, request: ApiRequest, /, *, patience: float = CALL_PATIENCE) -> dict[str, Any]: ...
 
-        Passing trouble is met by asking again, where that can do no harm: always for an idempotent request,
-        otherwise only if the cloud has certainly not acted on the one before.
+    @overload
+    def call(
+        self,
+        service: str,
+        operation: str,
+        /,
+        *,
+        version: str = "",
+        body: Any = None,
+        form: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        idempotent: bool | None = None,
+        patience: float = CALL_PATIENCE,
+        **parameters: Any,
+    ) -> Any: ...
 
-        :param request: what to call; any operation of the cloud.
+    def call(self, what: ApiRequest | str, /, *operation: str, patience: float = CALL_PATIENCE, **given: Any) -> Any:
+        """Make one call of any operation of the cloud and wait for the answer.
+
+        ``hook.call("ecs", "DescribeInstances", version="2014-05-26", RegionId="cn-hangzhou")`` calls an RPC of Alibaba
+        Cloud, ``hook.call("mrs", "ShowClusterDetails GET /v1.1/{project_id}/cluster_infos/{cluster_id}",
+        cluster_id="c-1")`` what has a path, of either cloud; ``{project_id}`` is the credential's.
+
+        Passing trouble is met by asking again, where that can do no harm: always for an idempotent call, otherwise
+        only if the cloud has certainly not acted on the one before.
+
+        :param what: the service, by what its hosts begin with; or an :class:`ApiRequest`, which says all.
+        :param operation: ``Name``, or ``Name METHOD /path``, as the API's page has it.
+        :param version: the version of Alibaba Cloud's API; known for ``dms-enterprise``, ``ice`` and ``sts``.
+        :param body: what to send as JSON; None sends nothing.
+        :param form: fields to send as a form; structures in it become JSON text.
+        :param headers: further headers, signed as all are.
+        :param idempotent: whether a second call does no harm; None takes a ``GET`` and an RPC called Describe, Get,
+            List or Query for such.
         :param patience: seconds for which to ask again.
-        :return: the answer's JSON object.
-        :raises CloudApiError: with ``ambiguous`` set where the cloud may have acted on the request.
+        :param given: all other keywords are the API's own parameters: those in the path fill it, the others are the
+            query, structures in it as JSON text. Names that are none in Python go as ``**{"InstanceId.1": "i-1"}``.
+        :return: the answer's JSON: an object, or a list where the API answers one; ``{}`` if it answers nothing.
+        :raises ValueError: if a call cannot be made so, naming the argument.
+        :raises CloudApiError: with ``ambiguous`` set where the cloud may have acted on the call.
         """
+        request = _request(what, operation, given)
         give_up = time.monotonic() + patience
         attempt = 0
         while True:
@@ -163,13 +201,33 @@ class CloudHook(BaseHook):
 
         return shared_client(self._source)
 
-    async def acall(self, request: ApiRequest) -> dict[str, Any]:
-        """Make one call of the cloud's API on the running event loop, once.
+    @overload
+    async def acall(self, request: ApiRequest, /) -> dict[str, Any]: ...
 
-        :param request: what to call; any operation of the cloud.
-        :return: the answer's JSON object.
-        :raises CloudApiError: if the call did not give one.
+    @overload
+    async def acall(
+        self,
+        service: str,
+        operation: str,
+        /,
+        *,
+        version: str = "",
+        body: Any = None,
+        form: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        idempotent: bool | None = None,
+        **parameters: Any,
+    ) -> Any: ...
+
+    async def acall(self, what: ApiRequest | str, /, *operation: str, **given: Any) -> Any:
+        """:meth:`call` on the running event loop, once: what to do about passing trouble is the caller's.
+
+        :param what: the service, or an :class:`ApiRequest`; all else as in :meth:`call`, but for the patience.
+        :return: the answer's JSON.
+        :raises ValueError: if a call cannot be made so, naming the argument.
+        :raises CloudApiError: if the call did not give an answer.
         """
+        request = _request(what, operation, given)
         async with self._shared_client() as client:
             return await client.call(request)
 
@@ -258,6 +316,19 @@ class CloudHook(BaseHook):
             found.append(f"this machine's clock is {abs(client.clock_offset):.0f} s off the cloud's: set it (NTP)")
         found += self.settings.warnings
         return good, "; ".join(found)
+
+
+def _request(what: ApiRequest | str, operation: tuple[str, ...], given: dict[str, Any]) -> ApiRequest:
+    """What the arguments of a call say."""
+    if isinstance(what, ApiRequest):
+        if operation or given:
+            more = ", ".join(map(repr, [*operation, *given]))
+            raise TypeError(f"an ApiRequest says all there is to a call; leave out {more}")
+        return what
+    if len(operation) != 1:
+        raise TypeError("give a service and an operation, e.g. call('sts', 'GetCallerIdentity'), or an ApiRequest")
+    options = {name: given.pop(name) for name in CALL_OPTIONS & set(given)}
+    return request_for(what, *operation, given, **options)
 
 
 def _batches(keys: Sequence[str], size: int) -> Iterator[Sequence[str]]:

@@ -118,6 +118,11 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         others = [name for name in submit_parameters(self.spec) if name not in (*needed, *self.spec.scope)]
         return not arguments.adopts(self.key_argument, needed, others)
 
+    def _key_before_submit(self) -> str | None:
+        """The job's key, where the API gives it none of its own."""
+        key: str | None = getattr(self, self.key_argument)
+        return key
+
     @property
     def _adopts(self) -> bool:
         return getattr(self, self.key_argument) is not None
@@ -168,7 +173,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             self.hook,
             self.submit_arguments(),
             self._scope,
-            key=getattr(self, self.key_argument),
+            key=self._key_before_submit(),
             context=context,
             durable=self.durable,
             advice=self._advice,
@@ -270,7 +275,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             return False
         if self._adopts:
             return True
-        return self.durable and (self.spec.finder is not None or task_store(self._context) is not None)
+        return self.durable and bool(self.spec.finder or self.spec.token or task_store(self._context))
 
     def _results(self, context: Mapping[str, Any], results: Sequence[JobResult]) -> Any:
         """The task's result; from here on it has to see only to the jobs that have not ended."""

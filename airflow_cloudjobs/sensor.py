@@ -91,8 +91,9 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
 
     def _plan_start_from_trigger(self) -> None:
         """Have Airflow begin this task with the trigger, which renders what it is asked for itself."""
-        names = (self.key_argument, *self.spec.scope, self._hook_class().conn_name_attr, "region", "endpoint")
-        key = getattr(self, self.key_argument)
+        key, scope = getattr(self, self.key_argument), self._scope
+        conn, place = self._hook_class().conn_name_attr, {"region": self.region, "endpoint": self.endpoint}
+        written = {self.key_argument: key, **scope, conn: getattr(self, conn), **place}
         why = ""
         if not compat.TRIGGERS_END_TASKS:
             why = "needs Airflow 3.3 or newer"
@@ -100,23 +101,17 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
             why = "needs deferrable=True"
         elif key is None:
             why = f"needs {self.key_argument!r}"
-        elif late := [name for name in names if needs_a_worker(getattr(self, name))]:
+        elif late := [name for name, value in written.items() if needs_a_worker(value)]:
             why = f"needs {late[0]!r} written in the DAG: a trigger cannot ask for XComs"
         if why:
             raise self._arguments({}, rendered=False).refuse("start_from_trigger", why)
-        self.asked = {
-            "keys": key,
-            "scope": self._scope,
-            "conn_id": self._conn_id,
-            "region": self.region,
-            "endpoint": self.endpoint,
-        }
+        self.asked = {"keys": key, "scope": scope, "conn_id": self._conn_id, **place}
         # Airflow renders in the trigger what is a template field here and an argument of it there.
         self.template_fields = (*type(self).template_fields, "asked")
         self.start_trigger_args = compat.StartTriggerArgs(
             trigger_cls=f"{CloudJobTrigger.__module__}.{CloudJobTrigger.__qualname__}",
             trigger_kwargs={
-                "api": self.spec.api,
+                "api": self._stored_api(),
                 "asked": self.asked,
                 "plan": {"interval": self.poke_interval},
                 "end_task": {"several": self._is_many(), "push": self.do_xcom_push} if self.end_from_trigger else None,

@@ -9,6 +9,7 @@ job up, where the API lets us find our own; where it does not, a person is asked
 from __future__ import annotations
 
 import logging
+import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -44,6 +45,13 @@ LOOKS = (0.0, 2.0, 5.0, 15.0)
 SUBMITS = 3
 """How often a submit without an answer is made at most, where each is looked up before the next."""
 
+
+TOKEN_LIFE = 1200.0
+"""Seconds for which a token is trusted after the first submit with it. The vendors' pages do not say for how long the
+clouds know one; after a day a repeat may well be a second job."""
+
+TAKEN_BEFORE = "Idempotent"
+"""How the codes begin that refuse a submit since one with the same token is there (``IdempotentParameterMismatch``)."""
 
 NOTHING_SHOWN = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID, ErrorKind.UNKNOWN})
 """Refusals of the look before a submit that do not stop it. The API's pages do not say what is answered before the
@@ -91,7 +99,7 @@ class SubmitOnce:
         self._scope = scope
         self._key = key
         self._advice = advice
-        self._retried = compat.try_number_of(context) > 1
+        self._attempt = compat.try_number_of(context)
         self._store = compat.task_store(context) if durable else None
         self._before = Submission.from_dict(self._store.get(STORED)) if self._store else None
         self._identity = self._current(task_state.identity_of(context)) if durable else None
@@ -100,6 +108,8 @@ class SubmitOnce:
         if self._finder and self._identity:
             arguments = self._finder.mark(arguments, self._identity)
         self._arguments = arguments
+        self._own_token = secrets.token_hex(16)
+        """What the cloud knows the submit by where the task has no identity, or is to submit at every attempt."""
 
     def _current(self, identity: Identity | None) -> Identity | None:
         """The identity, in its next generation if the jobs of the last one were abandoned."""
@@ -126,7 +136,13 @@ class SubmitOnce:
         :raises SubmitOutcomeUnknown: the cloud may have taken the job.
         """
         before = self._before
-        step = first_step(before, epoch=self._epoch, retried=self._retried, findable=self._finder is not None)
+        step = first_step(
+            before,
+            epoch=self._epoch,
+            retried=self._attempt > 1,
+            findable=self._finder is not None,
+            repeatable=self._is_repeatable(before),
+        )
         if step is Step.STOP:
             raise SubmitOutcomeUnknown(
                 f"{self._spec.api}: an attempt before this one was stopped while it submitted, so the job may "
@@ -144,21 +160,38 @@ class SubmitOnce:
                 log.info("%s: going on with %s, submitted before", self._spec.api, ", ".join(draft.keys))
                 return draft
             draft = draft.without(failed)
-        return self._submit(draft)
+            step = Step.SUBMIT
+        done = self._submit(draft, repeats=step is Step.REPEAT)
+        while step is Step.REPEAT and self._store is None and len(done.superseded) < self._attempt - 1:
+            # Nothing is remembered of the attempts before, so their tokens are gone through until one gives a job that
+            # has not failed. None of them can have used more than one.
+            if not (failed := self._failed(done)):
+                break
+            done = self._submit(done.without(failed))
+        return done
+
+    def _is_repeatable(self, before: Submission | None) -> bool:
+        """True if a submit that may have been made before may be made again without another job."""
+        if not (self._spec.token and self._identity):
+            return False
+        return before is None or time.time() - before.at < TOKEN_LIFE
 
     def _nothing(self) -> Submission:
         return Submission(self._epoch, time.time(), generation=self._identity.generation if self._identity else 0)
 
-    def _submit(self, draft: Submission) -> Submission:
-        """Submit the jobs that the draft does not name yet."""
+    def _submit(self, draft: Submission, *, repeats: bool = False) -> Submission:
+        """Submit the jobs that the draft does not name yet.
+
+        :param repeats: True if that may have been done before, with the same token.
+        """
         try:
             request = self._spec.submit(**self._wanted(draft))
         except InvalidArgument as error:
             raise SubmitRefused(str(error)) from error
         baseline = self._baseline() if self._spec.stale_results else None
-        draft = self._remember(replace(draft, at=time.time(), baseline=baseline))
+        draft = self._remember(replace(draft, at=draft.at if repeats else time.time(), baseline=baseline))
         try:
-            keys = self._sent(request, draft)
+            keys = self._sent(request, draft, repeats=repeats)
         except (SubmitRefused, SubmitFailed):
             self._quietly("forget that nothing was submitted", self._put_back)
             raise
@@ -177,17 +210,32 @@ class SubmitOnce:
 
     def _wanted(self, draft: Submission) -> Mapping[str, Any]:
         """The arguments of a submit of what the draft does not name yet."""
+        arguments = self._arguments
+        if self._spec.token:
+            token = self._identity.token(len(draft.superseded)) if self._identity else self._own_token
+            arguments = {**arguments, self._spec.token: token}
         if not draft.open_places:
-            return self._arguments
-        items = as_list(self._arguments[self._spec.many])
-        return {**self._arguments, self._spec.many: [items[place] for place in draft.open_places]}
+            return arguments
+        items = as_list(arguments[self._spec.many])
+        return {**arguments, self._spec.many: [items[place] for place in draft.open_places]}
 
-    def _sent(self, request: ApiRequest, draft: Submission) -> list[str]:
-        """The keys of the job; a request without an answer is looked up before it is made again."""
-        for _ in range(SUBMITS):
+    def _sent(self, request: ApiRequest, draft: Submission, *, repeats: bool) -> list[str]:
+        """The keys of the job; a request without an answer is looked up before it is made again, unless the cloud takes
+        it once anyway.
+
+        :param repeats: True if the cloud may have taken this request before.
+        """
+        for place in range(SUBMITS):
             try:
                 keys = self._spec.submitted(self._hook.call(request), self._wanted(draft))
             except CloudApiError as error:
+                if self._spec.token and (repeats or error.ambiguous or error.code.startswith(TAKEN_BEFORE)):
+                    if not error.ambiguous or place == SUBMITS - 1:
+                        raise self._taken_before(error) from error
+                    log.warning("%s: the submit got no clear answer, making it again: %s", self._spec.api, error)
+                    time.sleep(LOOKS[place + 1])
+                    repeats = True
+                    continue
                 if not error.ambiguous:
                     kind = SubmitFailed if error.retryable else SubmitRefused
                     raise kind(f"{self._spec.api}: no job was started: {error}") from error
@@ -208,6 +256,20 @@ class SubmitOnce:
             )
         raise SubmitOutcomeUnknown(
             f"{self._spec.api}: {SUBMITS} submits got no clear answer and the job cannot be found. {self._advice}"
+        )
+
+    def _taken_before(self, error: CloudApiError) -> Exception:
+        """What to raise where the cloud may have taken the job, under a token that it knows it by."""
+        passing = error.ambiguous or error.retryable or error.code == "IdempotentProcessing"
+        # Without an identity the next attempt has another token.
+        if passing and self._identity:
+            return LookUpFailed(
+                f"{self._spec.api}: the job may have been submitted: {error}. A retry makes the same submit again, "
+                f"which the cloud takes once. {self._advice}"
+            )
+        return SubmitOutcomeUnknown(
+            f"{self._spec.api}: an earlier submit may have been taken, and the same one made again was "
+            f"refused: {error}. (Do its templates give another text in every attempt?) {self._advice}"
         )
 
     def _look_up(self, draft: Submission, looks: Sequence[float], *, certain: bool) -> list[str]:

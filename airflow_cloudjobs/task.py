@@ -39,7 +39,7 @@ class CloudJobTask(TemplatedTask):
     sensor base.
     """
 
-    spec: ClassVar[JobSpec]
+    spec: JobSpec
     key_argument: ClassVar[str]
     """The argument that names the job, or several jobs."""
 
@@ -127,6 +127,10 @@ class CloudJobTask(TemplatedTask):
     def _hook_class(cls) -> type[CloudHook]:
         return hook_class_of(cls.spec.cloud)
 
+    def _stored_api(self) -> str | Mapping[str, Any]:
+        """The API as a trigger's row holds it."""
+        return self.spec.api
+
     @property
     def hook(self) -> CloudHook:
         """The hook of the task's connection, made on first use."""
@@ -204,7 +208,7 @@ class CloudJobTask(TemplatedTask):
             timeout = timedelta(seconds=max(0.0, plan.deadline - time.time())) + DEFER_GRACE
         self.defer(
             trigger=CloudJobTrigger(
-                api=self.spec.api,
+                api=self._stored_api(),
                 keys=wait.keys,
                 scope=self._scope,
                 conn_id=self._conn_id,

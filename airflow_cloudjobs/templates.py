@@ -42,10 +42,12 @@ class TemplatedTask(_Base):
         if name in self.template_fields and self._is_built:
             if became_none(written, value):
                 self._became_none = (*self._became_none, name)
-            if name in self.hidden_arguments and isinstance(value, str) and value:
-                compat.hide_in_logs(value)
-            for secret in signatures(value):
+            for secret in [*self._hidden_in(name, value), *signatures(value)]:
                 compat.hide_in_logs(secret)
+
+    def _hidden_in(self, name: str, value: Any) -> list[str]:
+        """The texts in an argument that are shown nowhere."""
+        return [value] if name in self.hidden_arguments and isinstance(value, str) and value else []
 
     def _do_render_template_fields(
         self, parent: Any, template_fields: Any, context: Any, jinja_env: Any, seen_oids: set[int]
@@ -69,13 +71,13 @@ class TemplatedTask(_Base):
                 setattr(self, name, kept)
 
     def _hide_template(self, name: str, written: Any, jinja_env: Any) -> None:
-        texts = [written] if name in self.hidden_arguments and isinstance(written, str) and written else []
-        if texts:
+        texts = self._hidden_in(name, written)
+        for text in list(texts):
             try:
-                jinja_env.parse(written)
+                jinja_env.parse(text)
             except Exception:
                 # Jinja's words for bad syntax show the line, and the task fails in any case.
-                texts += filter(None, map(str.strip, written.splitlines()))
+                texts += filter(None, map(str.strip, text.splitlines()))
         for text in [*texts, *signatures(written)]:
             compat.hide_in_logs(text)
 

@@ -61,7 +61,7 @@ class CloudJobTrigger(BaseTrigger):
     if the task owns them. What statuses mean is looked up by the API's id: a
     corrected table serves waits that are already under way.
 
-    :param api: the API's public id.
+    :param api: the API's public id, or the whole API where a DAG has declared one of its own (``JobApi.as_dict``).
     :param keys: the jobs.
     :param scope: what names the jobs beside their keys.
     :param conn_id: the Airflow connection; credentials are never in here.
@@ -82,7 +82,7 @@ class CloudJobTrigger(BaseTrigger):
     def __init__(
         self,
         *,
-        api: str,
+        api: str | Mapping[str, Any],
         keys: Sequence[str] = (),
         conn_id: str = "",
         scope: Mapping[str, Any] | None = None,
@@ -167,7 +167,7 @@ class CloudJobTrigger(BaseTrigger):
         spec = spec_of(self.api)
         shown = [replace(one, record=spec.public_fields(one.record)) for one in results]
         event = {
-            "api": self.api,
+            "api": spec.api,
             "try_number": self.try_number,
             "results": [one.as_dict() for one in shown],
             # The worker does not need the connection for it, which may be away by then.
@@ -314,7 +314,7 @@ class CloudJobTrigger(BaseTrigger):
     async def _cancel(self, keys: Sequence[str], deadline: float, why: str) -> None:
         spec, hook = spec_of(self.api), self.hook
         for key in keys:
-            self.log.info("%s %s: cancelling, since %s", self.api, key, why)
+            self.log.info("%s %s: cancelling, since %s", spec.api, key, why)
             result = await acancel(hook, spec, key, self.scope, deadline=deadline)
             self._log_line(result.log_line(self._console() if result.done else await self._full_console()))
 

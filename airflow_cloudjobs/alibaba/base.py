@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from airflow_cloudjobs.operator import CloudJobOperator
@@ -12,26 +13,26 @@ CONNECTION = "alibabacloud_default"
 TEMPLATED = ("alibabacloud_conn_id", "region", "endpoint")
 
 
-class AlibabaJobOperator(CloudJobOperator):
+class AlibabaOperator(CloudJobOperator):
     """An operator on Alibaba Cloud.
 
     :param alibabacloud_conn_id: the Airflow connection.
     """
 
-    template_fields = TEMPLATED
+    template_fields: Sequence[str] = TEMPLATED
 
     def __init__(self, *, alibabacloud_conn_id: str = CONNECTION, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.alibabacloud_conn_id = alibabacloud_conn_id
 
 
-class AlibabaJobSensor(CloudJobSensor):
+class AlibabaSensor(CloudJobSensor):
     """A sensor on Alibaba Cloud.
 
     :param alibabacloud_conn_id: the Airflow connection.
     """
 
-    template_fields = TEMPLATED
+    template_fields: Sequence[str] = TEMPLATED
 
     def __init__(self, *, alibabacloud_conn_id: str = CONNECTION, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Alibaba Cloud's RPC calls: signature V3 (ACS3-HMAC-SHA256) and the two forms of its errors.
+"""Alibaba Cloud's calls, RPC and ROA: signature V3 (ACS3-HMAC-SHA256) and the two forms of its errors.
 
 Source: https://help.aliyun.com/document_detail/159972.htm (request structure and signature V3).
 """
@@ -18,15 +18,30 @@ from airflow_cloudjobs.alibaba.signature import authorization
 from airflow_cloudjobs.connection.authentication import RENEWAL_DID_NOT_HELP
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind, leaves_open
 from airflow_cloudjobs.jobs.request import ApiRequest, encoded
+from airflow_cloudjobs.transport.content import content, further_headers
 from airflow_cloudjobs.transport.credential import Credential
 from airflow_cloudjobs.transport.flow import CloudClient, Flow
 from airflow_cloudjobs.transport.message import LONGEST_RETRY_AFTER, HttpAnswer, HttpRequest
-from airflow_cloudjobs.transport.parsing import first_present, format_utc, json_object
+from airflow_cloudjobs.transport.parsing import first_present, format_utc, json_answer
 
 EMPTY_BODY = sha256(b"").hexdigest()
 
 VERSIONS = {"dms-enterprise": "2018-11-01", "ice": "2020-11-09", "sts": "2015-04-01"}
-"""The API version of each service that we speak."""
+"""The API version of each service that we speak; of every other the request says it."""
+
+RESERVED = frozenset(
+    {
+        "content-type",
+        "x-acs-action",
+        "x-acs-version",
+        "x-acs-date",
+        "x-acs-signature-nonce",
+        "x-acs-content-sha256",
+        "x-acs-accesskey-id",
+        "x-acs-security-token",
+    }
+)
+"""The headers that no request sets itself."""
 
 
 class AlibabaClient(CloudClient):
@@ -48,12 +63,14 @@ class AlibabaClient(CloudClient):
         return self.with_cooldown(obtain(self, self.settings, self._chain))
 
     def sign(self, request: ApiRequest, credential: Credential) -> HttpRequest:
-        """Everything is in the query and the body is empty, as the vendor's SDK sends it.
+        """RPC and ROA are signed alike, and sent as the vendor's SDK sends them; nothing is in a body unless asked for.
 
-        :raises ValueError: for a request with a body, which would be lost.
+        :raises ValueError: for a request whose version is unknown, with a file, or with a header that it may not set.
         """
-        if request.body is not None or request.file is not None:
-            raise ValueError(f"{request.operation}: calls of Alibaba Cloud carry all in their query, not in a body")
+        if request.file is not None:
+            raise ValueError(f"{request.operation}: no call of Alibaba Cloud carries a file in a form")
+        if "{" in request.path:
+            raise ValueError(f"{request.operation}: its path {request.path} has a placeholder that nothing fills")
         base = self.settings.endpoint(request.service)
         query = dict(request.query)
         if request.service == "dms-enterprise" and self.settings.tid:
@@ -62,30 +79,38 @@ class AlibabaClient(CloudClient):
             "host": base.partition("://")[2],
             "accept": "application/json",
             "x-acs-action": request.operation,
-            "x-acs-version": VERSIONS[request.service],
+            "x-acs-version": request.version or _known_version(request),
             "x-acs-date": format_utc(int(self.now()), "%Y-%m-%dT%H:%M:%SZ"),
             "x-acs-signature-nonce": secrets.token_hex(16),
-            "x-acs-content-sha256": EMPTY_BODY,
         }
+        body, kind = content(request, "application/json; charset=utf-8")
+        if kind:
+            headers["content-type"] = kind
+        headers["x-acs-content-sha256"] = payload = EMPTY_BODY if body is None else sha256(body).hexdigest()
         if credential.security_token:
             headers["x-acs-accesskey-id"] = credential.key
             headers["x-acs-security-token"] = credential.security_token
-        pairs = "&".join([f"{name}={encoded(query[name])}" for name in sorted(query)])
+        if request.headers:
+            headers |= further_headers(request, RESERVED)
+        pairs = "&".join([f"{encoded(name)}={encoded(query[name])}" for name in sorted(query)])
         headers["Authorization"] = authorization(
-            request.method, request.path, pairs, headers, EMPTY_BODY, credential.key, credential.secret
+            request.method, request.path, pairs, headers, payload, credential.key, credential.secret
         )
-        return HttpRequest(request.operation, request.method, f"{base}{request.path}?{pairs}", headers)
+        url = f"{base}{request.path}?{pairs}" if pairs else base + request.path
+        return HttpRequest(request.operation, request.method, url, headers, body)
 
-    def read(self, request: ApiRequest, answer: HttpAnswer) -> dict[str, Any]:
-        """An error is a status of 400 and more, or ``Success: false`` under HTTP 200.
+    def read(self, request: ApiRequest, answer: HttpAnswer) -> Any:
+        """An error is a status of 400 and more, or ``Success: false`` (of ROA ``success``) under HTTP 200.
 
         The mere presence of ``ErrorCode`` is none: successful answers of DMS carry ``UnknownError``.
         """
-        data = json_object(request.operation, answer)
-        if answer.status < 400 and data.get("Success") is not False:
+        data = json_answer(request, answer)
+        if isinstance(data, list):
             return data
-        code = first_present(data, "Code", "ErrorCode", "code")
-        message = first_present(data, "Message", "ErrorMessage", "message") or "no message"
+        if answer.status < 400 and data.get("Success") is not False and data.get("success") is not False:
+            return data
+        code = first_present(data, "Code", "ErrorCode", "code", "errorCode")
+        message = first_present(data, "Message", "ErrorMessage", "message", "errorMessage") or "no message"
         kind = errors.classify(code, answer.status)
         hint = errors.hint(code) or self.settings.where_hint(request.service, answer.status)
         if self.renewable and errors.of_a_temporary_key(code):
@@ -103,6 +128,16 @@ class AlibabaClient(CloudClient):
             ambiguous=leaves_open(kind, answer.status),
             hint=hint,
         )
+
+
+def _known_version(request: ApiRequest) -> str:
+    version = VERSIONS.get(request.service)
+    if version is None:
+        raise ValueError(
+            f"{request.operation}: the API version of {request.service!r} is not known here; give it as 'version', "
+            "e.g. version='2014-05-26' for 'ecs' (it stands in the address of the API's page)"
+        )
+    return version
 
 
 def _throttled_for(answer: HttpAnswer) -> float | None:

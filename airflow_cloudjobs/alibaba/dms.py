@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from airflow_cloudjobs.alibaba.base import AlibabaJobOperator, AlibabaJobSensor
+from airflow_cloudjobs.alibaba.base import AlibabaOperator, AlibabaSensor
 from airflow_cloudjobs.jobs.arguments import Arguments
 from airflow_cloudjobs.jobs.request import ApiRequest, parameters
 from airflow_cloudjobs.jobs.spec import JobSpec, Record, Scope, StateMap
@@ -81,7 +81,7 @@ FILE_UPLOAD = JobSpec(
 )
 
 
-class DmsFileUploadOperator(AlibabaJobOperator):
+class DmsFileUploadOperator(AlibabaOperator):
     """Upload a file to DMS from an address or an OSS object, and wait until DMS has it.
 
     The result's ``AttachmentKey`` names the file in later DMS calls (``CreateOrder`` and its kin). DMS has no
@@ -135,7 +135,7 @@ class DmsFileUploadOperator(AlibabaJobOperator):
         arguments.has_fields("upload_target", UPLOAD_TARGET_FIELDS)
 
 
-class DmsFileUploadSensor(AlibabaJobSensor):
+class DmsFileUploadSensor(AlibabaSensor):
     """Wait until DMS has a file. Source: GetUserUploadFileJob.
 
     :param job_key: the upload job, or several.
@@ -220,7 +220,7 @@ DATA_TRACK_EXPORT = JobSpec(
 )
 
 
-class DmsDataTrackExportOperator(AlibabaJobOperator):
+class DmsDataTrackExportOperator(AlibabaOperator):
     """Export the result of a data-track ticket, and wait until it can be downloaded.
 
     DMS has no way to cancel an export. Sources: DownloadDataTrackResult, QueryDataTrackResultDownloadStatus.
@@ -298,7 +298,7 @@ class DmsDataTrackExportOperator(AlibabaJobOperator):
                 raise arguments.refuse("column_filter", f"has Operator {operator!r}; allowed are {allowed}")
 
 
-class DmsDataTrackExportSensor(AlibabaJobSensor):
+class DmsDataTrackExportSensor(AlibabaSensor):
     """Wait until the export of a data-track ticket can be downloaded.
 
     Source: QueryDataTrackResultDownloadStatus.

@@ -22,7 +22,7 @@ class AlibabaCloudHook(CloudHook):
 
     :param alibabacloud_conn_id: the Airflow connection; one of the alibaba provider's layout works too.
     :param region: region id, e.g. ``cn-shanghai``; None takes the connection's.
-    :param endpoint: address of the services that run jobs, e.g. of a VPC; None takes the connection's.
+    :param endpoint: address of all services but that of the login, e.g. of a VPC; None takes the connection's.
     """
 
     cloud = "alibaba"

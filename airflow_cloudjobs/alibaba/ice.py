@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from airflow_cloudjobs.alibaba.base import AlibabaJobOperator, AlibabaJobSensor
+from airflow_cloudjobs.alibaba.base import AlibabaOperator, AlibabaSensor
 from airflow_cloudjobs.exceptions import JobOutcomeUnknown, JobTimedOut
 from airflow_cloudjobs.hook import CALL_PATIENCE
 from airflow_cloudjobs.jobs.arguments import Arguments
@@ -185,7 +185,7 @@ URL_UPLOAD = JobSpec(
 )
 
 
-class IceUrlUploadOperator(AlibabaJobOperator):
+class IceUrlUploadOperator(AlibabaOperator):
     """Have ICE fetch media files from addresses, and wait until each is stored.
 
     One job per address. It can take hours, so the longest pause between two polls is a minute. ICE has no way
@@ -288,7 +288,7 @@ def _check_user_data(arguments: Arguments) -> None:
         raise arguments.refuse("user_data", "has an Extend that is no mapping")
 
 
-class IceUrlUploadSensor(AlibabaJobSensor):
+class IceUrlUploadSensor(AlibabaSensor):
     """Wait until media files that ICE fetches by URL are stored. Source: GetUrlUploadInfos.
 
     :param job_ids: an upload job, or several.

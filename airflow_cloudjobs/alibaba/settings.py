@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from airflow_cloudjobs.alibaba.fields import FIELDS
-from airflow_cloudjobs.alibaba.regions import ICE_CENTRAL
+from airflow_cloudjobs.alibaba.regions import CENTRAL, host
 from airflow_cloudjobs.connection import regions
+from airflow_cloudjobs.connection.fields import METADATA
 from airflow_cloudjobs.connection.settings import (
     CloudSettings,
     ConnectionFields,
@@ -94,21 +95,19 @@ class AlibabaSettings(CloudSettings):
 
     metadata = "http://100.100.100.200"
 
-    job_services = ("dms-enterprise", "ice")
+    login_services = ("sts", METADATA)
 
     vendor_domains = ("aliyuncs.com",)
 
     def vendor_host(self, service: str) -> str:
-        """DMS and STS are central hosts; ICE is regional in the regions it documents."""
-        if service != "ice":
-            return f"{service}.aliyuncs.com"
-        if not self.region:
+        """By the vendor's rule and its exceptions, see :mod:`.regions`."""
+        if not self.region and service not in CENTRAL:
             raise InvalidConnection(
                 self.conn_id,
                 "region",
-                "is missing: ICE needs one, e.g. cn-shanghai (or the task's 'region', or 'endpoints')",
+                f"is missing: {service!r} needs one, e.g. cn-shanghai (or the task's 'region', or 'endpoints')",
             )
-        return "ice.aliyuncs.com" if self.region in ICE_CENTRAL else f"ice.{self.region}.aliyuncs.com"
+        return host(service, self.region)
 
     def token_files(self) -> Mapping[str, str]:
         """The OIDC token."""

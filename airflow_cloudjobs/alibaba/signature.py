@@ -24,8 +24,8 @@ def authorization(
 
     :param method: the HTTP method.
     :param path: the path.
-    :param query: the query as it is sent: sorted by name, values percent-encoded but for ``~``. Names are
-        the API's own and travel as they are, here as in the vendor's.
+    :param query: the query as it is sent: sorted by name, names and values percent-encoded but for ``~``. (The
+        vendor's function leaves names as they are, which for those of its APIs is the same.)
     :param headers: what the signature covers; names in lower case.
     :param payload: SHA-256 of the body, in hex digits.
     :param key: the AccessKey ID.

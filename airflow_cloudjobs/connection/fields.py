@@ -37,7 +37,8 @@ class Field:
     :param secret: True if nobody may see its value.
     :param needed: the credential modes that cannot do without it.
     :param taken: the modes that can, but use it. It is of all modes if none is named here and in ``needed``.
-    :param choices: the allowed words of a choice, the default first, and what each means; the services of addresses.
+    :param choices: the allowed words of a choice, the default first, and what each means; the best known services of
+        addresses.
     :param environment: by mode, the vendor's environment variable that is read if the field is empty.
     :param default: the value if it is empty.
     :param otherwise: where a value comes from if it is empty, for people.
@@ -79,7 +80,8 @@ class Field:
         """What it is, in full."""
         senses = "".join(f"; with `{mode}` {what}" for mode, what in self.senses.items())
         peer = f" (or `{self.peer}` in the extra)" if self.peer else ""
-        services = f"; services: {', '.join(f'`{name}`' for name in self.choices)}" if self.kind == "addresses" else ""
+        known = ", ".join(f"`{name}`" for name in self.choices)
+        services = f"; services: {known}, and any other by its name" if self.kind == "addresses" else ""
         return f"{self.what}{senses}{peer}{services}{f'; {self.note}' if self.note else ''}"
 
     @property

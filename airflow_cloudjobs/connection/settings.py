@@ -14,11 +14,13 @@ import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 from airflow_cloudjobs.connection.fields import METADATA, Field, FieldTable, secret_names
+from airflow_cloudjobs.jobs.request import SERVICES, is_service
 from airflow_cloudjobs.transport.config import TransportConfig
 from airflow_cloudjobs.transport.environment import trusted, trusting
 
@@ -139,6 +141,7 @@ class FieldReader:
         self.fields = fields
         self.table = table
         self.extra = Extra(fields)
+        self._doubts: list[str] = []
 
     @cached_property
     def auth(self) -> str:
@@ -188,11 +191,14 @@ class FieldReader:
         return self.fields.invalid(name, f"{problem} (auth {self.auth!r})")
 
     def warnings(self) -> tuple[str, ...]:
-        """A sentence for each field of the extra that is nobody's; to be asked for when all others were read."""
+        """A sentence for each field of the extra that is nobody's, and each address that may be for another service.
+
+        To be asked for when all others were read.
+        """
         silent = {each.name for each in self.table.extra}
         if "cloudjobs" not in self.fields.conn_type:
             silent.update(self.table.peers)
-        said = []
+        said = list(self._doubts)
         for name in self.extra.not_asked_for():
             if name not in silent:
                 meant = self.table.nearest(name)
@@ -258,8 +264,12 @@ class FieldReader:
         if not isinstance(value, Mapping) or not all(isinstance(item, str) for item in value.values()):
             raise self.fields.invalid(row.name, 'must be a JSON object of texts, e.g. {"dli": "https://..."}')
         for service in value:
-            if service not in row.choices:
-                raise self.fields.invalid(row.name, f"names {service!r}; allowed are {', '.join(sorted(row.choices))}")
+            if not is_service(service):
+                known = ", ".join(sorted(row.choices))
+                raise self.fields.invalid(row.name, f"names {service!r}; known are {known}, and {SERVICES}")
+            meant = get_close_matches(service, set(row.choices) - set(value), n=1, cutoff=0.8)
+            if meant and service not in row.choices:
+                self._doubts.append(str(self.fields.invalid(row.name, f"names {service!r}: was {meant[0]!r} meant?")))
         return {
             service: _address(self.fields, f"{row.name}.{service}", item, "http" if service == METADATA else "https")
             for service, item in value.items()
@@ -277,6 +287,7 @@ class CloudSettings:
     :param endpoints: address by service; wins over ``base``.
     :param auth: the credential mode.
     :param warnings: what in it may be a mistake, a sentence each.
+    :param own: a task's own address, for every service but those of logins; wins over all; empty for none.
     """
 
     conn_id: str
@@ -286,12 +297,13 @@ class CloudSettings:
     endpoints: Mapping[str, str]
     auth: str
     warnings: tuple[str, ...]
+    own: str = field(default="", kw_only=True)
 
     metadata: ClassVar[str]
     """The vendor's own address of the metadata service, link-local."""
 
-    job_services: ClassVar[tuple[str, ...]]
-    """The services that run jobs; the others are for logging in."""
+    login_services: ClassVar[tuple[str, ...]]
+    """The services that give credentials."""
 
     vendor_domains: ClassVar[tuple[str, ...]]
     """The domains in which the vendor's own hosts are."""
@@ -302,7 +314,7 @@ class CloudSettings:
         return False
 
     def at(self, address: str) -> Self:
-        """The same connection with another address of the services that run jobs.
+        """The same connection with another address of every service but those that give credentials.
 
         :param address: a task's own endpoint.
         :raises InvalidConnection: if it is no address, or one that must not get what the connection logs in with.
@@ -315,7 +327,7 @@ class CloudSettings:
                 f"(the task's) is {own!r}, where the login's token must not go: who gets it can use it. Allowed are "
                 f"{domains} by https, and what 'host' or 'endpoints' of the connection name; name it there",
             )
-        return replace(self, endpoints={**self.endpoints, **dict.fromkeys(self.job_services, own)})
+        return replace(self, own=own)
 
     def _may_get_token(self, address: str) -> bool:
         """True for the vendor's own hosts, and for those that the connection itself names."""
@@ -329,7 +341,14 @@ class CloudSettings:
         """The address of a service, without a path."""
         if service == METADATA:
             return self.endpoints.get(METADATA) or self.metadata
-        return self.endpoints.get(service) or self.base or f"https://{self.vendor_host(service)}"
+        if self.own and service not in self.login_services:
+            return self.own
+        return self.endpoints.get(service) or self.base or f"https://{self._vendor_host(service)}"
+
+    def _vendor_host(self, service: str) -> str:
+        if not is_service(service):
+            raise ValueError(f"service {service!r} is none: {SERVICES}")
+        return self.vendor_host(service)
 
     def vendor_host(self, service: str) -> str:
         """The vendor's own host of a service in the region; each cloud has its own rule."""

@@ -74,7 +74,7 @@ class ConnectionSource:
     :param cloud: reads settings and makes clients of them.
     :param conn_id: the Airflow connection.
     :param region: the vendor's region id; None takes the connection's.
-    :param endpoint: address of the services that run jobs; None takes the connection's, or the vendor's.
+    :param endpoint: address of all services but that of the login; None takes the connection's, or the vendor's.
     """
 
     cloud: type[Cloud]

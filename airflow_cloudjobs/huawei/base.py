@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from airflow_cloudjobs.operator import CloudJobOperator
@@ -12,26 +13,26 @@ CONNECTION = "huaweicloud_default"
 TEMPLATED = ("huaweicloud_conn_id", "region", "endpoint")
 
 
-class HuaweiJobOperator(CloudJobOperator):
+class HuaweiOperator(CloudJobOperator):
     """An operator on Huawei Cloud.
 
     :param huaweicloud_conn_id: the Airflow connection.
     """
 
-    template_fields = TEMPLATED
+    template_fields: Sequence[str] = TEMPLATED
 
     def __init__(self, *, huaweicloud_conn_id: str = CONNECTION, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.huaweicloud_conn_id = huaweicloud_conn_id
 
 
-class HuaweiJobSensor(CloudJobSensor):
+class HuaweiSensor(CloudJobSensor):
     """A sensor on Huawei Cloud.
 
     :param huaweicloud_conn_id: the Airflow connection.
     """
 
-    template_fields = TEMPLATED
+    template_fields: Sequence[str] = TEMPLATED
 
     def __init__(self, *, huaweicloud_conn_id: str = CONNECTION, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -8,7 +8,6 @@ https://support.huaweicloud.com/intl/en-us/api-iam/iam_06_0001.html (projects).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
@@ -20,11 +19,17 @@ from airflow_cloudjobs.huawei.credentials import obtain
 from airflow_cloudjobs.huawei.settings import HuaweiSettings, IamUser
 from airflow_cloudjobs.huawei.signature import UNSIGNED, authorization, canonical_query
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind, leaves_open
-from airflow_cloudjobs.jobs.request import ApiRequest
+from airflow_cloudjobs.jobs.request import ApiRequest, encoded
+from airflow_cloudjobs.transport.content import content, further_headers
 from airflow_cloudjobs.transport.credential import Credential
 from airflow_cloudjobs.transport.flow import CloudClient, Flow
 from airflow_cloudjobs.transport.message import HttpAnswer, HttpRequest
-from airflow_cloudjobs.transport.parsing import first_present, format_utc, json_object
+from airflow_cloudjobs.transport.parsing import first_present, format_utc, json_answer
+
+JSON = "application/json"
+
+RESERVED = frozenset({"content-type", "x-sdk-date", "x-sdk-content-sha256", "x-security-token", "x-auth-token"})
+"""The headers that no request sets itself; a project or a workspace it may name."""
 
 
 class HuaweiClient(CloudClient):
@@ -49,13 +54,23 @@ class HuaweiClient(CloudClient):
         return self.with_cooldown(obtain(self, self.settings, self._chain))
 
     def sign(self, request: ApiRequest, credential: Credential) -> HttpRequest:
-        """By key: a signature over a minimal set of headers. By token: none."""
+        """By key: a signature over a minimal set of headers. By token: none.
+
+        :raises ValueError: for a request of Alibaba Cloud's style, or with a header that it may not set.
+        """
+        if request.version or request.path == "/":
+            raise ValueError(
+                f"{request.operation}: calls of Huawei Cloud have a path with their version: give 'Name METHOD /path', "
+                "and no 'version'"
+            )
         base = self.settings.endpoint(request.service)
-        body, content_type = _body(request)
-        headers = {"Host": base.partition("://")[2], "Content-Type": content_type}
+        body, content_type = content(request, JSON)
+        headers = {"Host": base.partition("://")[2], "Content-Type": content_type or JSON}
         if credential.project_id and request.service != "iam":
             headers["X-Project-Id"] = credential.project_id
-        path = request.path.replace("{project_id}", credential.project_id)
+        if request.headers:
+            headers = _overlaid(headers, further_headers(request, RESERVED))
+        path = request.path.replace("{project_id}", encoded(credential.project_id))
         query = canonical_query(request.query)
         if credential.session_token:
             headers["X-Auth-Token"] = credential.session_token
@@ -64,20 +79,23 @@ class HuaweiClient(CloudClient):
             if credential.security_token:
                 headers["X-Security-Token"] = credential.security_token
             payload = sha256(body or b"").hexdigest()
-            if request.file:
-                headers["X-Sdk-Content-Sha256"] = payload = UNSIGNED
+            if content_type and content_type != JSON:
+                headers["X-Sdk-Content-Sha256"] = UNSIGNED
+                payload = UNSIGNED if body else payload
             headers["Authorization"] = authorization(
                 request.method, path, query, headers, payload, date, credential.key, credential.secret
             )
         url = f"{base}{path}?{query}" if query else base + path
         return HttpRequest(request.operation, request.method, url, headers, body)
 
-    def read(self, request: ApiRequest, answer: HttpAnswer) -> dict[str, Any]:
+    def read(self, request: ApiRequest, answer: HttpAnswer) -> Any:
         """An error is a status of 400 and more, or ``is_success: false`` under HTTP 200.
 
         The mere presence of ``error_code`` is none: successful answers of DLI carry a null one.
         """
-        data = json_object(request.operation, answer)
+        data = json_answer(request, answer)
+        if isinstance(data, list):
+            return data
         request_id = answer.headers.get("x-request-id", "")
         if answer.status < 400 and data.get("is_success") is not False:
             data.setdefault("request_id", request_id)
@@ -101,15 +119,9 @@ class HuaweiClient(CloudClient):
         )
 
 
-def _body(request: ApiRequest) -> tuple[bytes | None, str]:
-    """What a request carries, and its ``Content-Type``."""
-    if request.file is not None:
-        from urllib3.filepost import encode_multipart_formdata  # which polls do without
-
-        part = (request.file.file_name, request.file.content, "application/octet-stream")
-        return encode_multipart_formdata({request.file.name: part})
-    body = None if request.body is None else json.dumps(request.body, ensure_ascii=False).encode()
-    return body, "application/json"
+def _overlaid(ours: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
+    """Headers of the client with those of a request, which win; names in any case are the same."""
+    return {name: value for name, value in ours.items() if name.lower() not in more} | dict(more)
 
 
 def _code_and_message(data: Mapping[str, Any]) -> tuple[str, str]:

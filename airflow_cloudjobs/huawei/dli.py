@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from airflow_cloudjobs.huawei.base import HuaweiJobOperator, HuaweiJobSensor
+from airflow_cloudjobs.huawei.base import HuaweiOperator, HuaweiSensor
 from airflow_cloudjobs.jobs.arguments import Arguments
 from airflow_cloudjobs.jobs.finder import Finder
 from airflow_cloudjobs.jobs.identity import MARKER, Identity
@@ -161,7 +161,7 @@ SQL_JOB = JobSpec(
 )
 
 
-class DliSqlJobOperator(HuaweiJobOperator):
+class DliSqlJobOperator(HuaweiOperator):
     """Run SQL on DLI, and wait until it has finished.
 
     The job always runs asynchronously. It is cancelled when the task is killed or out of time, unless it was
@@ -265,7 +265,7 @@ class DliSqlJobOperator(HuaweiJobOperator):
                 raise arguments.refuse("tags", f"holds {tag['key']!r}; keys that begin so are the cloud's own")
 
 
-class DliSqlJobSensor(HuaweiJobSensor):
+class DliSqlJobSensor(HuaweiSensor):
     """Wait until SQL jobs on DLI have finished. Source: ShowSqlJobStatus.
 
     :param job_id: the job, or several.

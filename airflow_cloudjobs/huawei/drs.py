@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from airflow_cloudjobs.huawei.base import HuaweiJobOperator, HuaweiJobSensor
+from airflow_cloudjobs.huawei.base import HuaweiOperator, HuaweiSensor
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest, FormFile, parameters
@@ -139,7 +139,7 @@ OBJECT_TEMPLATE = JobSpec(
 )
 
 
-class DrsObjectTemplateOperator(HuaweiJobOperator):
+class DrsObjectTemplateOperator(HuaweiOperator):
     """Upload an object template to a DRS synchronization job, and wait until DRS has parsed it.
 
     DRS tells the progress by its job and not by the upload, so an end that was shown before the upload is not
@@ -192,7 +192,7 @@ class DrsObjectTemplateOperator(HuaweiJobOperator):
         arguments.one_of("file_import_mapping_type", MAPPING_TYPES)
 
 
-class DrsObjectTemplateSensor(HuaweiJobSensor):
+class DrsObjectTemplateSensor(HuaweiSensor):
     """Wait until DRS has parsed the object template that was last uploaded to a job.
 
     Nothing tells a sensor which upload an end belongs to: begin it after the upload.

@@ -22,7 +22,7 @@ class HuaweiCloudHook(CloudHook):
 
     :param huaweicloud_conn_id: the Airflow connection; one of the huawei provider's layout works too.
     :param region: region id, e.g. ``cn-north-4``; None takes the connection's.
-    :param endpoint: address of the services that run jobs, e.g. of a VPC; None takes the connection's.
+    :param endpoint: address of all services but that of the login, e.g. of a VPC; None takes the connection's.
     """
 
     cloud = "huawei"

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from airflow_cloudjobs.connection import regions
+from airflow_cloudjobs.connection.fields import METADATA
 from airflow_cloudjobs.connection.settings import (
     CloudSettings,
     ConnectionFields,
@@ -19,6 +21,9 @@ from airflow_cloudjobs.transport.credential import Credential
 
 EU_SITE = frozenset({"eu-west-101"})
 """Regions of the European site, whose hosts end in ``.eu``."""
+
+PREFIXES = {"aos": "rfs", "dataartsstudio": "dayu", "dgc": "dayu-dlf", "sis": "sis-ext"}
+"""How the hosts of a service begin whose SDK has another name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ class HuaweiSettings(CloudSettings):
 
     metadata = "http://169.254.169.254"
 
-    job_services = ("dli", "drs")
+    login_services = ("iam", METADATA)
 
     vendor_domains = ("myhuaweicloud.com", "myhuaweicloud.eu")
 
@@ -99,7 +104,7 @@ class HuaweiSettings(CloudSettings):
             )
         world, europe = self.vendor_domains
         domain = europe if self.region in EU_SITE else world
-        return f"{service}.{self.region}.{domain}"
+        return f"{PREFIXES.get(service, service)}.{self.region}.{domain}"
 
     def token_files(self) -> Mapping[str, str]:
         """The ID token."""
@@ -128,6 +133,10 @@ def huawei_settings(fields: ConnectionFields, region: str | None) -> HuaweiSetti
     if regions.foreign_region(common["region"], regions.HUAWEI, regions.ALIBABA):
         raise fields.invalid("region", f"is {common['region']!r}, a region of Alibaba Cloud")
     auth = read.auth
+    if not re.fullmatch(r"[A-Za-z0-9_-]*", read["project_id"]):
+        raise fields.invalid(
+            "project_id", "is no id, which has letters and digits only: copy it (IAM console, My Credentials)"
+        )
     # A project belongs to one region: the connection's does not fit a task's other region.
     elsewhere = bool(region) and region != read["region"] and bool(read["region"])
     project_id = "" if elsewhere else read.key("project_id")

@@ -31,6 +31,13 @@ class Identity:
         parts += [str(self.generation)] if self.generation else []
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
+    def token(self, failed: int) -> str:
+        """A text by which the cloud takes a submit once, however often it is made.
+
+        :param failed: how many jobs of this identity have failed: after one a new job is wanted, and not that again.
+        """
+        return f"{self.marker}-{failed}" if failed else self.marker
+
     def tags(self) -> dict[str, str]:
         """The identity as tags, for people who look at the job in the cloud; the marker for us."""
         values = {

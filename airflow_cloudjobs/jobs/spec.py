@@ -142,6 +142,9 @@ class JobSpec:
     :param stale_results: True if right after a submit the cloud may still show the end of an earlier job.
     :param not_found_grace: seconds after our own submit in which "no such job" means "not yet".
     :param console: address of the vendor's console, with ``{region}``.
+    :param token: the argument of ``submit`` that takes a text by which the cloud knows a repeated submit and takes it
+        once; empty where the API has none.
+    :param lane: names the waits that may be asked for together; empty for those of the same ``api``.
     """
 
     api: str
@@ -170,6 +173,8 @@ class JobSpec:
     stale_results: bool = False
     not_found_grace: float = 60.0
     console: str
+    token: str = ""
+    lane: str = ""
 
     def __post_init__(self) -> None:
         product, _, job = self.api.partition(".")
@@ -189,7 +194,11 @@ class JobSpec:
     def seen(self, answer: Mapping[str, Any], records: Mapping[str, Record]) -> dict[str, Observation]:
         """Records of an answer as observations."""
         request_id = request_id_of(answer)
-        return {key: Observation(_word(record.get(self.status)), record, request_id) for key, record in records.items()}
+        return {key: Observation(self.status_of(record), record, request_id) for key, record in records.items()}
+
+    def status_of(self, record: Record) -> str:
+        """The raw status in a record; empty if there is none."""
+        return _word(record.get(self.status))
 
     def reason_of(self, record: Record) -> str:
         """The vendor's words on why a job is as it is."""
@@ -218,7 +227,7 @@ def whole(answer: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Record]:
 
 def request_id_of(answer: Mapping[str, Any]) -> str:
     """The vendor's id of the request that an answer is to; empty if it names none."""
-    return str(answer.get("RequestId") or answer.get("request_id") or "")
+    return str(answer.get("RequestId") or answer.get("request_id") or answer.get("requestId") or "")
 
 
 def _word(status: Any) -> str:

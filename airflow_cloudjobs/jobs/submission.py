@@ -94,22 +94,31 @@ class Step(Enum):
     """Something may have been submitted: look for it in the cloud before submitting."""
     REATTACH = auto()
     """Something was submitted: go on with it, unless it has failed."""
+    REPEAT = auto()
+    """Something may have been submitted: do it again, since the cloud takes the same submit once."""
     STOP = auto()
     """Something may have been submitted and cannot be looked up: a person must look."""
 
 
-def first_step(before: Submission | None, *, epoch: int, retried: bool, findable: bool) -> Step:
+def first_step(
+    before: Submission | None, *, epoch: int, retried: bool, findable: bool, repeatable: bool = False
+) -> Step:
     """What an attempt does first, given what earlier ones left.
 
     :param before: what is remembered; None if nothing is, or if there is no store.
     :param epoch: the epoch of this attempt.
     :param retried: True if there was an attempt before, of whatever epoch.
     :param findable: True if the API can look our own job up.
+    :param repeatable: True if the cloud takes the submit that may have been made once, if it is made again.
     """
     if before is None or before.epoch != epoch or before.abandoned:
         # Without a store a retry cannot know what the attempt before did; where the job carries a marker of
         # this epoch, the cloud knows.
-        return Step.LOOK_UP if before is None and retried and findable else Step.SUBMIT
+        if before is not None or not retried:
+            return Step.SUBMIT
+        return Step.REPEAT if repeatable else Step.LOOK_UP if findable else Step.SUBMIT
     if before.named:
         return Step.REATTACH
+    if repeatable:
+        return Step.REPEAT
     return Step.LOOK_UP if findable else Step.STOP

@@ -71,10 +71,12 @@ def acs3_string_to_sign(
     canonical_headers = "".join(
         f"{name}:{','.join(sorted(value.strip() for value in headers.get(name, ())))}\n" for name in signed_headers
     )
+    # Part by part: a slash that is encoded belongs to its part, as the vendor's clients sign it.
+    uri = "/".join(quote(unquote(segment), safe="~") for segment in path.split("/"))
     canonical = "\n".join(
         (
             method,
-            quote(unquote(path), safe="/~"),
+            uri,
             _canonical_query(query),
             canonical_headers,
             ";".join(signed_headers),

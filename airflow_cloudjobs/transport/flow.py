@@ -94,8 +94,11 @@ class CloudClient(ABC):
         """Get a credential that can sign, by requests of its own if need be (see :meth:`guarded`)."""
 
     @abstractmethod
-    def read(self, request: ApiRequest, answer: HttpAnswer) -> dict[str, Any]:
-        """The answer's JSON; raises :class:`CloudApiError` if it is an error in any form."""
+    def read(self, request: ApiRequest, answer: HttpAnswer) -> Any:
+        """The answer's JSON: an object, or a list if the request is lax.
+
+        :raises CloudApiError: if it is an error in any form.
+        """
 
     def call(self, request: ApiRequest) -> Flow:
         """Sign, send and read one call; with a stale credential or clock, mend that and call once more.

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.transport.message import HttpAnswer
 
 
@@ -40,10 +41,7 @@ def json_object(operation: str, answer: HttpAnswer) -> dict[str, Any]:
     :raises CloudApiError: a transient, ambiguous one, since the call may have been carried out; for a status of 4xx one
         that is not ambiguous: such a page is a refusal, by what has not passed the call on.
     """
-    try:
-        data = {} if answer.status == 204 else json.loads(answer.body)
-    except ValueError:
-        data = None
+    data = {} if answer.status == 204 else _loaded(answer.body)
     if isinstance(data, dict) and (data or answer.status < 300):
         return data
     refused = 400 <= answer.status < 500
@@ -74,6 +72,28 @@ lasts maybe only until somebody has mended what is in between."""
 
 _TOO_LARGE = "The request is too large: fewer addresses or tables a task, or a shorter text"
 _IN_BETWEEN = "Something between here and the cloud answered: check 'host', 'endpoints' and 'proxy' of the connection"
+
+
+def json_answer(request: ApiRequest, answer: HttpAnswer) -> Any:
+    """An answer's body as what the request takes for one: a JSON object; of a lax one a list or nothing at all, too.
+
+    :raises CloudApiError: see :func:`json_object`.
+    """
+    if request.lax and answer.status < 300:
+        if not answer.body and request.method != "GET":
+            return {}
+        data = _loaded(answer.body)
+        if isinstance(data, list):
+            return data
+    return json_object(request.operation, answer)
+
+
+def _loaded(body: bytes) -> Any:
+    """The JSON; None if it is none."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def first_present(data: Mapping[str, Any], *names: str) -> str:

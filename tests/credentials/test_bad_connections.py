@@ -74,7 +74,7 @@ def without(connection: dict[str, Any], *names: str) -> dict[str, Any]:
         # Addresses.
         (alibaba(endpoints={"sts": "https://sts.example.com/path"}), "endpoints.sts", "path"),
         (alibaba(endpoints={"metadata": "ftp://x"}), "endpoints.metadata", "http(s)"),
-        (alibaba(endpoints={"oss": "https://x"}), "endpoints", "metadata"),
+        (alibaba(endpoints={"dms.x": "https://x"}), "endpoints", "metadata"),
         (huawei(endpoints={"iam": "https://iam.example.com/v3"}), "endpoints.iam", "path"),
         ({**alibaba(), "host": "https://dms.example.com/x"}, "host", "path"),
         ({**huawei(), "host": "h", "schema": "ftp"}, "schema", "allowed are"),

@@ -88,7 +88,7 @@ def test_a_wait_that_cannot_begin_is_no_failed_job(options: tuple[str, ...], tol
 def test_a_mistake_of_ours_is_no_failed_job(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def mistaken() -> int:
+    def mistaken(args: Any) -> int:
         raise RuntimeError("a mistake")
 
     monkeypatch.setattr(cli, "show_apis", mistaken)

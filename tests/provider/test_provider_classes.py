@@ -9,19 +9,19 @@ from typing import Any
 
 import pytest
 
-from airflow_cloudjobs.alibaba.base import AlibabaJobSensor
+from airflow_cloudjobs.alibaba.base import AlibabaSensor
 from airflow_cloudjobs.alibaba.dms import (
     DATA_TRACK_EXPORT,
     DmsDataTrackExportOperator,
     DmsDataTrackExportSensor,
 )
-from airflow_cloudjobs.huawei.base import HuaweiJobOperator, HuaweiJobSensor
+from airflow_cloudjobs.huawei.base import HuaweiOperator, HuaweiSensor
 from airflow_cloudjobs.huawei.dli import SQL_JOB, DliSqlJobOperator
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument
 
 
 def wrong_key_argument() -> type:
-    class Sensor(HuaweiJobSensor):
+    class Sensor(HuaweiSensor):
         spec = SQL_JOB
         key_argument = "job_key"
 
@@ -31,7 +31,7 @@ def wrong_key_argument() -> type:
 
 
 def scope_without_argument() -> type:
-    class Sensor(AlibabaJobSensor):
+    class Sensor(AlibabaSensor):
         spec = DATA_TRACK_EXPORT
         key_argument = "download_key_id"
 
@@ -41,7 +41,7 @@ def scope_without_argument() -> type:
 
 
 def argument_of_airflow() -> type:
-    class Sensor(HuaweiJobSensor):
+    class Sensor(HuaweiSensor):
         spec = SQL_JOB
         key_argument = "job_id"
 
@@ -51,7 +51,7 @@ def argument_of_airflow() -> type:
 
 
 def argument_of_every_sensor() -> type:
-    class Sensor(HuaweiJobSensor):
+    class Sensor(HuaweiSensor):
         spec = SQL_JOB
         key_argument = "job_id"
 
@@ -61,7 +61,7 @@ def argument_of_every_sensor() -> type:
 
 
 def submit_without_argument() -> type:
-    class Operator(HuaweiJobOperator):
+    class Operator(HuaweiOperator):
         spec = SQL_JOB
         key_argument = "job_id"
 
@@ -71,7 +71,7 @@ def submit_without_argument() -> type:
 
 
 def spec_that_no_trigger_finds() -> type:
-    class Sensor(HuaweiJobSensor):
+    class Sensor(HuaweiSensor):
         spec = replace(SQL_JOB, api="dli.flink_job")
         key_argument = "job_id"
 
@@ -81,7 +81,7 @@ def spec_that_no_trigger_finds() -> type:
 
 
 def another_spec_of_a_known_api() -> type:
-    class Sensor(HuaweiJobSensor):
+    class Sensor(HuaweiSensor):
         spec = replace(SQL_JOB, interval=3.0)
         key_argument = "job_id"
 
@@ -109,7 +109,7 @@ def test_a_class_that_does_not_fit_is_refused_when_it_is_made(make: Callable[[],
 
 
 def test_an_argument_that_the_constructor_forgets_is_named_by_the_first_task() -> None:
-    class Sensor(HuaweiJobSensor):
+    class Sensor(HuaweiSensor):
         spec = SQL_JOB
         key_argument = "job_id"
 
@@ -123,7 +123,7 @@ def test_an_argument_that_the_constructor_forgets_is_named_by_the_first_task() -
 
 
 def test_arguments_are_checked_and_templated_without_a_word_in_the_class() -> None:
-    class Sensor(HuaweiJobSensor):
+    class Sensor(HuaweiSensor):
         spec = SQL_JOB
         key_argument = "job_id"
 

@@ -66,7 +66,7 @@ WRONG_ANYWHERE: list[tuple[Any, dict[str, Any], str, tuple[str, ...]]] = [
     ({}, {"host": "two words"}, "host", ("host",)),
     ({}, {"host": "two..dots"}, "host", ("host",)),
     ({}, {"host": "h.example", "schema": "ftp"}, "schema", ("'http'", "'https'")),
-    ({"endpoints": {"s3": "h"}}, {}, "endpoints", ("'s3'", "allowed are")),
+    ({"endpoints": {"d_l": "h"}}, {}, "endpoints", ("'d_l'", "known are", "small letters, digits and '-'")),
     ({"endpoints": "{"}, {}, "endpoints", ("JSON",)),
     ({"endpoints": ["h"]}, {}, "endpoints", ("JSON object",)),
     ({"connect_timeout": 0}, {}, "connect_timeout", ("more than 0",)),
@@ -351,3 +351,68 @@ class TestVendorHosts:
             for region in regions:
                 ours = huawei({"region": region.id}).endpoint(service)
                 assert ours in {endpoint.rstrip("/") for endpoint in region.endpoints}, region.id
+
+    @pytest.mark.parametrize(
+        ("service", "region", "host"),
+        [
+            ("ecs", "cn-shanghai", "ecs.cn-shanghai"),
+            ("ecs", "cn-hangzhou", "ecs-cn-hangzhou"),
+            ("ecs", "cn-north-2-gov-1", "ecs"),
+            ("emr-serverless-spark", "cn-hangzhou", "emr-serverless-spark.cn-hangzhou"),
+            ("adb", "cn-shanghai", "adb"),
+            ("adb", "cn-chengdu", "adb.cn-chengdu"),
+            ("adb", "me-east-1", "adb.ap-northeast-1"),
+            ("rds", "cn-hangzhou-finance", "rds-vpc.cn-hangzhou-finance"),
+            ("vod", "cn-hangzhou", "vod.cn-shanghai"),
+            ("fc", "cn-hangzhou", "fcv3.cn-hangzhou"),
+            ("fcv3", "me-central-1", "me-central-1.fc"),
+            ("fnf", "cn-beijing", "cn-beijing.fnf"),
+            ("dataworks-public", "cn-shanghai", "dataworks.cn-shanghai"),
+            ("green", "cn-shanghai", "green-cip.cn-shanghai"),
+            ("green", "eu-west-1", "green.ap-southeast-1"),
+            ("sts", "", "sts"),
+            ("dms-enterprise", "", "dms-enterprise"),
+        ],
+    )
+    def test_alibabas_services_are_where_its_sdks_look(self, service: str, region: str, host: str) -> None:
+        """As the endpoint maps of their SDK packages have it (ecs 7.11.8, adb 4.5.1, rds 16.0.2, vod 3.12.1, ...)."""
+        assert alibaba({"region": region}).endpoint(service) == f"https://{host}.aliyuncs.com"
+
+    @pytest.mark.parametrize(
+        ("service", "host"), [("mrs", "mrs"), ("dayu", "dayu"), ("dgc", "dayu-dlf"), ("aos", "rfs"), ("sis", "sis-ext")]
+    )
+    def test_huaweis_services_are_where_its_sdks_look(self, service: str, host: str) -> None:
+        assert huawei({"region": "cn-east-3"}).endpoint(service) == f"https://{host}.cn-east-3.myhuaweicloud.com"
+
+    @pytest.mark.parametrize("service", ["ecs", "emr-serverless-spark"])
+    def test_the_region_that_a_service_needs(self, service: str) -> None:
+        with pytest.raises(InvalidConnection, match=rf"'region' is missing: '{service}' needs one, e.g. cn-shanghai"):
+            alibaba({}).endpoint(service)
+
+    @pytest.mark.parametrize("service", ["evil.example/", "a.b", "a@b", "", "A", "a b", "a:1", "a#"])
+    @pytest.mark.parametrize("make", [alibaba, huawei])
+    def test_a_host_is_the_vendors_whatever_the_service_is_called(self, make: Any, service: str) -> None:
+        with pytest.raises(ValueError, match=r"service '.*' is none"):
+            make({"region": "me-east-1"}).endpoint(service)
+
+    @pytest.mark.parametrize("make", [alibaba, huawei])
+    def test_any_service_may_have_an_endpoint_and_a_likely_slip_is_said(self, make: Any) -> None:
+        settings = make({"region": "me-east-1", "endpoints": {"mrs": "mrs.example", "metadat": "http://m.example"}})
+        assert settings.endpoint("mrs") == "https://mrs.example"
+        assert [warning for warning in settings.warnings if "'metadat': was 'metadata' meant?" in warning]
+        assert len(settings.warnings) == 1
+
+    @pytest.mark.parametrize("make", [alibaba, huawei])
+    def test_a_tasks_endpoint_is_that_of_every_service_but_the_logins(self, make: Any) -> None:
+        login = "sts" if make is alibaba else "iam"
+        settings = make({"region": "me-east-1", "endpoints": {"mrs": "mrs.example", login: "login.example"}})
+        own = settings.at("own.example")
+        assert {own.endpoint(service) for service in ("mrs", "dli", "ecs", "ice")} == {"https://own.example"}
+        assert own.endpoint(login) == "https://login.example"
+        assert own.endpoint("metadata") == settings.metadata
+
+    @pytest.mark.parametrize("project_id", ["../v3", "a/b", "a?b", "字", "{x}"])
+    def test_a_project_cannot_change_a_path(self, project_id: str) -> None:
+        with pytest.raises(InvalidConnection) as caught:
+            huawei({"region": "me-east-1", "project_id": project_id})
+        assert caught.value.field == "project_id"

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from types import SimpleNamespace
@@ -64,7 +65,22 @@ methods = st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPT
 paths = st.lists(values.map(lambda part: quote(part, safe="")), max_size=4).map(lambda parts: "/" + "/".join(parts))
 names = st.text("abcdefghijklmnopqrstuvwxyzABCXYZ0123456789._-", min_size=1, max_size=8)
 bodies = st.none() | json_values
+forms = st.dictionaries(names, values).map(lambda fields: Form(fields))
+ours = {"accept", "accept-encoding", "host", "authorization", "content-type", "content-length", "connection"}
+header_names = st.text("abcdefghijklmnopqrstuvwxyzABCXYZ0123456789-", min_size=1, max_size=8)
+further_headers = st.dictionaries(
+    header_names.map(lambda name: name.strip("-") or "a").filter(lambda name: name.lower() not in ours),
+    st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12),
+    max_size=3,
+).filter(lambda headers: len({name.lower() for name in headers}) == len(headers))
 files = st.builds(FormFile, names, values, st.binary(min_size=1, max_size=40))
+
+
+@dataclass
+class Form:
+    """The fields of a form, told from a JSON body that is an object."""
+
+    fields: dict[str, str]
 
 
 def alibaba_client(secret: str = accounts.ALIBABA_SECRET, key: str = accounts.ALIBABA_ACCESS_KEY) -> AlibabaClient:
@@ -182,21 +198,64 @@ class TestAlibaba:
     @slow
     @given(
         methods,
+        st.just("/") | paths,
         st.dictionaries(names, values),
+        bodies | forms,
+        further_headers,
         st.booleans(),
         st.booleans(),
     )
     def test_equal_to_the_vendors_function(
-        self, method: str, query: dict[str, str], temporary: bool, idempotent: bool
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str],
+        carried: Any,
+        headers: dict[str, str],
+        temporary: bool,
+        idempotent: bool,
     ) -> None:
+        """RPC and ROA, with any query, JSON body, form and headers, whatever the call does."""
         client = alibaba_client()
         credential = Credential("AK", "SK ü", "TOKEN " if temporary else "")
-        request = ApiRequest("ice", "GetUrlUploadInfos", method, query=query, idempotent=idempotent)
+        form = carried.fields if isinstance(carried, Form) else None
+        body = None if form is not None else carried
+        request = ApiRequest(
+            "ice",
+            "GetUrlUploadInfos",
+            method,
+            path,
+            query,
+            body,
+            idempotent=idempotent,
+            version="2020-11-10",
+            headers=headers,
+            form=form,
+        )
         signed = client.sign(request, credential)
         covered = {name: value for name, value in signed.headers.items() if name != "Authorization"}
-        twin = SimpleNamespace(method=method, pathname="/", query=dict(query), headers=covered)
-        assert signed.headers["Authorization"] == Utils.get_authorization(twin, "ACS3-HMAC-SHA256", EMPTY, "AK", "SK ü")
+        assert covered["x-acs-version"] == "2020-11-10"
+        assert {name: covered[name.lower()] for name in headers} == {
+            name: value.strip() for name, value in headers.items()
+        }
+        if form is not None:
+            assert signed.body == Utils.to_form(dict(form)).encode()
+            assert covered["content-type"] == "application/x-www-form-urlencoded"
+        elif body is not None:
+            assert json.loads(signed.body or b"") == body
+            assert covered["content-type"] == "application/json; charset=utf-8"
+        else:
+            assert signed.body is None
+            assert "content-type" not in covered
+        payload = sha256(signed.body or b"").hexdigest()
+        assert covered["x-acs-content-sha256"] == payload
+        twin = SimpleNamespace(method=method, pathname=path, query=dict(query), headers=covered)
+        vendor = Utils.get_authorization(twin, "ACS3-HMAC-SHA256", payload, "AK", "SK ü")
+        assert signed.headers["Authorization"] == vendor
         assert ("x-acs-security-token" in covered) is temporary
+        address = urlsplit(signed.url)
+        assert address.path == path
+        assert dict(parse_qsl(address.query, keep_blank_values=True)) == query
 
     @slow
     @given(
@@ -228,10 +287,14 @@ class TestAlibaba:
         travelling = "&".join(f"{name}={quote(query[name], safe='~')}" for name in sorted(query))
         assert alibaba_authorization(method, path, travelling, headers, payload, key, secret) == vendor
 
-    @pytest.mark.parametrize("more", [{"body": {}}, {"body": {"a": 1}}, {"file": FormFile("file", "a", b"1")}])
-    def test_a_body_is_refused_rather_than_lost(self, more: dict[str, Any]) -> None:
-        with pytest.raises(ValueError, match="GetUrlUploadInfos"):
-            alibaba_client().sign(ApiRequest("ice", "GetUrlUploadInfos", **more), Credential("AK", "SK"))
+    def test_a_file_is_refused_rather_than_lost(self) -> None:
+        request = ApiRequest("ice", "GetUrlUploadInfos", file=FormFile("file", "a", b"1"))
+        with pytest.raises(ValueError, match=r"GetUrlUploadInfos: no call .* carries a file"):
+            alibaba_client().sign(request, Credential("AK", "SK"))
+
+    def test_a_version_that_nobody_knows_is_asked_for(self) -> None:
+        with pytest.raises(ValueError, match=r"DescribeInstances: the API version of 'ecs' .* give it as 'version'"):
+            alibaba_client().sign(ApiRequest("ecs", "DescribeInstances"), Credential("AK", "SK"))
 
     @pytest.fixture(autouse=True)
     def _ice_has_a_host(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -292,7 +355,8 @@ class TestHuawei:
     @given(
         methods,
         st.dictionaries(values, values),
-        bodies | files,
+        bodies | forms | files,
+        further_headers,
         st.booleans(),
         st.booleans(),
         paths,
@@ -302,21 +366,24 @@ class TestHuawei:
         method: str,
         query: dict[str, str],
         carried: Any,
+        headers: dict[str, str],
         temporary: bool,
         idempotent: bool,
         rest: str,
     ) -> None:
-        """Any names in the query, any JSON or file in the body, whatever the call does."""
+        """Any names in the query, any JSON, form or file in the body, any headers, whatever the call does."""
         token = "TOKEN" if temporary else ""
         path = f"/v1.0/{{project_id}}{rest}"
         file = carried if isinstance(carried, FormFile) else None
-        body = None if file else carried
+        form = carried.fields if isinstance(carried, Form) else None
+        body = None if file or form is not None else carried
         credential = Credential("EXAMPLEAK", "EXAMPLESK", token, project_id=HUAWEI_PROJECT)
-        request = ApiRequest("dli", "X", method, path, query, body, file, idempotent)
+        request = ApiRequest("dli", "X", method, path, query, body, file, idempotent, headers=headers, form=form)
         signed = huawei_client().sign(request, credential)
         host = "dli.cn-north-4.myhuaweicloud.com"
         twin = sdk_request(method, host, path.replace("{project_id}", HUAWEI_PROJECT), list(query.items()), signed.body)
         twin.header_params["Content-Type"] = signed.headers["Content-Type"]
+        twin.header_params |= {name: value.strip() for name, value in headers.items()}
         vendors = BasicCredentials("EXAMPLEAK", "EXAMPLESK", HUAWEI_PROJECT)
         if temporary:
             vendors.with_security_token(token)
@@ -328,6 +395,8 @@ class TestHuawei:
         if file:
             assert signed.headers["X-Sdk-Content-Sha256"] == vendor.header_params["X-Sdk-Content-Sha256"]
             assert file.content in (signed.body or b"")
+        elif form is not None:
+            assert parse_qsl((signed.body or b"").decode(), keep_blank_values=True) == sorted(form.items())
         else:
             assert signed.body == (None if body is None else json.dumps(body, ensure_ascii=False).encode())
 

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Alibaba Cloud's RPC gateway: which operation is called, who calls, and how an error looks.
+"""Alibaba Cloud's gateway: which operation is called, who calls, and how an error looks.
 
 An RPC call is ``POST /`` with the operation in ``x-acs-action`` and the version in ``x-acs-version``; the
-parameters are in the query string or in a form body. The signature is ACS3-HMAC-SHA256. What needs
-none may name them ``Action`` and ``Version`` in the query, as callers of the older style do.
+parameters are in the query string or in a form body. A ROA call says the same, at the method and the path where
+its operation is served. The signature is ACS3-HMAC-SHA256. What needs none may name them ``Action`` and ``Version`` in
+the query, as callers of the older style do.
 """
 
 from __future__ import annotations
 
 import hashlib
-from urllib.parse import parse_qsl
+import re
+from urllib.parse import parse_qsl, unquote
 
 from airflow_cloudjobs.localcloud.accounts import Key
-from airflow_cloudjobs.localcloud.alibaba import dms, ice, metadata, oss, sts
+from airflow_cloudjobs.localcloud.alibaba import dms, ice, metadata, oss, others, sts
 from airflow_cloudjobs.localcloud.alibaba.rpc import missing, request_id
 from airflow_cloudjobs.localcloud.answers import Answer, Refused, encode
 from airflow_cloudjobs.localcloud.call import Call, Received
@@ -21,8 +23,17 @@ from airflow_cloudjobs.localcloud.operation import Operation
 from airflow_cloudjobs.localcloud.signatures import ACS3, acs3_string_to_sign, parse_authorization, same, sign
 from airflow_cloudjobs.localcloud.state import State
 
-_VERSIONS = {dms.VERSION: dms.OPERATIONS, ice.VERSION: ice.OPERATIONS, sts.VERSION: sts.OPERATIONS}
+_VERSIONS = {
+    dms.VERSION: dms.OPERATIONS,
+    ice.VERSION: ice.OPERATIONS,
+    sts.VERSION: sts.OPERATIONS,
+    **others.RPC,
+}
 _OPERATIONS = {(version, operation.name): operation for version, ops in _VERSIONS.items() for operation in ops}
+_ROUTES = tuple(
+    (version, method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template)), operation)
+    for version, method, template, operation in others.ROA
+)
 _DEFAULT_CODES = {
     400: "InvalidParameter",
     403: "Forbidden.RAM",
@@ -39,7 +50,12 @@ def serves(received: Received) -> bool:
 
     :param received: the request.
     """
-    return received.path == "/" or oss.serves(received.path) or metadata.serves(received.path)
+    return (
+        received.path == "/"
+        or received.header("x-acs-action") != ""
+        or oss.serves(received.path)
+        or metadata.serves(received.path)
+    )
 
 
 def route(received: Received, state: State) -> tuple[Operation[Call], Call]:
@@ -59,11 +75,13 @@ def route(received: Received, state: State) -> tuple[Operation[Call], Call]:
     for name, value in (("Action", action), ("Version", version)):
         if not value:
             raise missing(name)
+    if received.path != "/":
+        return _routed(received, state, version, action)
     if version not in _VERSIONS:
         raise Refused(404, "InvalidVersion", "Specified parameter Version is not valid.")
     operation = _OPERATIONS.get((version, action))
     if operation is None:
-        raise Refused(404, "InvalidAction.NotFound", "Specified api is not found, please check your url and method.")
+        raise _not_found()
     parameters = dict(received.query)
     if received.header("content-type").startswith("application/x-www-form-urlencoded"):
         parameters.update(parse_qsl(received.body.decode(errors="replace"), keep_blank_values=True))
@@ -170,6 +188,19 @@ def throttled(retry_after: str | None) -> Refused:
     """
     headers = {"x-acs-retry-after": retry_after} if retry_after is not None else {}
     return Refused(400, "Throttling.User", "Request was denied due to user flow control.", headers)
+
+
+def _routed(received: Received, state: State, version: str, action: str) -> tuple[Operation[Call], Call]:
+    for served, method, pattern, operation in _ROUTES:
+        found = pattern.fullmatch(received.path)
+        if found and (served, method, operation.name) == (version, received.method, action):
+            path = {name: unquote(value) for name, value in found.groupdict().items()}
+            return operation, Call(received, state, dict(received.query), path)
+    raise _not_found()
+
+
+def _not_found() -> Refused:
+    return Refused(404, "InvalidAction.NotFound", "Specified api is not found, please check your url and method.")
 
 
 def _check_date(received: Received, state: State) -> None:

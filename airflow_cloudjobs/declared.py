@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tasks for any job API that is data: what the operators and sensors of ``alibaba.jobs`` and ``huawei.jobs`` share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from airflow_cloudjobs import apis
+from airflow_cloudjobs.hook import CloudHook
+from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, is_template
+from airflow_cloudjobs.jobs.compiled import CompiledSpec, compiled, known_key
+from airflow_cloudjobs.jobs.frozen import frozen, thawed
+from airflow_cloudjobs.jobs.job_api import JobApi, looks_secret
+from airflow_cloudjobs.jobs.many import as_list, is_sequence
+from airflow_cloudjobs.jobs.outcome import JOB_ENDS, JobResult, Outcome
+from airflow_cloudjobs.jobs.placeholders import Unfit, path_part
+from airflow_cloudjobs.operator import CloudJobOperator
+from airflow_cloudjobs.sensor import CloudJobSensor
+from airflow_cloudjobs.task import CloudJobTask
+
+PARAMETERS, KEY = "parameters", "key"
+
+
+class DeclaredTask(CloudJobTask):
+    """A task whose API is an argument and not its class's."""
+
+    cloud: ClassVar[str]
+    key_argument = KEY
+    spec: CompiledSpec
+    api: JobApi
+    parameters: Any
+    key: Any
+
+    template_fields_renderers = {PARAMETERS: "json"}
+    shallow_copy_attrs = ("api", "spec")
+
+    def _take(self, api: Any, parameters: Any, key: Any, task_id: Any) -> None:
+        """Keep the arguments, the API resolved and checked; before anything else, since defaults come from it."""
+        self.api = self._resolved(api, f"{type(self).__name__} {task_id!r}")
+        self.spec = compiled(self.api)
+        self.parameters = parameters
+        self.key = key
+
+    @classmethod
+    def _resolved(cls, api: Any, owner: str) -> JobApi:
+        if isinstance(api, str):
+            if api in apis.SPECS:
+                raise InvalidArgument(owner, "api", f"is {api!r}, which has operator and sensor classes of its own")
+            try:
+                api = apis.declared_api(api)
+            except ValueError as error:
+                raise InvalidArgument(owner, "api", f"is {api!r}: {error}") from None
+        if not isinstance(api, JobApi):
+            raise InvalidArgument(
+                owner,
+                "api",
+                f"is a {type(api).__name__}; give a JobApi, or the id of one in the catalogue (of JSON values, "
+                "JobApi.from_dict makes one). It is never a template",
+            )
+        if api.cloud != cls.cloud:
+            raise InvalidArgument(
+                owner, "api", f"is {api.api!r}, whose service {api.service!r} is one of {api.cloud.title()} Cloud"
+            )
+        return api
+
+    @classmethod
+    def _hook_class(cls) -> type[CloudHook]:
+        return apis.hook_class_of(cls.cloud)
+
+    def _stored_api(self) -> str | Mapping[str, Any]:
+        return apis.stored_form(self.api)
+
+    @property
+    def _given(self) -> Mapping[str, Any]:
+        """The parameters that are given, as far as they are known."""
+        if not isinstance(self.parameters, Mapping):
+            return {}
+        return {name: value for name, value in self.parameters.items() if value is not None}
+
+    @property
+    def _scope(self) -> dict[str, Any]:
+        """Those that name a job beside its key, as a trigger's row holds them."""
+        return {name: _plain(self._given[name]) for name in self.spec.scope if name in self._given}
+
+    def _hidden_in(self, name: str, value: Any) -> list[str]:
+        hidden = super()._hidden_in(name, value)
+        return [*hidden, *_secrets_in(value, self.api.secret)] if name == PARAMETERS else hidden
+
+    def _check_parameters(self, arguments: Arguments, needed: Mapping[str, bool], what: str) -> None:
+        """The parameters are a mapping, and what is needed is in it."""
+        if not arguments.known(PARAMETERS) and not isinstance(self.parameters, Mapping):
+            if self.parameters is not None:
+                return  # a template for all of them
+            parameters: Mapping[Any, Any] = {}
+        else:
+            parameters = self.parameters
+        if not isinstance(parameters, Mapping):
+            raise arguments.refuse(PARAMETERS, f"is a {type(parameters).__name__}; it must be a mapping")
+        for name, value in parameters.items():
+            if not isinstance(name, str):
+                raise arguments.refuse(PARAMETERS, f"has the name {name!r}; names are texts, as on the API's page")
+            if arguments.rendered or not is_template(value):
+                try:
+                    frozen(value)
+                except TypeError as error:
+                    raise arguments.refuse(PARAMETERS, f"has {name!r}, which holds {error}") from None
+        for name, must in needed.items():
+            if must and parameters.get(name) is None:
+                raise arguments.refuse(PARAMETERS, f"lacks {name!r}, which {what} of {self.api.api} needs")
+
+    def _check_job(self, arguments: Arguments) -> None:
+        """Every request about the job can be made, before there is one."""
+        if arguments.known(KEY):
+            for key in as_list(self.key):
+                try:
+                    path_part(KEY, key if isinstance(key, int) else str(key))
+                except Unfit as error:
+                    raise arguments.refuse(KEY, error.problem) from None
+        if not arguments.rendered:
+            return
+        try:
+            self.spec.poll(["key"], self._scope)
+            if self.spec.cancel:
+                self.spec.cancel("key", self._scope)
+            if self.spec.explain:
+                self.spec.explain.request("key", self._scope)
+        except InvalidArgument as error:
+            raise arguments.refuse(error.argument, error.problem) from None
+
+    def _results_of(self, event: Mapping[str, Any] | None) -> list[JobResult]:
+        """What a trigger found, judged again by this DAG's own API: the row that the trigger was made from may hold an
+        older one, and is not what decides."""
+        return [self._judged(result) for result in super()._results_of(event)]
+
+    def _judged(self, result: JobResult) -> JobResult:
+        if result.outcome not in JOB_ENDS:
+            return result
+        try:
+            status = self.spec.status_of(result.record) if result.record else result.status
+        except TypeError:
+            status = ""
+        outcome = self.spec.states.outcome(status) if self.spec.states.knows(status) else None
+        if outcome is result.outcome:
+            return result
+        self.log.warning(
+            "%s %s: its trigger says %s; by the API as this DAG has it, %r is %s",
+            self.api.api,
+            result.key,
+            result.outcome.value,
+            status,
+            outcome.value if outcome else "no end",
+        )
+        if outcome is None:
+            reason = f"{status!r} is no end of a job by the API as this DAG has it, and its trigger took it for one"
+            return replace(result, outcome=Outcome.UNREADABLE, status=status, reason=reason)
+        reason = self.spec.reason_of(result.record) if outcome is not Outcome.SUCCEEDED else ""
+        return replace(result, outcome=outcome, status=status, reason=reason)
+
+
+class DeclaredOperator(DeclaredTask, CloudJobOperator):
+    """Submits a job of any API that is data and waits for its end, or waits for one that exists.
+
+    :param api: the API: a :class:`~airflow_cloudjobs.api.JobApi`, or the id of one in the catalogue (``cloudjobs
+        apis``). Never a template.
+    :param parameters: the parameters of the submit, by the API's own names, those of its path too. Templates, however
+        deep.
+    :param key: a job that exists, or several, to wait for instead of starting one; ``parameters`` then need only hold
+        what names a job beside its key.
+
+    For the other parameters, the result and what is raised see :class:`~airflow_cloudjobs.operator.CloudJobOperator`.
+    """
+
+    def __init__(
+        self,
+        *,
+        api: JobApi | str,
+        parameters: Mapping[str, Any] | None = None,
+        key: str | Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._take(api, parameters, key, kwargs.get("task_id"))
+        super().__init__(**kwargs)
+        self._built()
+
+    def check(self, arguments: Arguments) -> None:
+        """What the API needs is given, and nothing that it fills in itself."""
+        if self.key is not None:
+            arguments.keys(KEY)
+            self._check_parameters(arguments, self.api.job_parameters, "a job")
+        elif self.api.submit is None:
+            raise arguments.refuse(KEY, f"is missing: {self.api.api} has no submit, so it waits for jobs that exist")
+        else:
+            self._check_parameters(arguments, self.api.submit_parameters, "the submit")
+            self._check_parameters(arguments, self.api.job_parameters, "the wait")
+            self._check_taken(arguments)
+        self._check_job(arguments)
+
+    def _check_taken(self, arguments: Arguments) -> None:
+        submit = self.api.calls["submit"]
+        places = {"query": submit.query, "form": submit.form, "body": submit.body}
+        place = places.get(submit.place_of_rest)
+        for name in self._given:
+            if isinstance(place, Mapping) and name in place and name not in self.api.submit_parameters:
+                raise arguments.refuse(PARAMETERS, f"has {name!r}, which {self.api.api} fills in itself")
+
+    def submit_arguments(self) -> dict[str, Any]:
+        """The parameters."""
+        return {name: _plain(value) for name, value in self._given.items()}
+
+    def _key_before_submit(self) -> str | None:
+        return known_key(self.api, self._given) if self.spec.stale_results else None
+
+    def _is_many(self) -> bool:
+        if self.key is not None:
+            return is_sequence(self.key)
+        return bool(self.api.many) and is_sequence(self._given.get(self.api.many))
+
+    def _execute(self, context: Any) -> Any:
+        if self.key is None:
+            for limit in self.api.limits:
+                self.log.info("%s has %s", self.api.api, limit)
+        return super()._execute(context)
+
+
+class DeclaredSensor(DeclaredTask, CloudJobSensor):
+    """Waits for jobs of any API that is data.
+
+    :param api: the API: a :class:`~airflow_cloudjobs.api.JobApi`, or the id of one in the catalogue (``cloudjobs
+        apis``). Never a template.
+    :param key: the job, or several.
+    :param parameters: what names the job beside its key, by the API's own names; others are not looked at, so that
+        those of the submit may be given. Templates, however deep.
+
+    For the other parameters, the result and what is raised see :class:`~airflow_cloudjobs.sensor.CloudJobSensor`.
+    """
+
+    def __init__(
+        self,
+        *,
+        api: JobApi | str,
+        key: str | Sequence[str],
+        parameters: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._take(api, parameters, key, kwargs.get("task_id"))
+        super().__init__(**kwargs)
+        self._built()
+
+    def check(self, arguments: Arguments) -> None:
+        """A key is needed, and what else names the job."""
+        arguments.required(KEY)
+        arguments.keys(KEY)
+        self._check_parameters(arguments, self.api.job_parameters, "a job")
+        self._check_job(arguments)
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it: what Airflow gives of a mapped task is a list of its own kind."""
+    return thawed(frozen(value)) if isinstance(value, Mapping) or is_sequence(value) else value
+
+
+def _secrets_in(value: Any, secret: Sequence[str], *, hidden: bool = False) -> Iterator[str]:
+    """The texts of parameters that are secret by their names, or are said to be."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _secrets_in(item, secret, hidden=hidden or name in secret or looks_secret(str(name)))
+    elif is_sequence(value):
+        for item in as_list(value):
+            yield from _secrets_in(item, secret, hidden=hidden)
+    elif hidden and value not in (None, "", True, False):
+        yield str(value)
