@@ -162,6 +162,25 @@ class AirflowRest:
             path += f"/{map_index}"
         self._call("PATCH", path, json={"new_state": state})
 
+    def required_actions(self, dag_id: str = ANY, run_id: str = ANY) -> list[dict[str, Any]]:
+        """List what tasks ask people, and the answers (``subject``, ``body``, ``options``, ``response_received``, ...)."""
+        return self._list(f"{_run_path(dag_id, run_id)}/hitlDetails", "hitl_details")
+
+    def respond(
+        self, dag_id: str, run_id: str, task_id: str, option: str, fields: dict[str, Any], map_index: int = -1
+    ) -> None:
+        """Answer what a task asks, as the button of the web page does.
+
+        :param dag_id: the DAG
+        :param run_id: its run
+        :param task_id: the task
+        :param option: the option that is chosen
+        :param fields: what is filled in
+        :param map_index: index of a mapped task's instance, -1 for a task that is not mapped
+        """
+        path = f"{_run_path(dag_id, run_id)}/taskInstances/{_part(task_id)}/{map_index}/hitlDetails"
+        self._call("PATCH", path, json={"chosen_options": [option], "params_input": fields})
+
     def health(self) -> dict[str, Any]:
         """Get the health of the components."""
         health: dict[str, Any] = self._call("GET", "/monitor/health")
