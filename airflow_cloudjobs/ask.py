@@ -189,11 +189,11 @@ class Question:
             f"attempt {ti.try_number}\n"
             f"- **Why nobody knows:** {_code(self.doubt.why)}\n\n"
             f"```text\n{sent}\n```\n\n"
-            f"- **{self.options[0]}**: it is there, running or ended. {adopted}The task, and its retries, go on with it.\n"
+            f"- **{self.options[0]}**: it is there, running or ended. {adopted}The task goes on with it.\n"
             f"- **{ANEW}**: it is not there. If it is after all, it runs twice.\n"
             f"- **{FAIL}**: the task fails, without a retry. Clearing it later submits anew.\n\n"
-            f"{until} If this question comes back, the task's log says why (no key, no such job, or no answer to a submit "
-            "again); Airflow keeps showing this text, with the time of the first one."
+            f"{until} If this question comes back, the task's log says why (no key, no such job, or again no answer to "
+            "a submit); Airflow keeps showing this text, with the time of the first one."
         )
 
     def put(self, context: Mapping[str, Any]) -> None:

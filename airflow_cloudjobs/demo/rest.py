@@ -163,7 +163,7 @@ class AirflowRest:
         self._call("PATCH", path, json={"new_state": state})
 
     def required_actions(self, dag_id: str = ANY, run_id: str = ANY) -> list[dict[str, Any]]:
-        """List what tasks ask people, and the answers (``subject``, ``body``, ``options``, ``response_received``, ...)."""
+        """List what tasks ask people, and the answers (``subject``, ``body``, ``response_received``, ...)."""
         return self._list(f"{_run_path(dag_id, run_id)}/hitlDetails", "hitl_details")
 
     def respond(

@@ -90,6 +90,13 @@ class Run:
         """Choose, as a person does on the page who has read it: later than Airflow has seen the task leave."""
         self.question(map_index)
         time.sleep(READING)
+        self._respond(choice, key, map_index)
+
+    def respond_late(self, choice: str, *, key: str = "") -> None:
+        """Choose on a page that was opened before the task stopped asking."""
+        self._respond(choice, key, -1)
+
+    def _respond(self, choice: str, key: str, map_index: int) -> None:
         self._airflow.respond(self.dag_id, self.run_id, "job", choice, {"job_key": key} if key else {}, map_index)
 
     def ended(self, map_index: int = -1) -> str:
