@@ -164,7 +164,7 @@ class Question:
         """What can be typed, as arguments of Airflow's ``Param``."""
         if self.known_key:
             return {}
-        text = f"As `{self.key_argument}` of the operator takes it. Only for '{ADOPT}'; else leave it empty."
+        text = f"As {self.key_argument} of the operator takes it. Only for '{ADOPT}'; else leave it empty."
         return {KEY_FIELD: {"default": "", "type": ["null", "string"], "title": "Key of the job", "description": text}}
 
     def body(self, ti: Any) -> str:
@@ -182,13 +182,13 @@ class Question:
         if self.deadline is not None:
             until += f" At {_moment(self.deadline)} its `execution_timeout` ends, and it fails."
         return (
-            f"**It may run, or not, and the API has no way to find out.** "
+            f"**The job may run, or not, and the API has no way to find out.** "
             f"Look into [the console]({self.console}) for what is below, then choose.\n\n"
             f"- **Sent:** {_moment(self.doubt.submission.at)} to {_code(self.endpoint)}{region}\n"
             f"- **By:** task {_code(ti.task_id)}{mapped} of DAG {_code(ti.dag_id)}, run {_code(ti.run_id)}, "
             f"attempt {ti.try_number}\n"
-            f"- **Why nobody knows:** {_code(self.doubt.why)}\n\n"
-            f"```text\n{sent}\n```\n\n"
+            f"- **Why nobody knows:** {_code(self.doubt.why)}\n"
+            f"- **What was sent:**\n\n```text\n{sent}\n```\n\n"
             f"- **{self.options[0]}**: it is there, running or ended. {adopted}The task goes on with it.\n"
             f"- **{ANEW}**: it is not there. If it is after all, it runs twice.\n"
             f"- **{FAIL}**: the task fails, without a retry. Clearing it later submits anew.\n\n"

@@ -13,6 +13,8 @@ from airflow_cloudjobs.ask import ADOPT, ADOPT_KNOWN, ANEW, FAIL
 if TYPE_CHECKING:
     from conftest import World
 
+ASKING = ("awaiting_input", "deferred")
+
 
 def test_a_person_sees_what_was_sent_and_gives_the_key(world: World) -> None:
     run = world.start("upload")
@@ -55,7 +57,7 @@ def test_fail_is_not_retried_and_says_who_chose_it(world: World) -> None:
 def test_a_key_that_names_no_job_asks_again(key: str, world: World) -> None:
     run = world.start("upload")
     run.answer(ADOPT, key=key)
-    run.until("the reason in the log", lambda: "that anonymous typed" in run.log().lower() or " typed" in run.log())
+    run.until("the reason in the log", lambda: " typed" in run.log())
     [real] = run.jobs()
     run.answer(ADOPT, key=real)
     assert run.ended() == "success"
@@ -139,7 +141,7 @@ def test_no_worker_is_held_while_a_person_thinks(world: World) -> None:
     run = world.start("upload")
     run.question()
     [task] = world.airflow.task_instances(run.dag_id, run.run_id)
-    assert task["state"] == "awaiting_input"
+    assert task["state"] in ASKING
     [key] = run.jobs()
     run.answer(ADOPT, key=key)
     assert run.ended() == "success"
