@@ -53,6 +53,12 @@ class AirflowRest:
         # Neither a proxy nor a .netrc has anything to say about a server on 127.0.0.1.
         self._http.trust_env = False
 
+    def log_in(self) -> None:
+        """Get a token, as everybody is given one who is admin; older Airflow wants one all the same."""
+        answer = self._http.get(f"{self.url}/auth/token", timeout=30)
+        answer.raise_for_status()
+        self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
     def dags(self) -> list[dict[str, Any]]:
         """List the DAGs that are there now, with their tags and files."""
         return self._list("/dags", "dags", exclude_stale="true")

@@ -137,5 +137,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             "huaweicloud_default": cloud.huawei_connection(),
         }
         with LocalAirflow(DAGS, connections=connections) as airflow:
+            airflow.log_in()
             airflow.wait_for_dags(["upload", "retried", "limited", "mapped", "template"], timeout=120)
             yield World(airflow, cloud, tmp_path_factory.mktemp("files"))
