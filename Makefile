@@ -45,7 +45,7 @@ bench: .venv/test
 	$(BIN)/python tests/benchmarks/run.py
 
 faults: .venv/test
-	$(BIN)/python -m pytest tests/faults
+	$(BIN)/python -m pytest tests/faults tests/ask
 
 lint: .venv/test
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 from importlib.util import find_spec
 from typing import Any, TypeVar
@@ -53,14 +54,18 @@ __all__ = [
     "PokeReturnValue",
     "StartTriggerArgs",
     "Stats",
+    "TaskAwaitingInput",
     "TaskDeferralError",
     "TaskDeferralTimeout",
     "TaskDeferred",
     "XCom",
     "ahide_in_logs",
+    "answer_to",
+    "can_ask",
     "default_deferrable",
     "first_reschedule",
     "get_async_connection",
+    "hidden_in",
     "hide_in_logs",
     "is_cleared",
     "is_run_by_hand",
@@ -69,12 +74,14 @@ __all__ = [
     "push_plain_xcom",
     "push_plain_xcom_of",
     "push_xcom",
+    "put_question",
     "row_of",
     "state_for_trigger",
     "state_of",
     "success_event",
     "task_store",
     "try_number_of",
+    "wait_for_answer",
 ]
 
 
@@ -95,6 +102,14 @@ try:
     from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferralError
 except ImportError:
     from airflow.exceptions import AirflowRescheduleException, TaskDeferralError  # type: ignore[no-redef]
+
+
+try:
+    from airflow.sdk.exceptions import TaskAwaitingInput
+except ImportError:
+
+    class TaskAwaitingInput(BaseException):  # type: ignore[no-redef]
+        """Airflow before 3.3 has no state for a task that waits for a person: it is deferred."""
 
 
 TRIGGERS_HEAR_OF_KILLS = hasattr(BaseTrigger, "on_kill")
@@ -172,6 +187,77 @@ def is_run_by_hand() -> bool:
     except ImportError:
         return False
     return type(getattr(task_runner, "SUPERVISOR_COMMS", None)).__name__ == "InProcessSupervisorComms"
+
+
+def can_ask() -> bool:
+    """True where Airflow has a page on which people answer what tasks ask ("human in the loop", >= 3.1)."""
+    return TASKS_HAVE_SUPERVISORS and find_spec("airflow.sdk.execution_time.hitl") is not None
+
+
+def put_question(
+    context: Mapping[str, Any], *, subject: str, body: str, options: list[str], fields: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Have Airflow show a question of a running task to people.
+
+    Airflow keeps one question for a task in a run, and its text: where one has been put before, be it by an attempt
+    before, only the answer to it is forgotten (Airflow 3.3.2).
+
+    :param context: the task's context.
+    :param subject: a line.
+    :param body: Markdown.
+    :param options: of which one is chosen.
+    :param fields: what else may be filled in: for each field the arguments of Airflow's ``Param``.
+    """
+    from airflow.sdk import Param
+    from airflow.sdk.execution_time.hitl import upsert_hitl_detail
+
+    upsert_hitl_detail(
+        ti_id=context["ti"].id,
+        options=options,
+        subject=subject,
+        body=body,
+        params={name: Param(**field).serialize() for name, field in fields.items()},
+    )
+
+
+def wait_for_answer(method_name: str, kwargs: dict[str, Any], timeout: timedelta | None) -> None:
+    """Leave the worker until a person has answered; return where a trigger has to wait for it (Airflow before 3.3).
+
+    Nothing can be held here as events are (:data:`EVENT_HOLD`): Airflow itself brings the task back, at the answer.
+
+    :param method_name: goes on with the answer, in the argument ``event``.
+    :param kwargs: its other arguments.
+    :param timeout: after which it goes on without one.
+    """
+    if TaskAwaitingInput.__module__ != __name__:
+        raise TaskAwaitingInput(method_name=method_name, kwargs=kwargs, timeout=timeout)
+
+
+async def answer_to(ti_id: str) -> dict[str, Any] | None:
+    """What a person has answered to the question of a task, as Airflow from 3.3 on tells it; None if nobody has yet.
+
+    For use on a triggerer.
+    """
+    from uuid import UUID
+
+    from airflow.sdk.execution_time.comms import GetHITLDetailResponse
+
+    answer = await _asked(GetHITLDetailResponse(ti_id=UUID(ti_id)))
+    if not answer.response_received:
+        return None
+    who = answer.responded_by_user
+    return {
+        "chosen_options": list(answer.chosen_options or ()),
+        "params_input": dict(answer.params_input or {}),
+        "responded_by_user": {"id": who.id, "name": who.name} if who else None,
+    }
+
+
+def hidden_in(text: str) -> str:
+    """A text as Airflow would log it: what is to be hidden replaced by ``***``."""
+    from airflow.providers.common.compat.sdk import redact
+
+    return str(redact(text))
 
 
 def try_number_of(context: Mapping[str, Any]) -> int:

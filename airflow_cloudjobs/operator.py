@@ -9,15 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal, NoReturn
 
-from airflow_cloudjobs import task_state
+from airflow_cloudjobs import ask, task_state
 from airflow_cloudjobs.cancel import cancel, has_ended
 from airflow_cloudjobs.compat import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowTaskTimeout,
     BaseOperator,
+    TaskAwaitingInput,
     TaskDeferralError,
     TaskDeferralTimeout,
     TaskDeferred,
@@ -26,11 +27,19 @@ from airflow_cloudjobs.compat import (
     try_number_of,
 )
 from airflow_cloudjobs.connection.source import UNREAD
-from airflow_cloudjobs.exceptions import ExecutionTimedOut, JobFailed, JobOutcomeUnknown, JobTimedOut, LookUpFailed
-from airflow_cloudjobs.jobs.arguments import Arguments
-from airflow_cloudjobs.jobs.errors import ErrorKind
+from airflow_cloudjobs.exceptions import (
+    ExecutionTimedOut,
+    JobFailed,
+    JobOutcomeUnknown,
+    JobTimedOut,
+    LookUpFailed,
+    SubmitOutcomeUnknown,
+)
+from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument
+from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.many import as_list
 from airflow_cloudjobs.jobs.outcome import JOB_ENDS, JobResult, Outcome
+from airflow_cloudjobs.jobs.submission import Submission
 from airflow_cloudjobs.jobs.wait import WaitPlan
 from airflow_cloudjobs.submit import SubmitOnce, abandon
 from airflow_cloudjobs.task import CloudJobTask
@@ -62,6 +71,9 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
     :param durable: a retry goes on with the job of the attempt before, and submits anew only after a failed
         one; clearing the task submits anew. Needs Airflow >= 3.3; before, only for APIs whose jobs can be
         looked up (DLI, ICE). False submits at every attempt.
+    :param on_unknown_submit: what to do where the cloud may have taken the job, and its API cannot tell (DMS, DRS):
+        ``"fail"``, or ``"ask"`` a person on Airflow's page (Airflow >= 3.1), who names the job, has it submitted anew,
+        or has the task fail. It waits for the answer without a worker, until ``execution_timeout``, if it has one.
     :param end_from_trigger: a success ends the task on the triggerer, without another worker (Airflow >= 3.3;
         not for tasks with outlets). ``on_success_callback`` then runs in the dag processor.
     :raises JobFailed: the job failed or was cancelled (retried, if the task has retries).
@@ -85,6 +97,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         wait_timeout: float | timedelta | None = None,
         cancel_on_kill: bool | None = None,
         durable: bool = True,
+        on_unknown_submit: Literal["fail", "ask"] = "fail",
         end_from_trigger: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -98,6 +111,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         self.wait_timeout = spans.seconds("wait_timeout", None)
         self.cancel_on_kill = cancel_on_kill
         self.durable = durable
+        self.on_unknown_submit = on_unknown_submit
         self.end_from_trigger = end_from_trigger
         self._jobs: list[str] = []
         self._context: Mapping[str, Any] = {}
@@ -108,6 +122,10 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
     @classmethod
     def _needed_arguments(cls) -> dict[str, str]:
         return super()._needed_arguments() | dict.fromkeys(submit_parameters(cls.spec), "an argument of the submit")
+
+    def _check_arguments(self, *, rendered: bool) -> None:
+        ask.check(self._arguments(vars(self), rendered=rendered), self.spec)
+        super()._check_arguments(rendered=rendered)
 
     def submit_arguments(self) -> dict[str, Any]:
         """The arguments of the spec's ``submit``, which the task has by the same names."""
@@ -145,12 +163,12 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         with self._answering():
             return self._execute(context)
 
-    def _execute(self, context: Any) -> Any:
+    def _execute(self, context: Any, answer: ask.Answer | None = None) -> Any:
         self._ready()
         if self._adopts:
             keys, plan = self._given_keys(), self._plan(context, time.time())
         else:
-            keys, plan = self._submit(context)
+            keys, plan = self._submit(context, answer)
         self._answer_for(keys)
         if self._killed:
             self.on_kill()
@@ -165,8 +183,12 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             self.hook.wait(wait, self._scope, self._log_line)
         return self._results(context, wait.results)
 
-    def _submit(self, context: Mapping[str, Any]) -> tuple[list[str], WaitPlan]:
+    def _submit(self, context: Mapping[str, Any], answer: ask.Answer | None = None) -> tuple[list[str], WaitPlan]:
         """The jobs of this task, submitted now or by an attempt before, and the plan of their wait."""
+        asks = self.on_unknown_submit == "ask"
+        if answer and answer.adopts and (problem := self._misnamed(answer)):
+            self.log.warning("%s: %s", self.spec.api, problem)
+            self._ask(context, answer.doubt)
         self._submitting = True
         once = SubmitOnce(
             self.spec,
@@ -176,11 +198,17 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             key=self._key_before_submit(),
             context=context,
             durable=self.durable,
-            advice=self._advice,
+            advice="" if asks else self._advice,
         )
         if once.abandoned and self._may_cancel():
             self._cancel([key for key in once.abandoned if not self._has_ended(key)])
-        submission = once.submission()
+        try:
+            submission = self._decided(once, answer) if answer else once.submission()
+        except SubmitOutcomeUnknown as error:
+            self._submitting = False
+            if asks and once.pending:
+                self._ask(context, ask.Doubt(once.pending, str(error).rstrip(" ."), try_number_of(context)))
+            raise
         self._submitting = False
         plan = replace(
             self._plan(context, submission.at),
@@ -197,6 +225,66 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             f"Look for it in the console ({self._console_url}): if it is there, wait for it with a sensor "
             "or by giving its key to this operator; to submit anew, clear this task"
         )
+
+    def _ask(self, context: Mapping[str, Any], doubt: ask.Doubt) -> NoReturn:
+        """Leave the worker until a person has told what became of a submit.
+
+        :raises SubmitOutcomeUnknown: nobody can be asked.
+        """
+        settings, deadline = self.hook.settings, self._execution_deadline(context)
+        question = ask.Question(
+            self.spec,
+            doubt,
+            sent={name: value for name, value in self.submit_arguments().items() if name not in self.hidden_arguments},
+            key_argument=self.key_argument,
+            known_key=str(getattr(self, self.key_argument) or ""),
+            endpoint=settings.endpoint(self.spec.service),
+            region=settings.region,
+            console=self._console_url,
+            deadline=deadline,
+        )
+        self.log.warning("%s. Asking a person, on Airflow's page of what is required", doubt.why)
+        try:
+            question.put(context)
+        except Exception as error:
+            raise SubmitOutcomeUnknown(f"{doubt.why}. {self._advice}. Nobody could be asked: {error}") from error
+        trigger = ask.AnswerTrigger(ti_id=str(context["ti"].id), deadline=deadline, handed_over=time.time())
+        self.defer(trigger=trigger, method_name="answered", kwargs={"doubt": doubt.as_dict()})
+
+    def answered(self, context: Any, doubt: Mapping[str, Any], event: Mapping[str, Any] | None = None) -> Any:
+        """Go on after a person's answer.
+
+        :param doubt: what it is about.
+        :param event: the answer, or that there was none in time.
+        """
+        answer = ask.Answer.of(ask.Doubt.from_dict(doubt), event or {})
+        if answer.doubt.try_number != try_number_of(context):
+            self.log.warning("Not believing an answer to attempt %s: starting over", answer.doubt.try_number)
+            return self.execute(context)
+        self.log.info("%s: the answer of %s is %r %s", self.spec.api, answer.who, answer.choice, answer.key)
+        if answer.choice == ask.FAIL:
+            words = f"{answer.who} chose to fail" if ask.is_answer(event) else "nobody answered in time"
+            raise SubmitOutcomeUnknown(f"{answer.doubt.why}. Asked what to do, {words}. {self._advice}")
+        return self._execute(context, answer)
+
+    def _misnamed(self, answer: ask.Answer) -> str:
+        """Why the job that a person has named cannot be waited for; empty if it can."""
+        if getattr(self, self.key_argument):
+            return ""
+        try:
+            self._arguments({ask.KEY_FIELD: answer.key}, rendered=True).keys(ask.KEY_FIELD)
+        except InvalidArgument as error:
+            return f"the key that {answer.who} typed {error.problem}"
+        seen = self.hook.fetch(self.spec, [answer.key], self._scope)[answer.key]
+        if isinstance(seen, CloudApiError) and seen.kind in (ErrorKind.NOT_FOUND, ErrorKind.INVALID):
+            return f"there is no job with the key {answer.key!r} that {answer.who} typed: {seen}"
+        return ""
+
+    def _decided(self, once: SubmitOnce, answer: ask.Answer) -> Submission:
+        """What a person wants a submit of unknown fate to be."""
+        if answer.choice == ask.ANEW:
+            return once.anew()
+        return once.adopted(answer.doubt.submission, str(getattr(self, self.key_argument) or answer.key))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
         """Go on after a deferral; one that Airflow has ended, since no triggerer did in time, with a last look."""
@@ -232,6 +320,11 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
 
     def execute_complete(self, context: Any, event: Mapping[str, Any] | None = None) -> Any:
         """Go on after the trigger's event."""
+        if ask.is_answer(event) and self.durable:
+            # A question outlives a clear of the task that asked. Airflow 3.3 then takes an answer to it for the event
+            # of whatever the task is deferred on.
+            self.log.warning("Not believing an answer to a question of an attempt before: going on with the job")
+            return self.execute(context)
         try:
             keys = [str(result["key"]) for result in results_in(event or {})]
         except (KeyError, TypeError):
@@ -244,8 +337,8 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         """Have no job run on that nobody waits for, however this task is left."""
         try:
             yield
-        except (TaskDeferred, AirflowTaskTimeout):
-            raise  # a triggerer goes on; and Airflow calls ``on_kill`` for the other
+        except (TaskDeferred, TaskAwaitingInput, AirflowTaskTimeout):
+            raise  # a triggerer, or a person, goes on; and Airflow calls ``on_kill`` for the last
         except BaseException as error:
             self._leave(error)
             raise

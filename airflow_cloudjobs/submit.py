@@ -102,6 +102,8 @@ class SubmitOnce:
         self._attempt = compat.try_number_of(context)
         self._store = compat.task_store(context) if durable else None
         self._before = Submission.from_dict(self._store.get(STORED)) if self._store else None
+        self.pending = self._before
+        """The submission that was under way when its fate became unknown."""
         self._identity = self._current(task_state.identity_of(context)) if durable else None
         self._epoch = self._identity.epoch if self._identity else 0
         self._finder = spec.finder if self._identity else None
@@ -176,6 +178,19 @@ class SubmitOnce:
             return False
         return before is None or time.time() - before.at < TOKEN_LIFE
 
+    def anew(self) -> Submission:
+        """Submit, since a person has found that no job was taken; returns and raises as :meth:`submission` does."""
+        self._before = None  # if nothing is taken now, the next attempt submits, and doubts no more
+        return self._submit(self._nothing())
+
+    def adopted(self, pending: Submission, key: str) -> Submission:
+        """Go on with the job that a person has found, as with one whose key the cloud had answered.
+
+        :param pending: the submission of unknown fate.
+        :param key: the job's key.
+        """
+        return self._known(replace(pending, keys=(key,)))
+
     def _nothing(self) -> Submission:
         return Submission(self._epoch, time.time(), generation=self._identity.generation if self._identity else 0)
 
@@ -195,10 +210,14 @@ class SubmitOnce:
         except (SubmitRefused, SubmitFailed):
             self._quietly("forget that nothing was submitted", self._put_back)
             raise
-        done = replace(draft, at=time.time(), keys=draft.filled(keys))
+        return self._known(replace(draft, keys=draft.filled(keys)))
+
+    def _known(self, submission: Submission) -> Submission:
+        """A submission whose jobs are known from now on."""
+        done = replace(submission, at=time.time())
         # The job runs, so the task goes on with it even if it cannot be remembered.
         self._quietly(
-            f"remember {', '.join(keys)}", lambda store: store.set(STORED, done.as_dict(), retention=RETENTION)
+            f"remember {', '.join(done.keys)}", lambda store: store.set(STORED, done.as_dict(), retention=RETENTION)
         )
         return done
 
@@ -343,6 +362,7 @@ class SubmitOnce:
         raise kind(f"{self._spec.api} {key}: nothing was sent: {seen}") from seen
 
     def _remember(self, submission: Submission) -> Submission:
+        self.pending = submission
         if self._store:
             self._store.set(STORED, submission.as_dict(), retention=RETENTION)
         return submission

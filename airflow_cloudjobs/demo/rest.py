@@ -53,6 +53,12 @@ class AirflowRest:
         # Neither a proxy nor a .netrc has anything to say about a server on 127.0.0.1.
         self._http.trust_env = False
 
+    def log_in(self) -> None:
+        """Get a token, as everybody is given one who is admin; older Airflow wants one all the same."""
+        answer = self._http.get(f"{self.url}/auth/token", timeout=30)
+        answer.raise_for_status()
+        self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
     def dags(self) -> list[dict[str, Any]]:
         """List the DAGs that are there now, with their tags and files."""
         return self._list("/dags", "dags", exclude_stale="true")
@@ -161,6 +167,25 @@ class AirflowRest:
         if map_index >= 0:
             path += f"/{map_index}"
         self._call("PATCH", path, json={"new_state": state})
+
+    def required_actions(self, dag_id: str = ANY, run_id: str = ANY) -> list[dict[str, Any]]:
+        """List what tasks ask people, and the answers (``subject``, ``body``, ``response_received``, ...)."""
+        return self._list(f"{_run_path(dag_id, run_id)}/hitlDetails", "hitl_details")
+
+    def respond(
+        self, dag_id: str, run_id: str, task_id: str, option: str, fields: dict[str, Any], map_index: int = -1
+    ) -> None:
+        """Answer what a task asks, as the button of the web page does.
+
+        :param dag_id: the DAG
+        :param run_id: its run
+        :param task_id: the task
+        :param option: the option that is chosen
+        :param fields: what is filled in
+        :param map_index: index of a mapped task's instance, -1 for a task that is not mapped
+        """
+        path = f"{_run_path(dag_id, run_id)}/taskInstances/{_part(task_id)}/{map_index}/hitlDetails"
+        self._call("PATCH", path, json={"chosen_options": [option], "params_input": fields})
 
     def health(self) -> dict[str, Any]:
         """Get the health of the components."""

@@ -24,8 +24,9 @@ def cloud() -> Iterator[LocalCloud]:
 
 @pytest.fixture(scope="session")
 def airflow(cloud: LocalCloud) -> Iterator[LocalAirflow]:
-    with LocalAirflow(DAGS, env={"AIRFLOW__CORE__TEST_CONNECTION": "Enabled"}) as airflow:
-        airflow.wait_for_dags(["by_hand", "stored"], timeout=120)
+    connections = {"asking": cloud.alibaba_connection()}
+    with LocalAirflow(DAGS, connections=connections, env={"AIRFLOW__CORE__TEST_CONNECTION": "Enabled"}) as airflow:
+        airflow.wait_for_dags(["by_hand", "stored", "asking"], timeout=120)
         yield airflow
 
 
