@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from airflow_cloudjobs import apis
+from airflow_cloudjobs.ask import Answer
 from airflow_cloudjobs.hook import CloudHook
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, is_template
 from airflow_cloudjobs.jobs.compiled import CompiledSpec, compiled, known_key
@@ -217,11 +218,11 @@ class DeclaredOperator(DeclaredTask, CloudJobOperator):
             return is_sequence(self.key)
         return bool(self.api.many) and is_sequence(self._given.get(self.api.many))
 
-    def _execute(self, context: Any) -> Any:
-        if self.key is None:
+    def _execute(self, context: Any, answer: Answer | None = None) -> Any:
+        if self.key is None and answer is None:
             for limit in self.api.limits:
                 self.log.info("%s has %s", self.api.api, limit)
-        return super()._execute(context)
+        return super()._execute(context, answer)
 
 
 class DeclaredSensor(DeclaredTask, CloudJobSensor):

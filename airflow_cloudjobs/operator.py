@@ -237,7 +237,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             doubt,
             sent={name: value for name, value in self.submit_arguments().items() if name not in self.hidden_arguments},
             key_argument=self.key_argument,
-            known_key=str(getattr(self, self.key_argument) or ""),
+            known_key=self._key_before_submit() or "",
             endpoint=settings.endpoint(self.spec.service),
             region=settings.region,
             console=self._console_url,
@@ -269,7 +269,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
 
     def _misnamed(self, answer: ask.Answer) -> str:
         """Why the job that a person has named cannot be waited for; empty if it can."""
-        if getattr(self, self.key_argument):
+        if self._key_before_submit():
             return ""
         try:
             self._arguments({ask.KEY_FIELD: answer.key}, rendered=True).keys(ask.KEY_FIELD)
@@ -284,7 +284,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         """What a person wants a submit of unknown fate to be."""
         if answer.choice == ask.ANEW:
             return once.anew()
-        return once.adopted(answer.doubt.submission, str(getattr(self, self.key_argument) or answer.key))
+        return once.adopted(answer.doubt.submission, self._key_before_submit() or answer.key)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
         """Go on after a deferral; one that Airflow has ended, since no triggerer did in time, with a last look."""
