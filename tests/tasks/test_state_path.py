@@ -156,6 +156,18 @@ def test_a_cleared_task_submits_anew(folder: Path, control: Control, template: P
     assert submits(control, DMS_UPLOAD) == 2
 
 
+def test_a_task_that_is_cleared_while_it_runs_submits_anew(folder: Path, control: Control, template: Path) -> None:
+    """Airflow 2 changes nothing by which the next attempt would know: what tells is that it ends this one."""
+    attempts = attempts_of(DMS_UPLOAD, control, template)
+    arguments = {**attempts.arguments, "wait_for_completion": False}
+    task = rendered(lambda: attempts.api.operator(task_id="t", **arguments), attempts.context)
+    task.execute(attempts.context)
+    task.on_kill()
+    attempts.ti.try_number += 1
+    attempts.run()
+    assert submits(control, DMS_UPLOAD) == 2
+
+
 LATER = NOW + timedelta(hours=1)
 
 

@@ -169,7 +169,7 @@ def test_the_triggerer_is_killed(world: World) -> None:
 
 
 def test_a_running_task_that_a_user_clears(world: World) -> None:
-    """It is another job that a user asks for; its number of retries is the same."""
+    """It is another job that a user asks for."""
     run_id = world.launch("cleared")
     world.wait_polled("cleared", "upload")
     world.airflow.clear("once_cleared", run_id, "upload")
