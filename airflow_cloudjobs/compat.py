@@ -62,6 +62,7 @@ __all__ = [
     "ahide_in_logs",
     "answer_to",
     "can_ask",
+    "conf",
     "default_deferrable",
     "first_reschedule",
     "get_async_connection",
@@ -70,12 +71,14 @@ __all__ = [
     "is_cleared",
     "is_run_by_hand",
     "let_read_connections",
+    "object_storage_path",
     "plain_xcom_of",
     "push_plain_xcom",
     "push_plain_xcom_of",
     "push_xcom",
     "put_question",
     "row_of",
+    "run_marks",
     "state_for_trigger",
     "state_of",
     "success_event",
@@ -268,6 +271,31 @@ def try_number_of(context: Mapping[str, Any]) -> int:
 def task_store(context: Mapping[str, Any]) -> Any | None:
     """The task's own store, which outlives its attempts (Airflow >= 3.3); None where there is none."""
     return context.get("task_state_store")
+
+
+def object_storage_path(url: str) -> Any:
+    """A path as Airflow's tasks have them, in whatever is attached by scheme and connection."""
+    from airflow.providers.common.compat.sdk import ObjectStoragePath  # which few need
+
+    return ObjectStoragePath(url)
+
+
+def run_marks(context: Mapping[str, Any]) -> tuple[str, str] | None:
+    """What tells a DAG run from one by the same name that was deleted before. Both stay the same over retries.
+
+    :return: when it was made (Airflow 3) or its number (Airflow 2), which no other run has; and when it began, which is
+        another time once it was queued again. None if neither tells: Airflow 2's ``dag.test()`` repeats all of it.
+    """
+    run: Any = context.get("dag_run")
+    began = getattr(run, "start_date", None)
+    if began is None:
+        return None
+    if hasattr(run, "run_after"):
+        return run.run_after.isoformat(), began.isoformat()
+    number = getattr(run, "id", None)
+    if number is None or getattr(run, "queued_at", None) is None:
+        return None
+    return str(number), began.isoformat()
 
 
 def first_reschedule(context: Mapping[str, Any]) -> float | None:

@@ -23,7 +23,6 @@ from airflow_cloudjobs.compat import (
     TaskDeferralTimeout,
     TaskDeferred,
     default_deferrable,
-    task_store,
     try_number_of,
 )
 from airflow_cloudjobs.connection.source import UNREAD
@@ -41,6 +40,7 @@ from airflow_cloudjobs.jobs.many import as_list
 from airflow_cloudjobs.jobs.outcome import JOB_ENDS, JobResult, Outcome
 from airflow_cloudjobs.jobs.submission import Submission
 from airflow_cloudjobs.jobs.wait import WaitPlan
+from airflow_cloudjobs.state_path import StateFiles, task_store
 from airflow_cloudjobs.submit import SubmitOnce, abandon
 from airflow_cloudjobs.task import CloudJobTask
 from airflow_cloudjobs.task_class import submit_parameters
@@ -69,8 +69,8 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         nobody to wait for the job, where the API can. None cancels a job that this task submitted and leaves an
         adopted one alone.
     :param durable: a retry goes on with the job of the attempt before, and submits anew only after a failed
-        one; clearing the task submits anew. Needs Airflow >= 3.3; before, only for APIs whose jobs can be
-        looked up (DLI, ICE). False submits at every attempt.
+        one; clearing the task submits anew. Needs Airflow >= 3.3, or ``[cloudjobs] state_path``; without both only
+        for APIs whose jobs can be looked up (DLI, ICE). False submits at every attempt.
     :param on_unknown_submit: what to do where the cloud may have taken the job, and its API cannot tell (DMS, DRS):
         ``"fail"``, or ``"ask"`` a person on Airflow's page (Airflow >= 3.1), who names the job, has it submitted anew,
         or has the task fail. It waits for the answer without a worker, until ``execution_timeout``, if it has one.
@@ -386,9 +386,11 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             self._killed = True  # the answer to the submit says what there is to cancel
             return
         self._stopped = True
-        if not self._to_cancel:
+        # Where Airflow has no store, it does not tell the next attempt of a clear while this one ran, either.
+        to_abandon = self._jobs if isinstance(task_store(self._context), StateFiles) else []
+        if not self._to_cancel and not to_abandon:
             return
-        jobs = ", ".join(self._to_cancel)
+        jobs = ", ".join(self._to_cancel or to_abandon)
         if isinstance(sys.exc_info()[1], AirflowTaskTimeout):
             self._end_attempt(self._to_cancel)
             return
@@ -401,6 +403,8 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         if wanted:
             self.log.info("Not cancelling %s: the next attempt goes on with it", jobs)
         else:
+            if to_abandon:
+                self._abandon(to_abandon)
             self._cancel(self._to_cancel)
 
     def _end_attempt(self, late: Sequence[str]) -> None:
@@ -409,11 +413,16 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         What cannot be cancelled runs on, and the next attempt goes on with it. What is cancelled may still be shown as
         running for a while, so that has to be remembered.
         """
-        if self._cancel(late) and self.durable and (store := task_store(self._context)):
+        if self._cancel(late):
+            self._abandon(late)
+
+    def _abandon(self, keys: Sequence[str]) -> None:
+        """Have the next attempt submit anew."""
+        if self.durable and (store := task_store(self._context)):
             try:
                 task_state.run_in_thread(lambda: abandon(store), patience=2.0)
             except Exception as error:
-                self.log.warning("Could not remember that %s is given up: %r", ", ".join(late), error)
+                self.log.warning("Could not remember that %s is given up: %r", ", ".join(keys), error)
 
     def _plan(self, context: Mapping[str, Any], started: float) -> WaitPlan:
         """The plan of a wait that began then, in this attempt or in one before."""

@@ -9,6 +9,15 @@ from airflow_cloudjobs import __version__
 from airflow_cloudjobs.connection.fields import table_of
 from airflow_cloudjobs.connection.form import conn_fields, field_behaviour
 
+_STATE_PATH = (
+    "Where Airflow before 3.3 remembers what a task has submitted, so that a retry after a crash goes on with the job "
+    "instead of submitting another: a folder that all workers share, as an absolute path, or one in an object store, "
+    "as ObjectStoragePath takes it. A local folder must exist. Each Airflow needs one of its own. Nobody deletes old "
+    "files: have those removed (by a lifecycle rule) that are older than the longest time from a submit to the task's "
+    "last retry, 30 days at least. Empty: nothing is remembered. Not used on Airflow 3.3 and later, which has a store "
+    "of its own."
+)
+
 _PRODUCTS = {
     "Alibaba Cloud DMS": "airflow_cloudjobs.alibaba.dms",
     "Alibaba Cloud ICE": "airflow_cloudjobs.alibaba.ice",
@@ -49,6 +58,20 @@ def get_provider_info() -> dict[str, Any]:
             _connection_type("alibaba", "AlibabaCloudHook", "Alibaba Cloud (cloudjobs)"),
             _connection_type("huawei", "HuaweiCloudHook", "Huawei Cloud (cloudjobs)"),
         ],
+        "config": {
+            "cloudjobs": {
+                "description": "Tasks of airflow-provider-cloudjobs.",
+                "options": {
+                    "state_path": {
+                        "description": _STATE_PATH,
+                        "version_added": "0.2.0",
+                        "type": "string",
+                        "example": "s3://aws_default@bucket/airflow/cloudjobs",
+                        "default": "",
+                    }
+                },
+            }
+        },
     }
 
 

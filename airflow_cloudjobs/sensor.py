@@ -20,13 +20,13 @@ from airflow_cloudjobs.compat import (
     PokeReturnValue,
     default_deferrable,
     first_reschedule,
-    task_store,
     try_number_of,
 )
 from airflow_cloudjobs.exceptions import JobFailedForGood, JobOutcomeUnknown, JobTimedOut, SubmitFailed
 from airflow_cloudjobs.jobs.arguments import needs_a_worker
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
 from airflow_cloudjobs.jobs.wait import Wait, WaitPlan
+from airflow_cloudjobs.state_path import StateTrouble, task_store
 from airflow_cloudjobs.task import CloudJobTask
 from airflow_cloudjobs.trigger import CloudJobTrigger
 
@@ -177,10 +177,7 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
                 raise
             # In the middle of a wait that ends nothing; the look that follows tells how long it may last.
             self.log.warning("%s", error)
-        store = task_store(context) if self.reschedule else None
-        seen = (store.get(SEEN) if store else None) or {}
-        if seen.get("try") != try_number_of(context):
-            seen = {}
+        seen = self._kept(context) if self.reschedule else {}
         keys = seen.get("keys") or self._given_keys()
         self._announce(context, keys)
         started = first or self._began
@@ -196,10 +193,22 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
             self._keep(context, wait)
         return wait
 
+    def _kept(self, context: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the poke before has remembered."""
+        try:
+            seen = store.get(SEEN) if (store := task_store(context)) else None
+        except StateTrouble as error:
+            self.log.warning("Looking without what was seen before: %s", error)
+            return {}
+        return seen if seen and seen.get("try") == try_number_of(context) else {}
+
     def _keep(self, context: Mapping[str, Any], wait: Wait) -> None:
         """Remember for the next poke which jobs are waited for, and since when they show something undocumented."""
         if store := task_store(context):
-            store.set(SEEN, {"try": try_number_of(context), "keys": wait.keys, "doubts": wait.unknown_since})
+            try:
+                store.set(SEEN, {"try": try_number_of(context), "keys": wait.keys, "doubts": wait.unknown_since})
+            except StateTrouble as error:
+                self.log.warning("The next look will not know what this one has seen: %s", error)
 
     def _set_pause(self) -> None:
         """Airflow's pause before the next poke, grown from a second where looking again costs no new process."""

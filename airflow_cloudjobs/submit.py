@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Submitting once: a job per task and clear, whatever crashes, as far as Airflow and the API let us.
 
-Before the request an intent is stored, after it the jobs' keys, in the task's own store (Airflow >= 3.3). The
+Before the request an intent is stored, after it the jobs' keys, in the task's store (``state_path.py``). The
 next attempt goes on with what it finds there. The gap between the request and the keys is closed by looking the
 job up, where the API lets us find our own; where it does not, a person is asked instead of submitting twice.
 """
@@ -28,6 +28,7 @@ from airflow_cloudjobs.jobs.outcome import Outcome
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Scope
 from airflow_cloudjobs.jobs.submission import Step, Submission, first_step
+from airflow_cloudjobs.state_path import StateFiles, StatePathWrong, StateTrouble, StateUnclear, task_store
 
 log = logging.getLogger(__name__)
 
@@ -100,8 +101,8 @@ class SubmitOnce:
         self._key = key
         self._advice = advice
         self._attempt = compat.try_number_of(context)
-        self._store = compat.task_store(context) if durable else None
-        self._before = Submission.from_dict(self._store.get(STORED)) if self._store else None
+        self._store = task_store(context) if durable else None
+        self._before = self._stored()
         self.pending = self._before
         """The submission that was under way when its fate became unknown."""
         self._identity = self._current(task_state.identity_of(context)) if durable else None
@@ -112,6 +113,44 @@ class SubmitOnce:
         self._arguments = arguments
         self._own_token = secrets.token_hex(16)
         """What the cloud knows the submit by where the task has no identity, or is to submit at every attempt."""
+
+    def _stored(self) -> Submission | None:
+        """What an attempt before has stored.
+
+        :raises SubmitRefused: the store can never be used, and nothing was submitted before.
+        :raises SubmitFailed: it cannot be asked just now, and nothing was submitted before.
+        :raises LookUpFailed: it cannot be asked just now, and something may have been submitted.
+        :raises SubmitOutcomeUnknown: what is stored cannot be read.
+        """
+        if self._store is None:
+            return None
+        try:
+            stored = self._store.get(STORED)
+        except StateUnclear as error:
+            raise self._unclear(str(error)) from error
+        except StateTrouble as error:
+            if self._attempt > 1:
+                raise LookUpFailed(
+                    f"{self._spec.api}: an attempt before this one may have submitted a job, and what it has stored "
+                    f"cannot be read: {error}. {self._advice}"
+                ) from error
+            raise self._unsent(error) from error
+        submission = Submission.from_dict(stored)
+        if stored is not None and submission is None:
+            where = self._store.where(STORED) if isinstance(self._store, StateFiles) else "the task's store"
+            raise self._unclear(f"{where} holds no submission")
+        return submission
+
+    def _unclear(self, why: str) -> SubmitOutcomeUnknown:
+        return SubmitOutcomeUnknown(
+            f"{self._spec.api}: an attempt before this one may have submitted a job, and what is stored of it does not "
+            f"tell: {why}. {self._advice}, having removed what is stored"
+        )
+
+    def _unsent(self, error: StateTrouble) -> Exception:
+        """What to raise if the submit could not be remembered, and so was not made."""
+        kind = SubmitRefused if isinstance(error, StatePathWrong) else SubmitFailed
+        return kind(f"{self._spec.api}: nothing was sent, since the submit could not be remembered: {error}")
 
     def _current(self, identity: Identity | None) -> Identity | None:
         """The identity, in its next generation if the jobs of the last one were abandoned."""
@@ -155,7 +194,8 @@ class SubmitOnce:
             draft = replace(draft, keys=())
         if step is Step.LOOK_UP and (found := self._look_up(draft, LOOKS[:2], certain=before is None)):
             log.info("%s: found the job of an attempt before: %s", self._spec.api, ", ".join(found))
-            draft = self._before = self._remember(replace(draft, at=time.time(), keys=draft.filled(found)))
+            draft = self._before = replace(draft, at=time.time(), keys=draft.filled(found))
+            self._keep(draft)
         if draft.named:
             failed = self._failed(draft)
             if not failed:
@@ -215,11 +255,15 @@ class SubmitOnce:
     def _known(self, submission: Submission) -> Submission:
         """A submission whose jobs are known from now on."""
         done = replace(submission, at=time.time())
-        # The job runs, so the task goes on with it even if it cannot be remembered.
-        self._quietly(
-            f"remember {', '.join(done.keys)}", lambda store: store.set(STORED, done.as_dict(), retention=RETENTION)
-        )
+        self._keep(done)
         return done
+
+    def _keep(self, submission: Submission) -> None:
+        """Remember jobs that run, so that the task goes on with them even if they cannot be remembered."""
+        self._quietly(
+            f"remember {', '.join(submission.keys)}",
+            lambda store: store.set(STORED, submission.as_dict(), retention=RETENTION),
+        )
 
     def _put_back(self, store: Any) -> None:
         if self._before:
@@ -362,9 +406,14 @@ class SubmitOnce:
         raise kind(f"{self._spec.api} {key}: nothing was sent: {seen}") from seen
 
     def _remember(self, submission: Submission) -> Submission:
+        """Store what is about to be sent."""
         self.pending = submission
         if self._store:
-            self._store.set(STORED, submission.as_dict(), retention=RETENTION)
+            try:
+                self._store.set(STORED, submission.as_dict(), retention=RETENTION)
+            except StateTrouble as error:
+                self._quietly("forget what was not sent", self._put_back)  # it may have been stored all the same
+                raise self._unsent(error) from error
         return submission
 
     def _quietly(self, what: str, use: Callable[[Any], None]) -> None:

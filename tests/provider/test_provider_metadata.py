@@ -13,6 +13,7 @@ from typing import Any
 import airflow
 import jsonschema
 import pytest
+from airflow.configuration import conf
 from airflow.providers_manager import ProvidersManager
 
 import airflow_cloudjobs
@@ -78,6 +79,12 @@ def test_every_module_and_class_it_names_exists() -> None:
 
 def test_airflow_lists_it() -> None:
     assert NAME in ProvidersManager().providers
+
+
+def test_airflow_knows_the_option_and_that_it_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert conf.get("cloudjobs", "state_path") == ""
+    monkeypatch.setenv("AIRFLOW__CLOUDJOBS__STATE_PATH", "/some/folder")
+    assert conf.get("cloudjobs", "state_path") == "/some/folder"
 
 
 @pytest.mark.parametrize("conn_type", HOOKS)

@@ -52,6 +52,14 @@ with create_session() as session:
     clear_task_instances(wanted.all(), session)
 """
 
+_DELETE = """
+import sys
+from airflow.models.dagrun import DagRun
+from airflow.utils.session import create_session
+with create_session() as session:
+    session.delete(session.query(DagRun).filter_by(dag_id=sys.argv[1], run_id=sys.argv[2]).one())
+"""
+
 _LINK = """
 from airflow_cloudjobs.links import CloudConsoleLink
 from airflow.providers.common.compat.sdk import TaskInstanceKey
@@ -135,9 +143,9 @@ class AnyAirflow:
 
         self._wait(parsed, timeout, f"DAGs {dag_ids}")
 
-    def trigger(self, dag_id: str) -> str:
+    def trigger(self, dag_id: str, run_id: str | None = None) -> str:
         """Start a run, and give its id."""
-        run_id = f"manual__{uuid.uuid4().hex[:8]}"
+        run_id = run_id or f"manual__{uuid.uuid4().hex[:8]}"
         self._command("dags", "trigger", "--run-id", run_id, dag_id)
         return run_id
 
@@ -180,6 +188,10 @@ class AnyAirflow:
     def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
         """Clear a task, as the web page does; the command finds runs by a date that Airflow 3's need not have."""
         self._python(_CLEAR, dag_id, run_id, task_id)
+
+    def delete_run(self, dag_id: str, run_id: str) -> None:
+        """Delete a run with its tasks, as the web page does."""
+        self._python(_DELETE, dag_id, run_id)
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
         """An XCom; None if there is none."""

@@ -47,6 +47,14 @@ def test_airflow_shows_the_connection_types(tmp_path: Path) -> None:
         assert hook.hook_name in line
 
 
+def test_airflow_lists_the_option(tmp_path: Path) -> None:
+    env = {**os.environ, "AIRFLOW_HOME": str(tmp_path), "AIRFLOW__CLOUDJOBS__STATE_PATH": "/some/folder"}
+    command = [sys.executable, "-P", "-m", "airflow", "config", "list", "--section", "cloudjobs"]
+    answer = subprocess.run([*command, "--include-descriptions"], env=env, check=True, capture_output=True, text=True)
+    assert "state_path = /some/folder" in answer.stdout
+    assert "Not used on Airflow 3.3 and later" in answer.stdout
+
+
 @pytest.mark.skipif(compat.TRIGGERS_END_TASKS, reason="this Airflow can do it")
 def test_what_this_airflow_cannot_do_is_refused() -> None:
     arguments = {"task_id": "t", "deferrable": True}
