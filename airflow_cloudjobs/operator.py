@@ -11,11 +11,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from airflow_cloudjobs import task_state
+from airflow_cloudjobs import next_step, task_state
 from airflow_cloudjobs.cancel import cancel, has_ended
 from airflow_cloudjobs.compat import (
-    AirflowFailException,
-    AirflowSensorTimeout,
     AirflowTaskTimeout,
     BaseOperator,
     TaskDeferralError,
@@ -23,10 +21,16 @@ from airflow_cloudjobs.compat import (
     TaskDeferred,
     default_deferrable,
     task_store,
-    try_number_of,
 )
 from airflow_cloudjobs.connection.source import UNREAD
-from airflow_cloudjobs.exceptions import ExecutionTimedOut, JobFailed, JobOutcomeUnknown, JobTimedOut, LookUpFailed
+from airflow_cloudjobs.exceptions import (
+    ExecutionTimedOut,
+    JobFailed,
+    JobOutcomeUnknown,
+    JobTimedOut,
+    LookUpFailed,
+    SubmitOutcomeUnknown,
+)
 from airflow_cloudjobs.jobs.arguments import Arguments
 from airflow_cloudjobs.jobs.errors import ErrorKind
 from airflow_cloudjobs.jobs.many import as_list
@@ -100,6 +104,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         self.durable = durable
         self.end_from_trigger = end_from_trigger
         self._jobs: list[str] = []
+        self._may_run: list[str] = []
         self._context: Mapping[str, Any] = {}
         self._submitting = False
         self._killed = False
@@ -128,6 +133,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
 
     def _answer_for(self, keys: Sequence[str]) -> None:
         """From here on these jobs are this task's to see to, if it made them or was told to."""
+        self._may_run = list(keys)
         self._jobs = list(keys) if not self._adopts or self._may_cancel() else []
 
     @property
@@ -136,7 +142,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
 
     def execute(self, context: Any) -> Any:
         """Submit or adopt, and wait."""
-        self._context, self._jobs = context, []
+        self._context, self._jobs, self._may_run = context, [], []
         with self._answering():
             return self._execute(context)
 
@@ -171,7 +177,6 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             key=getattr(self, self.key_argument),
             context=context,
             durable=self.durable,
-            advice=self._advice,
         )
         if once.abandoned and self._may_cancel():
             self._cancel([key for key in once.abandoned if not self._has_ended(key)])
@@ -185,12 +190,15 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         )
         return list(submission.keys), plan
 
-    @property
-    def _advice(self) -> str:
-        """What a person should do about a submit of unknown fate."""
-        return (
-            f"Look for it in the console ({self._console_url}): if it is there, wait for it with a sensor "
-            "or by giving its key to this operator; to submit anew, clear this task"
+    def _situation(self, error: BaseException, context: Mapping[str, Any]) -> next_step.Situation:
+        return replace(
+            super()._situation(error, context),
+            who=next_step.Who.ADOPTER if self._adopts else next_step.Who.SUBMITTER,
+            goes_on=self._is_gone_on_with(error),
+            running=self._may_run,
+            key_argument="" if self.key_argument in submit_parameters(self.spec) else self.key_argument,
+            limit="wait_timeout" if isinstance(error, JobTimedOut) else "execution_timeout",
+            submitting=self._submitting,
         )
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
@@ -222,7 +230,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             self.log.warning("XCom 'job_key' could not be read: %r", error)
             stored = None
         if not stored:
-            self.log.error("Not known on what this task was deferred. %s", self._advice)
+            self.log.error("Not known on what this task was deferred. Console: %s", self._console_url)
         return [str(key) for key in as_list(stored or [])]
 
     def execute_complete(self, context: Any, event: Mapping[str, Any] | None = None) -> Any:
@@ -243,12 +251,17 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             raise  # a triggerer goes on; and Airflow calls ``on_kill`` for the other
         except BaseException as error:
             self._leave(error)
+            if isinstance(error, Exception):
+                self._say_what_is_next(error, self._context)  # which depends on what is left running
             raise
 
     def _leave(self, error: BaseException) -> None:
         """See to the jobs of a task that ends with an error before they have ended."""
         if self._submitting and not isinstance(error, Exception):
-            self.log.error("%s: stopped while it submitted, so the job may run. %s", self.spec.api, self._advice)
+            step = next_step.sentence(SubmitOutcomeUnknown, self._situation(error, self._context))
+            self.log.error(
+                "%s: stopped while it submitted, so the job may run. %s%s", self.spec.api, next_step.NEXT, step
+            )
         if not self._jobs or self._stopped:
             return
         jobs = ", ".join(self._jobs)
@@ -263,10 +276,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
 
     def _is_gone_on_with(self, error: BaseException) -> bool:
         """True if Airflow makes another attempt after an error, and that finds the jobs of this one."""
-        # An interrupt comes from who runs the task by hand: Airflow's workers do not let one through.
-        if isinstance(error, (AirflowFailException, AirflowSensorTimeout, KeyboardInterrupt)):
-            return False
-        if try_number_of(self._context) > int(getattr(self._context.get("ti"), "max_tries", 0) or 0):
+        if not self._is_retried(error, self._context):
             return False
         if self._adopts:
             return True
@@ -276,6 +286,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         """The task's result; from here on it has to see only to the jobs that have not ended."""
         open_keys = {one.key for one in results if one.outcome not in JOB_ENDS}
         self._jobs = [key for key in self._jobs if key in open_keys]
+        self._may_run = [one.key for one in results if one.key in open_keys]
         return super()._results(context, results)
 
     def on_kill(self) -> None:
@@ -288,17 +299,20 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             self._killed = True  # the answer to the submit says what there is to cancel
             return
         self._stopped = True
-        if not self._to_cancel:
-            return
-        jobs = ", ".join(self._to_cancel)
-        if isinstance(sys.exc_info()[1], AirflowTaskTimeout):
+        if isinstance(error := sys.exc_info()[1], AirflowTaskTimeout):
             self._end_attempt(self._to_cancel)
+            self._say_what_is_next(error, self._context)
+            return
+        jobs = ", ".join(self._to_cancel or self._may_run)
+        if not self._to_cancel:
+            if jobs:
+                self.log.warning("Not cancelling %s. %s", jobs, next_step.end_by_hand("it", self._console_url))
             return
         try:
             wanted = self.durable and not task_state.is_given_up(self._context)
         except Exception as error:
-            hint = f"If it is to end, cancel it in the console: {self._console_url}"
-            self.log.error("Not known whether the task was ended, so %s is not cancelled: %r. %s", jobs, error, hint)
+            by_hand = next_step.end_by_hand("it", self._console_url)
+            self.log.error("Not known whether the task was ended, so %s is not cancelled: %r. %s", jobs, error, by_hand)
             return
         if wanted:
             self.log.info("Not cancelling %s: the next attempt goes on with it", jobs)
@@ -347,7 +361,9 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             one.error is not None and one.error.code == UNREAD and one.error.kind is ErrorKind.UNKNOWN for one in bad
         ):
             # Airflow did not hand the connection out, which says nothing of the jobs: a retry goes on with them.
-            return LookUpFailed(message)
+            failure = LookUpFailed(message)
+            failure.__cause__ = bad[0].error
+            return failure
         keys, self._jobs = self._to_cancel, []
         if self._cancel(keys):
             message += f"\nSince nobody waits for it any more, it was cancelled: {', '.join(keys)}"
@@ -363,6 +379,8 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             result = cancel(self.hook, self.spec, key, self._scope, deadline=time.monotonic() + CANCEL_PATIENCE)
             self._log_line(result.log_line(self._console_url))
             done = done and result.done
+            if result.done:
+                self._may_run = [each for each in self._may_run if each != key]
         return done
 
     def _has_ended(self, key: str) -> bool:

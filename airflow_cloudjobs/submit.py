@@ -71,7 +71,6 @@ class SubmitOnce:
     :param key: the key, where it is known before (the API gives the job none of its own).
     :param context: Airflow's; None or empty outside of a task.
     :param durable: False submits at every attempt, whatever was submitted before.
-    :param advice: what a person should do about a submit of unknown fate.
     """
 
     def __init__(
@@ -84,13 +83,11 @@ class SubmitOnce:
         key: str | None,
         context: Mapping[str, Any],
         durable: bool,
-        advice: str,
     ) -> None:
         self._spec = spec
         self._hook = hook
         self._scope = scope
         self._key = key
-        self._advice = advice
         self._retried = compat.try_number_of(context) > 1
         self._store = compat.task_store(context) if durable else None
         self._before = Submission.from_dict(self._store.get(STORED)) if self._store else None
@@ -130,7 +127,7 @@ class SubmitOnce:
         if step is Step.STOP:
             raise SubmitOutcomeUnknown(
                 f"{self._spec.api}: an attempt before this one was stopped while it submitted, so the job may "
-                f"or may not run, and the API has no way to look it up. {self._advice}"
+                "or may not run, and the API has no way to look it up"
             )
         draft = before if before and step is not Step.SUBMIT else self._nothing()
         if draft.open_places and not self._fits(draft):
@@ -193,8 +190,7 @@ class SubmitOnce:
                     raise kind(f"{self._spec.api}: no job was started: {error}") from error
                 if not self._finder:
                     raise SubmitOutcomeUnknown(
-                        f"{self._spec.api}: the submit got no clear answer, so the job may or may not run: "
-                        f"{error}. {self._advice}"
+                        f"{self._spec.api}: the submit got no clear answer, so the job may or may not run: {error}"
                     ) from error
                 log.warning("%s: the submit got no clear answer, looking for the job: %s", self._spec.api, error)
                 keys = self._look_up(draft, LOOKS, certain=False)
@@ -203,11 +199,9 @@ class SubmitOnce:
                 continue
             if keys and all(keys):
                 return keys
-            raise SubmitOutcomeUnknown(
-                f"{self._spec.api}: the answer to {request.operation} names no job. {self._advice}"
-            )
+            raise SubmitOutcomeUnknown(f"{self._spec.api}: the answer to {request.operation} names no job")
         raise SubmitOutcomeUnknown(
-            f"{self._spec.api}: {SUBMITS} submits got no clear answer and the job cannot be found. {self._advice}"
+            f"{self._spec.api}: {SUBMITS} submits got no clear answer and the job cannot be found"
         )
 
     def _look_up(self, draft: Submission, looks: Sequence[float], *, certain: bool) -> list[str]:
@@ -231,8 +225,7 @@ class SubmitOnce:
                     return []
                 kind = LookUpFailed if error.retryable else SubmitOutcomeUnknown
                 raise kind(
-                    f"{self._spec.api}: a job may have been submitted, and looking for it failed: {error}. "
-                    f"{self._advice}"
+                    f"{self._spec.api}: a job may have been submitted, and looking for it failed: {error}"
                 ) from error
             try:
                 keys = self._finder.found(answers, arguments, self._identity, {*draft.keys, *draft.superseded})
@@ -243,7 +236,7 @@ class SubmitOnce:
             if keys:
                 return keys
         if unclear:
-            raise LookUpFailed(f"{self._spec.api}: a job may have been submitted: {unclear}. {self._advice}")
+            raise LookUpFailed(f"{self._spec.api}: a job may have been submitted: {unclear}")
         return []
 
     def _failed(self, before: Submission) -> list[str]:
