@@ -9,7 +9,8 @@ UI ?=
 VERSIONS ?= 2.11.2 3.1.8
 
 # Rules alone: no process, no network, no second of waiting.
-QUICK := tests/jobs tests/localcloud/test_localcloud_jobs.py tests/provider/test_provider_settings.py
+QUICK := tests/jobs tests/localcloud/test_localcloud_jobs.py tests/provider/test_provider_settings.py \
+	tests/faults/test_recovery_page.py
 
 .PHONY: help quick demo test network web faults versions bench lint wheel clean
 

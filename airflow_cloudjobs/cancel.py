@@ -22,6 +22,7 @@ from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Scope
 from airflow_cloudjobs.jobs.wait import LogLine
+from airflow_cloudjobs.next_step import end_by_hand
 
 if TYPE_CHECKING:
     from airflow_cloudjobs.hook import CloudHook
@@ -74,8 +75,8 @@ class CancelResult:
             return LogLine(logging.INFO, f"{name}: cancelled")
         if self.ended:
             return LogLine(logging.INFO, f"{name}: had ended before it could be cancelled")
-        advice = f"Cancel it in the console: {console}"
-        return LogLine(logging.ERROR, f"{name}: could not be cancelled: {self.refusal}. {advice}")
+        by_hand = end_by_hand("it", console)
+        return LogLine(logging.ERROR, f"{name}: could not be cancelled: {self.refusal}. {by_hand}")
 
 
 Reply = Mapping[str, Any] | CloudApiError

@@ -189,20 +189,22 @@ def wait_for_jobs(args: argparse.Namespace) -> int:
     """
     import random
 
-    from airflow_cloudjobs import compat
+    from airflow_cloudjobs import compat, next_step
     from airflow_cloudjobs.jobs.outcome import Outcome
     from airflow_cloudjobs.jobs.wait import LogLine, Wait, WaitPlan
 
     compat.let_read_connections()
     spec = spec_of(args.api)
+    hook_class = hook_class_of(spec.cloud)
+    conn_id = args.conn_id or hook_class.default_conn_name
     try:
         scope = _scope(spec, args)
-        hook_class = hook_class_of(spec.cloud)
-        hook = hook_class(args.conn_id or hook_class.default_conn_name, region=args.region, endpoint=args.endpoint)
+        hook = hook_class(conn_id, region=args.region, endpoint=args.endpoint)
         hook.settings.endpoint(spec.service)
         hook.get_conn()
     except (ValueError, compat.AirflowException) as error:
         print(f"cloudjobs wait: {error}", file=sys.stderr)
+        print(next_step.of_a_wait_not_begun(error, conn_id), file=sys.stderr)
         return UNTOLD
 
     def show(line: LogLine) -> None:
@@ -218,6 +220,8 @@ def wait_for_jobs(args: argparse.Namespace) -> int:
         reason = f": {result.reason}" if result.reason else ""
         request = f" (request id {result.request_id})" if result.request_id else ""
         print(f"{result.key} {result.outcome.value} {result.status}{reason}{request}", flush=True)
+    if step := next_step.of_a_wait(wait.results, conn_id, spec.console.format(region=hook.settings.region)):
+        print(step, file=sys.stderr)
     outcomes = {result.outcome for result in wait.results}
     if outcomes & {Outcome.FAILED, Outcome.CANCELLED}:
         return FAILED

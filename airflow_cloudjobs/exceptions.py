@@ -15,6 +15,8 @@ exception                      Airflow's kind           raised when
 :class:`SubmitOutcomeUnknown`  AirflowFailException     the cloud may or may not have taken the job
 :class:`InvalidConnection`     ValueError               a hook's connection cannot work; a task makes it SubmitRefused
 =============================  =======================  ============================================
+
+The last line of each says what to do next; ``error.next_step`` is that line (:mod:`airflow_cloudjobs.next_step`).
 """
 
 from __future__ import annotations
@@ -28,7 +30,14 @@ from airflow_cloudjobs.connection.settings import InvalidConnection as InvalidCo
 from airflow_cloudjobs.jobs.outcome import JobResult
 
 
-class _WithResults(Exception):
+class WithNextStep(Exception):
+    """An exception that ends a task; what it says ends with a line ``Next: …`` (:mod:`airflow_cloudjobs.next_step`)."""
+
+    next_step = ""
+    """What to do about it: that line, without its beginning. Empty until the task has told it."""
+
+
+class _WithResults(WithNextStep):
     """An exception about jobs.
 
     :param message: what the task's log shows.
@@ -66,19 +75,19 @@ class JobOutcomeUnknown(_WithResults, AirflowFailException):
     """The cloud did not tell whether the job has ended, and how: it may still run, and one more might double it."""
 
 
-class SubmitFailed(AirflowException):
+class SubmitFailed(WithNextStep, AirflowException):
     """Nothing was sent, or the cloud took no job, because of passing trouble; of a submit nothing is running."""
 
 
-class SubmitRefused(AirflowFailException):
+class SubmitRefused(WithNextStep, AirflowFailException):
     """The cloud, or a check before it, refused the job; nothing is running."""
 
 
-class LookUpFailed(AirflowException):
+class LookUpFailed(WithNextStep, AirflowException):
     """The cloud may have taken the job and cannot be asked just now; a later attempt looks for it before it submits."""
 
 
-class SubmitOutcomeUnknown(AirflowFailException):
+class SubmitOutcomeUnknown(WithNextStep, AirflowFailException):
     """The submit got no answer: the cloud may have taken the job. It is not repeated blindly."""
 
 

@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, overload
 
-from airflow_cloudjobs import metrics
+from airflow_cloudjobs import metrics, next_step
 from airflow_cloudjobs.compat import BaseHook
 from airflow_cloudjobs.connection.settings import CloudSettings, ConnectionFields, InvalidConnection
 from airflow_cloudjobs.connection.source import KEY_REFUSED, ConnectionSource, ReadConnection
@@ -116,7 +116,11 @@ class CloudHook(BaseHook):
         if self._caller is None:
             from airflow_cloudjobs.transport.sync import SyncCaller
 
-            self._caller = SyncCaller(self.make_client(self.settings))
+            try:
+                self._caller = SyncCaller(self.make_client(self.settings))
+            except InvalidConnection as error:
+                next_step.note(error)
+                raise
         return self._caller
 
     @overload

@@ -11,11 +11,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Literal, NoReturn
 
-from airflow_cloudjobs import ask, task_state
+from airflow_cloudjobs import ask, next_step, task_state
 from airflow_cloudjobs.cancel import cancel, has_ended
 from airflow_cloudjobs.compat import (
-    AirflowFailException,
-    AirflowSensorTimeout,
     AirflowTaskTimeout,
     BaseOperator,
     TaskAwaitingInput,
@@ -114,6 +112,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         self.on_unknown_submit = on_unknown_submit
         self.end_from_trigger = end_from_trigger
         self._jobs: list[str] = []
+        self._may_run: list[str] = []
         self._context: Mapping[str, Any] = {}
         self._submitting = False
         self._killed = False
@@ -151,6 +150,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
 
     def _answer_for(self, keys: Sequence[str]) -> None:
         """From here on these jobs are this task's to see to, if it made them or was told to."""
+        self._may_run = list(keys)
         self._jobs = list(keys) if not self._adopts or self._may_cancel() else []
 
     @property
@@ -159,7 +159,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
 
     def execute(self, context: Any) -> Any:
         """Submit or adopt, and wait."""
-        self._context, self._jobs = context, []
+        self._context, self._jobs, self._may_run = context, [], []
         with self._answering():
             return self._execute(context)
 
@@ -198,7 +198,6 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             key=self._key_before_submit(),
             context=context,
             durable=self.durable,
-            advice="" if asks else self._advice,
         )
         if once.abandoned and self._may_cancel():
             self._cancel([key for key in once.abandoned if not self._has_ended(key)])
@@ -218,12 +217,15 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         )
         return list(submission.keys), plan
 
-    @property
-    def _advice(self) -> str:
-        """What a person should do about a submit of unknown fate."""
-        return (
-            f"Look for it in the console ({self._console_url}): if it is there, wait for it with a sensor "
-            "or by giving its key to this operator; to submit anew, clear this task"
+    def _situation(self, error: BaseException, context: Mapping[str, Any]) -> next_step.Situation:
+        return replace(
+            super()._situation(error, context),
+            who=next_step.Who.ADOPTER if self._adopts else next_step.Who.SUBMITTER,
+            goes_on=self._is_gone_on_with(error),
+            running=self._may_run,
+            key_argument="" if self.key_argument in submit_parameters(self.spec) else self.key_argument,
+            limit="wait_timeout" if isinstance(error, JobTimedOut) else "execution_timeout",
+            submitting=self._submitting,
         )
 
     def _ask(self, context: Mapping[str, Any], doubt: ask.Doubt) -> NoReturn:
@@ -247,7 +249,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         try:
             question.put(context)
         except Exception as error:
-            raise SubmitOutcomeUnknown(f"{doubt.why}. {self._advice}. Nobody could be asked: {error}") from error
+            raise SubmitOutcomeUnknown(f"{doubt.why}. Nobody could be asked: {error}") from error
         trigger = ask.AnswerTrigger(ti_id=str(context["ti"].id), deadline=deadline, handed_over=time.time())
         self.defer(trigger=trigger, method_name="answered", kwargs={"doubt": doubt.as_dict()})
 
@@ -264,7 +266,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         self.log.info("%s: the answer of %s is %r %s", self.spec.api, answer.who, answer.choice, answer.key)
         if answer.choice == ask.FAIL:
             words = f"{answer.who} chose to fail" if ask.is_answer(event) else "nobody answered in time"
-            raise SubmitOutcomeUnknown(f"{answer.doubt.why}. Asked what to do, {words}. {self._advice}")
+            raise SubmitOutcomeUnknown(f"{answer.doubt.why}. Asked what to do, {words}")
         return self._execute(context, answer)
 
     def _misnamed(self, answer: ask.Answer) -> str:
@@ -315,7 +317,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             self.log.warning("XCom 'job_key' could not be read: %r", error)
             stored = None
         if not stored:
-            self.log.error("Not known on what this task was deferred. %s", self._advice)
+            self.log.error("Not known on what this task was deferred. Console: %s", self._console_url)
         return [str(key) for key in as_list(stored or [])]
 
     def execute_complete(self, context: Any, event: Mapping[str, Any] | None = None) -> Any:
@@ -341,12 +343,17 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             raise  # a triggerer, or a person, goes on; and Airflow calls ``on_kill`` for the last
         except BaseException as error:
             self._leave(error)
+            if isinstance(error, Exception):
+                self._say_what_is_next(error, self._context)  # which depends on what is left running
             raise
 
     def _leave(self, error: BaseException) -> None:
         """See to the jobs of a task that ends with an error before they have ended."""
         if self._submitting and not isinstance(error, Exception):
-            self.log.error("%s: stopped while it submitted, so the job may run. %s", self.spec.api, self._advice)
+            step = next_step.sentence(SubmitOutcomeUnknown, self._situation(error, self._context))
+            self.log.error(
+                "%s: stopped while it submitted, so the job may run. %s%s", self.spec.api, next_step.NEXT, step
+            )
         if not self._jobs or self._stopped:
             return
         jobs = ", ".join(self._jobs)
@@ -361,10 +368,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
 
     def _is_gone_on_with(self, error: BaseException) -> bool:
         """True if Airflow makes another attempt after an error, and that finds the jobs of this one."""
-        # An interrupt comes from who runs the task by hand: Airflow's workers do not let one through.
-        if isinstance(error, (AirflowFailException, AirflowSensorTimeout, KeyboardInterrupt)):
-            return False
-        if try_number_of(self._context) > int(getattr(self._context.get("ti"), "max_tries", 0) or 0):
+        if not self._is_retried(error, self._context):
             return False
         if self._adopts:
             return True
@@ -374,6 +378,7 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         """The task's result; from here on it has to see only to the jobs that have not ended."""
         open_keys = {one.key for one in results if one.outcome not in JOB_ENDS}
         self._jobs = [key for key in self._jobs if key in open_keys]
+        self._may_run = [one.key for one in results if one.key in open_keys]
         return super()._results(context, results)
 
     def on_kill(self) -> None:
@@ -388,24 +393,26 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
         self._stopped = True
         # Where Airflow has no store, it does not tell the next attempt of a clear while this one ran, either.
         to_abandon = self._jobs if isinstance(task_store(self._context), StateFiles) else []
-        if not self._to_cancel and not to_abandon:
-            return
-        jobs = ", ".join(self._to_cancel or to_abandon)
-        if isinstance(sys.exc_info()[1], AirflowTaskTimeout):
+        if isinstance(error := sys.exc_info()[1], AirflowTaskTimeout):
             self._end_attempt(self._to_cancel)
+            self._say_what_is_next(error, self._context)
             return
+        jobs = ", ".join(self._to_cancel or to_abandon or self._may_run)
+        by_hand = next_step.end_by_hand("it", self._console_url)
         try:
-            wanted = self.durable and not task_state.is_given_up(self._context)
+            wanted = bool(self._to_cancel or to_abandon) and self.durable and not task_state.is_given_up(self._context)
         except Exception as error:
-            hint = f"If it is to end, cancel it in the console: {self._console_url}"
-            self.log.error("Not known whether the task was ended, so %s is not cancelled: %r. %s", jobs, error, hint)
+            self.log.error("Not known whether the task was ended, so %s is not cancelled: %r. %s", jobs, error, by_hand)
             return
         if wanted:
             self.log.info("Not cancelling %s: the next attempt goes on with it", jobs)
-        else:
-            if to_abandon:
-                self._abandon(to_abandon)
+            return
+        if to_abandon:
+            self._abandon(to_abandon)
+        if self._to_cancel:
             self._cancel(self._to_cancel)
+        elif jobs:
+            self.log.warning("Not cancelling %s. %s", jobs, by_hand)
 
     def _end_attempt(self, late: Sequence[str]) -> None:
         """This attempt ends before its jobs: cancel what may be, and have the next one submit anew.
@@ -454,7 +461,9 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             one.error is not None and one.error.code == UNREAD and one.error.kind is ErrorKind.UNKNOWN for one in bad
         ):
             # Airflow did not hand the connection out, which says nothing of the jobs: a retry goes on with them.
-            return LookUpFailed(message)
+            failure = LookUpFailed(message)
+            failure.__cause__ = bad[0].error
+            return failure
         keys, self._jobs = self._to_cancel, []
         if self._cancel(keys):
             message += f"\nSince nobody waits for it any more, it was cancelled: {', '.join(keys)}"
@@ -470,6 +479,8 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
             result = cancel(self.hook, self.spec, key, self._scope, deadline=time.monotonic() + CANCEL_PATIENCE)
             self._log_line(result.log_line(self._console_url))
             done = done and result.done
+            if result.done:
+                self._may_run = [each for each in self._may_run if each != key]
         return done
 
     def _has_ended(self, key: str) -> bool:

@@ -6,10 +6,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow_cloudjobs import compat
+from airflow_cloudjobs import compat, next_step
 from airflow_cloudjobs.compat import (
     AirflowFailException,
     AirflowRescheduleException,
@@ -128,14 +129,14 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         if not self.deferrable:
             interval = self.poke_interval
             try:
-                with self._skipping():  # Airflow's own watch over ``timeout`` knows soft_fail only
+                with self._skipping(context):  # Airflow's own watch over ``timeout`` knows soft_fail only
                     return super().execute(context)
             except AirflowRescheduleException as again:
                 again.reschedule_date = max(again.reschedule_date, _earliest_return())
                 raise
             finally:
                 self.poke_interval = interval
-        with self._skipping():
+        with self._skipping(context):
             seen = self.poke(context)
             if not seen and self._wait is not None:
                 self._defer(context, self._wait)
@@ -143,12 +144,17 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
 
     def execute_complete(self, context: Any, event: Mapping[str, Any] | None = None) -> Any:
         """Go on after the trigger's event."""
-        with self._skipping(), self._reason_logged():
+        with self._skipping(context), self._reason_logged(context):
             return super().execute_complete(context, event)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
+        """Go on after a deferral, also after one that Airflow has ended itself."""
+        with self._saying_what_is_next(context):
+            return super().resume_execution(next_method, next_kwargs, context)
 
     def poke(self, context: Any) -> PokeReturnValue:
         """Look once at the jobs that are due."""
-        with self._reason_logged():
+        with self._reason_logged(context):
             try:
                 return self._poke(context)
             finally:
@@ -220,21 +226,27 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         elif plan.deadline is not None:
             self.poke_interval = min(plan.interval, max(0.0, plan.deadline - now))
 
+    def _situation(self, error: BaseException, context: Mapping[str, Any]) -> next_step.Situation:
+        limit = "timeout or execution_timeout" if self.execution_timeout else "timeout"
+        return replace(super()._situation(error, context), limit=limit)
+
     @contextmanager
-    def _reason_logged(self) -> Iterator[None]:
+    def _reason_logged(self, context: Mapping[str, Any]) -> Iterator[None]:
         """Airflow logs a skip without its cause, which on call is all that matters."""
         try:
-            yield
+            with self._saying_what_is_next(context):
+                yield
         except Exception as error:
             if self.soft_fail or self.never_fail:
                 self.log.warning("%s", error)
             raise
 
     @contextmanager
-    def _skipping(self) -> Iterator[None]:
+    def _skipping(self, context: Mapping[str, Any]) -> Iterator[None]:
         """``soft_fail`` and ``never_fail`` by the rules that Airflow has in poke mode."""
         try:
-            yield
+            with self._saying_what_is_next(context):
+                yield
         except (AirflowSkipException, AirflowRescheduleException):
             raise
         except (AirflowSensorTimeout, AirflowTaskTimeout, AirflowFailException) as error:

@@ -80,7 +80,6 @@ class SubmitOnce:
     :param key: the key, where it is known before (the API gives the job none of its own).
     :param context: Airflow's; None or empty outside of a task.
     :param durable: False submits at every attempt, whatever was submitted before.
-    :param advice: what a person should do about a submit of unknown fate.
     """
 
     def __init__(
@@ -93,13 +92,11 @@ class SubmitOnce:
         key: str | None,
         context: Mapping[str, Any],
         durable: bool,
-        advice: str,
     ) -> None:
         self._spec = spec
         self._hook = hook
         self._scope = scope
         self._key = key
-        self._advice = advice
         self._attempt = compat.try_number_of(context)
         self._store = task_store(context) if durable else None
         self._before = self._stored()
@@ -132,7 +129,7 @@ class SubmitOnce:
             if self._attempt > 1:
                 raise LookUpFailed(
                     f"{self._spec.api}: an attempt before this one may have submitted a job, and what it has stored "
-                    f"cannot be read: {error}. {self._advice}"
+                    f"cannot be read: {error}"
                 ) from error
             raise self._unsent(error) from error
         submission = Submission.from_dict(stored)
@@ -144,7 +141,7 @@ class SubmitOnce:
     def _unclear(self, why: str) -> SubmitOutcomeUnknown:
         return SubmitOutcomeUnknown(
             f"{self._spec.api}: an attempt before this one may have submitted a job, and what is stored of it does not "
-            f"tell: {why}. {self._advice}, having removed what is stored"
+            f"tell: {why}; remove that before another attempt"
         )
 
     def _unsent(self, error: StateTrouble) -> Exception:
@@ -187,7 +184,7 @@ class SubmitOnce:
         if step is Step.STOP:
             raise SubmitOutcomeUnknown(
                 f"{self._spec.api}: an attempt before this one was stopped while it submitted, so the job may "
-                f"or may not run, and the API has no way to look it up. {self._advice}"
+                "or may not run, and the API has no way to look it up"
             )
         draft = before if before and step is not Step.SUBMIT else self._nothing()
         if draft.open_places and not self._fits(draft):
@@ -304,8 +301,7 @@ class SubmitOnce:
                     raise kind(f"{self._spec.api}: no job was started: {error}") from error
                 if not self._finder:
                     raise SubmitOutcomeUnknown(
-                        f"{self._spec.api}: the submit got no clear answer, so the job may or may not run: "
-                        f"{error}. {self._advice}"
+                        f"{self._spec.api}: the submit got no clear answer, so the job may or may not run: {error}"
                     ) from error
                 log.warning("%s: the submit got no clear answer, looking for the job: %s", self._spec.api, error)
                 keys = self._look_up(draft, LOOKS, certain=False)
@@ -314,11 +310,9 @@ class SubmitOnce:
                 continue
             if keys and all(keys):
                 return keys
-            raise SubmitOutcomeUnknown(
-                f"{self._spec.api}: the answer to {request.operation} names no job. {self._advice}"
-            )
+            raise SubmitOutcomeUnknown(f"{self._spec.api}: the answer to {request.operation} names no job")
         raise SubmitOutcomeUnknown(
-            f"{self._spec.api}: {SUBMITS} submits got no clear answer and the job cannot be found. {self._advice}"
+            f"{self._spec.api}: {SUBMITS} submits got no clear answer and the job cannot be found"
         )
 
     def _taken_before(self, error: CloudApiError) -> Exception:
@@ -328,11 +322,11 @@ class SubmitOnce:
         if passing and self._identity:
             return LookUpFailed(
                 f"{self._spec.api}: the job may have been submitted: {error}. A retry makes the same submit again, "
-                f"which the cloud takes once. {self._advice}"
+                f"which the cloud takes once"
             )
         return SubmitOutcomeUnknown(
             f"{self._spec.api}: an earlier submit may have been taken, and the same one made again was "
-            f"refused: {error}. (Do its templates give another text in every attempt?) {self._advice}"
+            f"refused: {error}. Do its templates give another text in every attempt?"
         )
 
     def _look_up(self, draft: Submission, looks: Sequence[float], *, certain: bool) -> list[str]:
@@ -356,8 +350,7 @@ class SubmitOnce:
                     return []
                 kind = LookUpFailed if error.retryable else SubmitOutcomeUnknown
                 raise kind(
-                    f"{self._spec.api}: a job may have been submitted, and looking for it failed: {error}. "
-                    f"{self._advice}"
+                    f"{self._spec.api}: a job may have been submitted, and looking for it failed: {error}"
                 ) from error
             try:
                 keys = self._finder.found(answers, arguments, self._identity, {*draft.keys, *draft.superseded})
@@ -368,7 +361,7 @@ class SubmitOnce:
             if keys:
                 return keys
         if unclear:
-            raise LookUpFailed(f"{self._spec.api}: a job may have been submitted: {unclear}. {self._advice}")
+            raise LookUpFailed(f"{self._spec.api}: a job may have been submitted: {unclear}")
         return []
 
     def _failed(self, before: Submission) -> list[str]:

@@ -6,15 +6,23 @@ from __future__ import annotations
 import random
 import time
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from airflow_cloudjobs import compat, metrics, task_class
+from airflow_cloudjobs import compat, metrics, next_step, task_class
 from airflow_cloudjobs.apis import hook_class_of
+from airflow_cloudjobs.compat import (
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+)
 from airflow_cloudjobs.connection.settings import InvalidConnection
-from airflow_cloudjobs.exceptions import JobOutcomeUnknown, SubmitFailed, SubmitRefused
+from airflow_cloudjobs.exceptions import JobOutcomeUnknown, SubmitFailed, SubmitRefused, WithNextStep
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument
 from airflow_cloudjobs.jobs.errors import CloudApiError
@@ -53,6 +61,8 @@ class CloudJobTask(TemplatedTask):
     include_download_url: bool = False
     _known_console = ""
     """The console's address, once it is known."""
+    _said_of: BaseException | None = None
+    """The error of which the next step was told; a sensor's passes by more than once."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Complete a class that names its API, by the rules of :mod:`airflow_cloudjobs.task_class`."""
@@ -117,11 +127,54 @@ class CloudJobTask(TemplatedTask):
         except (InvalidArgument, InvalidConnection) as error:
             raise SubmitRefused(str(error)) from error
         except CloudApiError as error:
-            raise SubmitFailed(
-                f"{self.spec.api}: nothing was sent: {error}. If the connection exists, what holds it (a secrets "
-                "backend, Airflow's database) could not be asked just now, and a retry asks again; if not, create it"
-            ) from error
+            raise SubmitFailed(f"{self.spec.api}: nothing was sent: {error}") from error
         self.log.info("Calling %s, with connection %r", endpoint, self._conn_id)
+
+    @contextmanager
+    def _saying_what_is_next(self, context: Mapping[str, Any]) -> Iterator[None]:
+        """Have an error that ends this task say what to do next."""
+        try:
+            yield
+        except (AirflowSkipException, AirflowRescheduleException):
+            raise
+        except (Exception, AirflowTaskTimeout) as error:
+            self._say_what_is_next(error, context)
+            raise
+
+    def _say_what_is_next(self, error: BaseException, context: Mapping[str, Any]) -> None:
+        """As the last line of an exception of ours, and in the log before any other."""
+        if error is self._said_of:
+            return
+        self._said_of = error
+        text = self._next_step(error, context)
+        if isinstance(error, WithNextStep):
+            next_step.tell(error, text)
+        else:
+            self.log.error("%s%s", next_step.NEXT, text)
+
+    def _next_step(self, error: BaseException, context: Mapping[str, Any]) -> str:
+        """What to do next about an error that ends this task."""
+        return next_step.sentence(type(error), self._situation(error, context))
+
+    def _situation(self, error: BaseException, context: Mapping[str, Any]) -> next_step.Situation:
+        """What the next step depends on."""
+        return next_step.Situation(
+            who=next_step.Who.SENSOR,
+            conn_id=self._conn_id,
+            console=lambda: self._console_url,
+            message=str(error),
+            trouble=next_step.trouble_of(error, getattr(error, "results", ())),
+            retried=self._is_retried(error, context),
+            key_argument=self.key_argument,
+        )
+
+    @staticmethod
+    def _is_retried(error: BaseException, context: Mapping[str, Any]) -> bool:
+        """True if Airflow makes another attempt after an error."""
+        # An interrupt comes from who runs the task by hand: Airflow's workers do not let one through.
+        if isinstance(error, (AirflowFailException, AirflowSensorTimeout, KeyboardInterrupt)):
+            return False
+        return compat.try_number_of(context) <= int(getattr(context.get("ti"), "max_tries", 0) or 0)
 
     @classmethod
     def _hook_class(cls) -> type[CloudHook]:

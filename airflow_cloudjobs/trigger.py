@@ -24,6 +24,7 @@ from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
 from airflow_cloudjobs.jobs.result import result_of
 from airflow_cloudjobs.jobs.wait import LogLine, Wait, WaitPlan
 from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
+from airflow_cloudjobs.next_step import end_by_hand
 
 OWNER = "cloudjobs_owner"
 """The XCom in which a task says which jobs it waits for, just before it defers; past any XCom backend."""
@@ -282,12 +283,12 @@ class CloudJobTrigger(BaseTrigger):
                 await self._cancel(self.keys, deadline, "its task was killed")
         except asyncio.CancelledError:
             self.log.error(
-                "Stopped while the jobs of a killed task were cancelled. %s", _by_hand(jobs, self._console())
+                "Stopped while the jobs of a killed task were cancelled. %s", end_by_hand(jobs, self._console())
             )
             raise
         except Exception as error:
             # Whatever it is, guessing could cancel a job that its task still wants.
-            by_hand = _by_hand(jobs, await self._full_console())
+            by_hand = end_by_hand(jobs, await self._full_console())
             self.log.error("Not known %s: %r. %s", unknown, error, by_hand)
 
     async def _interrupted(self) -> None:
@@ -308,7 +309,7 @@ class CloudJobTrigger(BaseTrigger):
             async with asyncio.timeout(KILL_LIMIT):
                 await self._cancel(keys, deadline, why)
         except Exception as error:
-            by_hand = _by_hand(", ".join(keys), await self._full_console())
+            by_hand = end_by_hand(", ".join(keys), await self._full_console())
             self.log.error("Not known whether jobs were cancelled, since %s: %r. %s", why, error, by_hand)
 
     async def _cancel(self, keys: Sequence[str], deadline: float, why: str) -> None:
@@ -332,7 +333,3 @@ class CloudJobTrigger(BaseTrigger):
 
     def _log_line(self, line: LogLine) -> None:
         self.log.log(line.level, line.text)
-
-
-def _by_hand(jobs: str, console: str) -> str:
-    return f"If it is to end, cancel {jobs} in the console: {console}"

@@ -339,8 +339,6 @@ class IceUrlUploadSensor(AlibabaSensor):
             raise kind(f"{self.spec.api}: uploads by address could not be looked up: {error}") from error
         infos = answer.get("URLUploadInfoList") or ()
         if not infos:
-            raise JobOutcomeUnknown(
-                f"{self.spec.api}: the cloud knows no upload of {without_signatures(url)}. "
-                "Check 'upload_urls', and the region and account of the connection"
-            )
+            unknown = CloudApiError(f"the cloud knows no upload of {without_signatures(url)}", kind=ErrorKind.NOT_FOUND)
+            raise JobOutcomeUnknown(f"{self.spec.api}: {unknown}") from unknown
         return str(max(infos, key=_begun)["JobId"])

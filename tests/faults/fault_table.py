@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from airflow_cloudjobs.next_step import NEXT
+
 HEAD = ("case", "api", "waits", "submits", "cancels", "state", "polls", "seconds", "verdict")
 
 
@@ -31,6 +33,11 @@ class Expected:
     says: tuple[str, ...] = ()
     says_at_most: int = 1_000
 
+    @property
+    def explains(self) -> bool:
+        """Whether the task ends red by itself, so that its log has to say what is next."""
+        return self.state == "failed" and not self.by_hand
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -43,7 +50,7 @@ class Seen:
     :param seconds: time from the run's start to its end, as Airflow tells it.
     :param succeeded: jobs that have succeeded.
     :param running: jobs that have not ended.
-    :param log: the log of all tries.
+    :param log: the log of all tries, where something is expected of it.
     """
 
     submits: int
@@ -101,6 +108,8 @@ class Row:
                 self.complaints.append(f"{name}: {found}, not {right}")
         if seen.state == "success" and not wanted.by_hand and seen.succeeded < self.tasks:
             self.complaints.append("green without a succeeded job")
+        if wanted.explains and NEXT not in seen.log:
+            self.complaints.append("its log does not say what is next")
         for text in wanted.says:
             if not 1 <= (times := seen.log.count(text)) <= wanted.says_at_most:
                 self.complaints.append(f"its log says {text!r} {times} times")

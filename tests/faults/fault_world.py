@@ -9,11 +9,13 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
-from fault_table import Expected, Row, Seen, drawn
+from fault_cases import DMS_EXPORT, DRS, PLACES, apis_of, expected_of
+from fault_table import Row, Seen, drawn
 from own_postgres import Postgres
 from support import jobapis
 
@@ -24,8 +26,6 @@ from airflow_cloudjobs.localcloud.accounts import ALIBABA_ROLE_ARN
 
 HERE = Path(__file__).parent
 
-APIS = tuple(jobapis.BY_ID)
-DMS_UPLOAD, DMS_EXPORT, ICE, DLI, DRS = APIS
 SUBMITS = {api.api: api.submit for api in jobapis.APIS}
 CANCEL = "CancelSqlJob"
 
@@ -107,9 +107,8 @@ class World:
         end: str = "success",
         conn: str = "",
         jobs: int = 1,
-        **expected: Any,
     ) -> Row:
-        """Start a task.
+        """Start a task, of which is expected what :mod:`fault_cases` declares.
 
         :param case: what will happen to it.
         :param api: its API.
@@ -118,10 +117,11 @@ class World:
         :param end: how they end.
         :param conn: end of the name of the connection, if it is not the default one.
         :param jobs: how many, for the mapped DAG.
-        :param expected: see :class:`Expected`.
         """
         number = next(self._numbers)
-        row = Row(case, api, way, f"word{number:04d}", Expected(**expected), tasks=jobs)
+        expected = expected_of(case, way, api)
+        expected = replace(expected, submits=expected.submits * jobs)
+        row = Row(case, api, way, f"word{number:04d}", expected, tasks=jobs)
         if way.startswith(("sensor", "adopting")):
             fields = {"OrderId": 4711} if api == DMS_EXPORT else {}
             row.key = self.control.create_job(api, f"{row.word}-key", end, seconds=seconds, fields=fields)["key"]
@@ -143,9 +143,12 @@ class World:
         self.launched.append(row)
         return row
 
-    def launch_all(self, case: str, way: str, apis: Iterable[str] = APIS, **options: Any) -> list[Row]:
-        """Start a task of each API; the options are those of :meth:`launch`."""
-        return [self.launch(case, api, way, **options) for api in apis]
+    def launch_all(self, case: str, way: str, apis: Iterable[str] | None = None, **options: Any) -> list[Row]:
+        """Start a task of each API; all that the case is declared for if none are given.
+
+        The options are those of :meth:`launch`.
+        """
+        return [self.launch(case, api, way, **options) for api in apis or apis_of(case, way)]
 
     def tasks(self, row: Row) -> list[dict[str, Any]]:
         """The task instances of a row; one, unless it is a mapped task."""
@@ -433,7 +436,7 @@ class World:
                     seconds=float(run["duration"] or 0.0),
                     succeeded=sum(job["succeeded"] for job in jobs),
                     running=sum(not job["ended"] for job in jobs),
-                    log=self.log(row) if row.expected.says else "",
+                    log=self.log(row) if row.expected.says or row.expected.explains else "",
                 )
             )
         return list(rows)
@@ -478,6 +481,8 @@ class Case:
         self.world.wait_for(rows, "success", "failed", timeout=timeout)
         bad = [row for row in self.world.judged(rows) if row.complaints]
         assert not bad, "\n".join(drawn(bad))
+        names, places = {row.case for row in rows}, {(row.case, row.way, row.api) for row in rows}
+        assert places == {place for place in PLACES if place[0] in names}, "declared, but not run"
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from __future__ import annotations
 import signal
 import time
 
-from fault_world import APIS, DLI, PATIENT, Case
+from fault_cases import APIS, DLI
+from fault_world import PATIENT, Case
 
 from airflow_cloudjobs.compat import EVENT_HOLD
 
@@ -19,7 +20,7 @@ AIRFLOW = PATIENT
 
 def test_deferred_tasks_come_back_after_airflow_has_seen_them_leave(case: Case) -> None:
     world = case.world
-    row = world.launch("300 mapped, jobs of 1-20 s", DLI, "mapped-short", seconds=None, jobs=300, submits=300)
+    row = world.launch("300 mapped, jobs of 1-20 s", DLI, "mapped-short", seconds=None, jobs=300)
     world.wait_for([row], "success", "failed", timeout=1500.0)
     mismatches = world.mismatches(row)
     assert not mismatches, f"Airflow has failed {len(mismatches)} tasks: {mismatches[0]}"
@@ -28,7 +29,7 @@ def test_deferred_tasks_come_back_after_airflow_has_seen_them_leave(case: Case) 
 
 def test_rescheduled_tasks_come_back_after_airflow_has_seen_them_leave(case: Case) -> None:
     world = case.world
-    row = world.launch("80 mapped, rescheduled", DLI, "mapped-reschedule", seconds=None, jobs=80, submits=0)
+    row = world.launch("80 mapped, rescheduled", DLI, "mapped-reschedule", seconds=None, jobs=80)
     for number in range(80):
         key = f"{row.word}-{number}"
         world.control.create_job(DLI, key, seconds=20 + number % 40, fields={"sql": f"SELECT 1 /* {key} */"})

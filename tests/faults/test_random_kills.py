@@ -15,8 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
+from fault_cases import APIS, DLI, DRS, ICE
 from fault_table import Row
-from fault_world import APIS, CANCEL, DLI, DRS, ICE, QUICK, SUBMITS, Case, World
+from fault_world import CANCEL, QUICK, SUBMITS, Case, World
 
 #: Few workers, so that a killed one is replaced within a moment, and what strikes next can be chosen.
 AIRFLOW = {**QUICK, "CORE__PARALLELISM": "10"}

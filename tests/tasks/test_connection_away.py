@@ -70,7 +70,7 @@ def test_before_the_submit(api: JobApi, mode: str, vault: type[Vault], control: 
     ran = run(lambda: api.operator(task_id="t", **new, poll_interval=FAST, **MODES[mode][1]))
     assert (type(ran.error), ran.state) == (SubmitFailed, RETRY)
     assert "default'" in str(ran.error)
-    assert "a retry asks again" in str(ran.error)
+    assert "see why Airflow cannot read it" in str(ran.error)
     assert control.stats()["operations"] == {}
     _away(vault, lambda nth: False)
     assert run(lambda: api.operator(task_id="t", **new, poll_interval=FAST, **MODES[mode][1])).state == SUCCESS
@@ -88,7 +88,7 @@ def test_a_connection_that_nobody_has_made(
     make = api.operator if kind == "operator" else api.sensor
     ran = run(lambda: make(task_id="t", **(api.new if kind == "operator" else api.waiting("k")), **arguments))
     assert (type(ran.error), ran.state) == (SubmitFailed, RETRY)
-    for part in (conn_id, "defined", "if not, create it"):
+    for part in (conn_id, "defined", f"create connection {conn_id!r} if there is none"):
         assert part in str(ran.error)
     assert cloud.control.stats()["operations"] == {}
 
