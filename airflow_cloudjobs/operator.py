@@ -485,9 +485,3 @@ class CloudJobOperator(CloudJobTask, BaseOperator):
 
     def _has_ended(self, key: str) -> bool:
         return has_ended(self.spec, self.hook.fetch(self.spec, [key], self._scope)[key])
-
-
-def _is_unread(result: JobResult) -> bool:
-    """True if the wait ended since Airflow did not hand out the connection, which may be there all the same."""
-    error = result.error
-    return error is not None and error.code == UNREAD and error.kind is ErrorKind.UNKNOWN
