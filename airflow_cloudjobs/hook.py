@@ -158,8 +158,8 @@ class CloudHook(BaseHook):
         :param body: what to send as JSON; None sends nothing.
         :param form: fields to send as a form; structures in it become JSON text.
         :param headers: further headers, signed as all are.
-        :param idempotent: whether a second call does no harm; None takes a ``GET`` and an RPC called Describe, Get,
-            List or Query for such.
+        :param idempotent: whether a second call does no harm; None takes a ``GET`` of a path and an RPC called
+            Describe, Get, List or Query for such.
         :param patience: seconds for which to ask again.
         :param given: all other keywords are the API's own parameters: those in the path fill it, the others are the
             query, structures in it as JSON text. Names that are none in Python go as ``**{"InstanceId.1": "i-1"}``.
@@ -231,6 +231,8 @@ class CloudHook(BaseHook):
         :raises ValueError: if a call cannot be made so, naming the argument.
         :raises CloudApiError: if the call did not give an answer.
         """
+        if "patience" in given:
+            raise TypeError("acall makes a call once; 'patience' is an argument of call")
         request = _request(what, operation, given)
         async with self._shared_client() as client:
             return await client.call(request)

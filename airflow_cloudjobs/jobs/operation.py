@@ -13,7 +13,7 @@ from airflow_cloudjobs.jobs.request import SERVICES, ApiRequest, is_service, par
 PROJECT = "project_id"
 """The placeholder that the client fills, from the credential."""
 
-_FORM = re.compile(r"([A-Za-z]\w*)(?:\s+(GET|POST|PUT|PATCH|DELETE)\s+(/[^\s?#]*))?", re.ASCII)
+_FORM = re.compile(r"([A-Za-z]\w*)(?:\s+(GET|POST|PUT|PATCH|DELETE)\s+(/[^\x00-\x20?#\x7f-\U0010ffff]*))?", re.ASCII)
 _PLACEHOLDER = re.compile(r"\{([\w.-]+)\}", re.ASCII)
 _READING = re.compile(r"(Describe|Get|List|Query)(?![a-z])", re.ASCII)
 
@@ -52,8 +52,9 @@ class Operation:
 
     @property
     def reads(self) -> bool:
-        """True if it says that it changes nothing: a ``GET``, or an RPC called Describe, Get, List or Query."""
-        return self.method == "GET" or (self.path == "/" and _READING.match(self.name) is not None)
+        """True if it says that it changes nothing: a ``GET`` of a path, or an RPC Describe…, Get…, List…, Query…"""
+        # An RPC may be called with GET whatever it does.
+        return self.method == "GET" if self.path != "/" else _READING.match(self.name) is not None
 
     def filled(self, values: Mapping[str, Any]) -> str:
         """The path with these values in it, each in its own part; ``{project_id}`` stays.

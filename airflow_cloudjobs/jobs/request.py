@@ -56,12 +56,12 @@ class ApiRequest:
     method: str = "POST"
     path: str = "/"
     query: Mapping[str, str] = field(default_factory=dict)
-    body: Any = None
+    body: Any = field(default=None, repr=False)
     file: FormFile | None = None
     idempotent: bool = False
     version: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    form: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    form: Mapping[str, str] | None = field(default=None, repr=False)
     lax: bool = False
 
 

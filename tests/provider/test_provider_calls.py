@@ -201,6 +201,11 @@ class TestBoth:
         with pytest.raises(TypeError, match="give a service and an operation"):
             called(alibaba, "sts")
 
+    def test_only_a_blocking_call_is_patient(self, alibaba: AlibabaCloudHook) -> None:
+        assert alibaba.call("sts", "GetCallerIdentity", patience=0.0)["AccountId"]
+        with pytest.raises(TypeError, match="'patience' is an argument of call"):
+            asyncio.run(alibaba.acall("sts", "GetCallerIdentity", patience=0.0))
+
     def test_a_list_is_no_answer_to_a_request_that_wants_an_object(
         self, huawei: HuaweiCloudHook, called: Called
     ) -> None:
