@@ -12,7 +12,7 @@ VERSIONS ?= 2.11.2 3.1.8
 QUICK := tests/jobs tests/localcloud/test_localcloud_jobs.py tests/provider/test_provider_settings.py \
 	tests/faults/test_recovery_page.py
 
-.PHONY: help quick demo test network web faults versions bench lint wheel clean
+.PHONY: help quick demo test network web ask faults versions bench lint wheel clean
 
 help:
 	@echo "make quick       the tests to run first and after every change: the rules alone, in half a minute"
@@ -22,6 +22,7 @@ help:
 	@echo "make versions    the tasks once more on older Airflow, each in a venv of its own below build/ (VERSIONS=3.1.8)"
 	@echo "make network     the same connection through proxies and private authorities, blocking and asyncio"
 	@echo "make web         set up connections in a real Chromium, look for secrets in all that Airflow stores and shows"
+	@echo "make ask         have people asked by tasks on a real Airflow"
 	@echo "make bench       what a poll, a wait and ten thousand of them cost"
 	@echo "make lint        ruff and mypy"
 	@echo "make wheel       build wheel and sdist, install the wheel alone and import every module"
@@ -45,8 +46,11 @@ web: .venv/test
 bench: .venv/test
 	$(BIN)/python tests/benchmarks/run.py
 
+ask: .venv/test
+	$(BIN)/python -m pytest tests/ask
+
 faults: .venv/test
-	$(BIN)/python -m pytest tests/faults tests/ask
+	$(BIN)/python -m pytest tests/faults
 
 lint: .venv/test
 	$(BIN)/ruff check .
