@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 import time
 
-from fault_cases import APIS, DLI
+from fault_cases import DLI
 from fault_world import PATIENT, Case
 
 from airflow_cloudjobs.compat import EVENT_HOLD
