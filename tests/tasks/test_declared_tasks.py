@@ -103,10 +103,10 @@ def test_a_row_is_checked_as_a_dag_is(changes: dict[str, Any], words: str, cloud
 
 
 def test_waits_share_calls_by_their_api_and_not_by_its_id(control: Control, cloud: LocalCloud) -> None:
-    """Two APIs of one id: by the first, FINISHED would be nothing that the second knows."""
+    """Two APIs of one id, of which each reads another field."""
     control.create_job("dli.sql_job", "a")
     control.create_job("dli.sql_job", "b")
-    other = but(DLI_SQL, succeeded="COMPLETED", failed="FAILED FINISHED")
+    other = but(DLI_SQL, status="job_id", running="x", succeeded="y", failed="b")
 
     async def both() -> list[Any]:
         rows = [
