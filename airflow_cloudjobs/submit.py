@@ -243,7 +243,7 @@ class SubmitOnce:
         baseline = self._baseline() if self._spec.stale_results else None
         draft = self._remember(replace(draft, at=draft.at if repeats else time.time(), baseline=baseline))
         try:
-            keys = self._sent(request, draft, repeats=repeats)
+            keys = self._sent(request, draft, repeats)
         except (SubmitRefused, SubmitFailed):
             self._quietly("forget that nothing was submitted", self._put_back)
             raise
@@ -279,7 +279,7 @@ class SubmitOnce:
         items = as_list(arguments[self._spec.many])
         return {**arguments, self._spec.many: [items[place] for place in draft.open_places]}
 
-    def _sent(self, request: ApiRequest, draft: Submission, *, repeats: bool) -> list[str]:
+    def _sent(self, request: ApiRequest, draft: Submission, repeats: bool) -> list[str]:
         """The keys of the job; a request without an answer is looked up before it is made again, unless the cloud takes
         it once anyway.
 

@@ -218,6 +218,18 @@ def test_other_parameters_under_the_same_token_are_no_refusal(spark: Spark) -> N
     assert attempts.store[STORED]["keys"] == []
 
 
+def test_a_token_that_is_known_is_no_refusal_either_where_nothing_is_remembered(spark: Spark) -> None:
+    spark.answers = ["lost"] * 3
+    with pytest.raises(LookUpFailed):
+        Attempts().run()
+    with pytest.raises(SubmitOutcomeUnknown, match="IdempotentParameterMismatch"):
+        Attempts(parameters={**PARAMETERS, "name": "other"}).run()
+    spark.answers = [(400, "IdempotentProcessing")]
+    with pytest.raises(LookUpFailed, match="IdempotentProcessing"):
+        Attempts().run()
+    assert len(spark.jobs) == 1
+
+
 def test_a_repeat_that_is_refused_says_nothing_of_the_first(spark: Spark) -> None:
     spark.answers = ["lost", (403, "Forbidden.RAM")]
     with pytest.raises(SubmitOutcomeUnknown, match="may have been taken"):
