@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from airflow_cloudjobs.alibaba.client import AlibabaClient
+from airflow_cloudjobs.alibaba.settings import alibaba_settings
+from airflow_cloudjobs.connection.settings import ConnectionFields
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.transport.message import HttpAnswer
@@ -46,3 +50,20 @@ def read(body: bytes, status: int = 200, method: str = "POST", *, lax: bool = Tr
 def test_what_is_an_answer(body: bytes, status: int, method: str, strict: Any, lax: Any) -> None:
     assert read(body, status, method, lax=False) == strict
     assert read(body, status, method) == lax
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"Success": False, "ErrorCode": "Refused", "ErrorMessage": "no"},
+        {"success": False, "errorCode": "Refused", "errorMessage": "no"},
+        {"success": False, "code": "Refused", "message": "no"},
+    ],
+)
+def test_a_refusal_of_alibaba_cloud_under_a_status_of_success(said: dict[str, Any]) -> None:
+    client = AlibabaClient(alibaba_settings(ConnectionFields("c", "", login="k", password="s"), None))
+    request = ApiRequest("ververica", "StartJob", "POST", "/api/v2/jobs", version="2022-07-18", lax=True)
+    with pytest.raises(CloudApiError, match="StartJob Refused: no"):
+        client.read(request, HttpAnswer(200, {}, json.dumps(said).encode(), "h"))
+    said = {**said, "Success": True, "success": True}
+    assert client.read(request, HttpAnswer(200, {}, json.dumps(said).encode(), "h")) == said
