@@ -142,6 +142,8 @@ class _Requests:
         self._service, self._version = api.service_name, api.version
         # Cancelling twice does no harm, and only what reads is asked otherwise.
         self._idempotent = name != "submit"
+        # Nothing is read from the answer to a cancel, or to the submit of a job whose key is known: it may be empty.
+        self._lax = name == "cancel" or (name == "submit" and api.key_given)
         self._path = _path(call.path)
         self._query = _Texts(call.query, call)
         self._form = _Texts(call.form, call) if call.form or call.rest == "form" else None
@@ -195,6 +197,7 @@ class _Requests:
             version=self._version,
             headers=self._filled_headers(values) if self._headers else _NOTHING,
             form=self._form(values, rest if place == "form" else _NOTHING) if self._form else None,
+            lax=self._lax,
         )
 
     def _filled_headers(self, values: Mapping[str, Any]) -> Mapping[str, str]:

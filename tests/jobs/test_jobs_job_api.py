@@ -360,6 +360,16 @@ def test_a_header_is_one_line() -> None:
             spec.poll(["k"], {"workspace": value})
 
 
+def test_only_an_answer_that_nothing_is_read_from_may_be_empty() -> None:
+    spec = compiled(made())
+    assert spec.cancel is not None
+    assert spec.cancel("jr-1", {"workspaceId": "w"}).lax
+    assert not spec.submit(workspaceId="w", **{TOKEN_ARGUMENT: "t"}).lax
+    assert not spec.poll(["jr-1"], {"workspaceId": "w"}).lax
+    known = compiled(made(key="{name}", submit="StartJobRun POST /runs/{name}"))
+    assert known.submit(name="n").lax
+
+
 def test_a_submit_says_what_it_lacks_and_sends_the_rest() -> None:
     spec = compiled(made())
     with pytest.raises(InvalidArgument, match="argument 'parameters' lacks 'workspaceId', which StartJobRun needs"):

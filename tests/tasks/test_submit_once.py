@@ -146,8 +146,8 @@ def test_they_are_looked_up_where_their_submit_got_no_answer(of_three: Attempts,
 def test_they_are_looked_up_after_a_crash(
     of_three: Attempts, control: Control, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def crash(*sent: Any) -> Any:
-        taken(*sent)
+    def crash(*sent: Any, **how: Any) -> Any:
+        taken(*sent, **how)
         raise KeyboardInterrupt
 
     taken = SubmitOnce._sent

@@ -47,7 +47,7 @@ def test_where_nobody_can_be_asked_the_task_fails_as_without(control: Control) -
     assert ran.state == FAILED
     assert isinstance(ran.error, SubmitOutcomeUnknown)
     assert "may or may not run" in str(ran.error)
-    assert "Look for it in the console" in str(ran.error)
+    assert "Next: look for the job in the console" in str(ran.error)
     assert "Nobody could be asked: the task is run by hand" in str(ran.error)
     assert len(control.jobs(DMS_UPLOAD.api)) == 1
 
