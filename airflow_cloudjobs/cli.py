@@ -12,9 +12,11 @@ import time
 import traceback
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
 from airflow_cloudjobs import __version__
 from airflow_cloudjobs.apis import CATALOGUE, HOOKS, SPECS, declared_api, hook_class_of, spec_of
+from airflow_cloudjobs.jobs.compiled import CompiledSpec, compiled
 from airflow_cloudjobs.jobs.job_api import JobApi
 from airflow_cloudjobs.jobs.spec import JobSpec
 
@@ -52,6 +54,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     apis.set_defaults(run=show_apis)
 
+    declared = commands.add_parser(
+        "check-api",
+        help="say what is wrong with a job API of your own, or what it promises",
+        description="Check a JobApi as JSON (JobApi.to_json) as a DAG would, and show what tasks make of it.",
+    )
+    declared.add_argument("file", metavar="FILE", help="the file; - for standard input")
+    declared.set_defaults(run=check_api)
+
     check = commands.add_parser(
         "check",
         help="try a connection from this machine",
@@ -70,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "one failed or was cancelled, 2 if that could not be told.",
     )
     known = [*SPECS, *CATALOGUE]
-    wait.add_argument("api", choices=known, metavar="API", help=f"one of {', '.join(known)}")
+    wait.add_argument("api", metavar="API", help=f"one of {', '.join(known)}, or a file with a JobApi as JSON")
     wait.add_argument("keys", nargs="+", metavar="KEY", help="the job's key; several wait for all")
     wait.add_argument("--conn-id", help="the Airflow connection (default: the cloud's default one)")
     wait.add_argument("--region", help="region id (default: the connection's)")
@@ -125,26 +135,48 @@ def show_apis(args: argparse.Namespace) -> int:
         print(json.dumps(declared[0] if args.api else declared, ensure_ascii=False, indent=2))
         return 0
     for api in asked:
-        spec = spec_of(api)
-        states = spec.states
-        print(f"{api}  ({spec.title}; {spec.cloud})")
-        for name, statuses in (
-            ("in progress", states.in_progress),
-            ("succeeded", states.succeeded),
-            ("failed", states.failed),
-            ("cancelled", states.cancelled),
-        ):
-            if statuses:
-                words = ", ".join(sorted(status or "(none)" for status in statuses))
-                print(f"    {name + ':':<13}{words}")
-        print(f"    {'cancel:':<13}{'yes' if spec.cancel else 'the API has none'}")
-        print(f"    {'jobs a poll:':<13}{spec.batch}")
-        if api in CATALOGUE:
-            print(f"    {'source:':<13}{spec.page}")
-            _show_declared(declared_api(api))
-        else:
-            print(f"    {'page:':<13}{spec.page}")
+        _show(spec_of(api))
     return 0
+
+
+def check_api(args: argparse.Namespace) -> int:
+    """Say what is wrong with a job API that is data, or what it promises.
+
+    :param args: the command line.
+    :return: 0; 1 if it is refused, 2 if the file cannot be read.
+    """
+    try:
+        text = sys.stdin.read() if args.file == "-" else Path(args.file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        print(f"cloudjobs check-api: {args.file} cannot be read: {error}", file=sys.stderr)
+        return UNTOLD
+    try:
+        spec = compiled(JobApi.from_json(text))
+    except ValueError as error:
+        print(f"cloudjobs check-api: {error}", file=sys.stderr)
+        return FAILED
+    _show(spec)
+    return SUCCEEDED
+
+
+def _show(spec: JobSpec) -> None:
+    """What is known of an API."""
+    states = spec.states
+    print(f"{spec.api}  ({spec.title}; {spec.cloud})")
+    for name, statuses in (
+        ("in progress", states.in_progress),
+        ("succeeded", states.succeeded),
+        ("failed", states.failed),
+        ("cancelled", states.cancelled),
+    ):
+        if statuses:
+            words = ", ".join(sorted(status or "(none)" for status in statuses))
+            print(f"    {name + ':':<13}{words}")
+    print(f"    {'cancel:':<13}{'yes' if spec.cancel else 'the API has none'}")
+    print(f"    {'jobs a poll:':<13}{spec.batch}")
+    print(f"    {'page:':<13}{spec.page or '-'}")
+    if isinstance(spec, CompiledSpec):
+        _show_declared(spec.declared)
 
 
 def _show_declared(api: JobApi) -> None:
@@ -194,7 +226,11 @@ def wait_for_jobs(args: argparse.Namespace) -> int:
     from airflow_cloudjobs.jobs.wait import LogLine, Wait, WaitPlan
 
     compat.let_read_connections()
-    spec = spec_of(args.api)
+    try:
+        spec = _spec_or_file(args.api)
+    except (OSError, ValueError) as error:
+        print(f"cloudjobs wait: {error}", file=sys.stderr)
+        return UNTOLD
     hook_class = hook_class_of(spec.cloud)
     conn_id = args.conn_id or hook_class.default_conn_name
     try:
@@ -228,17 +264,25 @@ def wait_for_jobs(args: argparse.Namespace) -> int:
     return SUCCEEDED if outcomes == {Outcome.SUCCEEDED} else UNTOLD
 
 
+def _spec_or_file(api: str) -> JobSpec:
+    """The spec of an id, or of a file that holds a job API as data; raises ValueError for neither."""
+    if api in SPECS or api in CATALOGUE or not Path(api).is_file():
+        return spec_of(api)
+    return compiled(JobApi.from_json(Path(api).read_text(encoding="utf-8")))
+
+
 def _scope(spec: JobSpec, args: argparse.Namespace) -> dict[str, str]:
     """What names the jobs beside their keys, from the options; raises ValueError for one too many or too few."""
+    declared = isinstance(spec, CompiledSpec)
     options = {name: getattr(args, name) for name in ("order_id", "tid", "file_import_db_level")}
     scope = {name: value for name, value in options.items() if value is not None}
     for name in scope:
-        if name not in spec.scope or spec.api in CATALOGUE:
+        if name not in spec.scope or declared:
             raise ValueError(f"--{name.replace('_', '-')} is not for {spec.api}")
     for given in args.parameter:
         name, sign, value = given.partition("=")
-        if not sign or spec.api not in CATALOGUE or name not in spec.scope:
-            names = ", ".join(spec.scope) if spec.api in CATALOGUE else ""
+        if not sign or not declared or name not in spec.scope:
+            names = ", ".join(spec.scope) if declared else ""
             raise ValueError(f"--parameter {given} is not for {spec.api}; its are NAME=VALUE of {names or 'no name'}")
         scope[name] = value
     try:

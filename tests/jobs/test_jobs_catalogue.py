@@ -4,8 +4,12 @@
 from __future__ import annotations
 
 import inspect
+import io
 import json
 import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from huaweicloudsdkdli.v1 import DliClient
@@ -84,3 +88,46 @@ def test_the_command_to_wait_names_what_is_wrong(
 ) -> None:
     assert cli.main(["wait", "mrs.job", "k", *options]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_the_command_to_check_one_shows_what_it_promises(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = replace(declared_api("adb.spark_app"), api="our.query", cancel=None).to_json()
+    file = tmp_path / "查询.json"
+    file.write_text(text, encoding="utf-8")
+    assert cli.main(["check-api", str(file)]) == 0
+    shown = capsys.readouterr().out
+    assert "our.query" in shown
+    assert "limit:       no cancel" in shown
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    assert cli.main(["check-api", "-"]) == 0
+    assert capsys.readouterr().out == shown
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"failed": []}, "failed"),
+        ({"poll": "DeleteSparkApp"}, "poll"),
+        ({"tomorrow": 1}, "tomorrow"),
+        (None, "JobApi"),
+    ],
+)
+def test_the_command_to_check_one_names_the_field(
+    changes: dict[str, Any] | None, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = [] if changes is None else {**declared_api("adb.spark_app").as_dict(), **changes}
+    file = tmp_path / "api.json"
+    file.write_text(json.dumps(data), encoding="utf-8")
+    assert cli.main(["check-api", str(file)]) == 1
+    assert words in capsys.readouterr().err
+    assert cli.main(["wait", str(file), "k"]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check-api", str(tmp_path / "none.json")]) == 2
+    assert "none.json cannot be read" in capsys.readouterr().err
+    assert cli.main(["wait", "none.json", "k"]) == 2
+    assert "there is no API 'none.json'; known are" in capsys.readouterr().err

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from airflow.sdk.exceptions import TaskDeferred
 from support.declared import DLI_SQL, DMS_EXPORT, DMS_UPLOAD, DRS_TEMPLATE, ICE_UPLOAD
 from taskbench import FAILED, SKIPPED, SUCCESS, Store, TaskInstance, first_event, kill_deferred, rendered, run
 
-from airflow_cloudjobs import apis, compat
+from airflow_cloudjobs import apis, cli, compat
 from airflow_cloudjobs.alibaba.jobs import AlibabaJobOperator, AlibabaJobSensor
 from airflow_cloudjobs.api import Call, InvalidJobApi, JobApi
 from airflow_cloudjobs.exceptions import (
@@ -345,3 +346,12 @@ def test_not_waiting(control: Control, cloud: LocalCloud) -> None:
     assert ran.result["outcome"] == "submitted"
     assert ran.ti.xcoms["job_key"] == ran.result["job_key"]
     assert ran.ti.xcoms["console_url"].startswith("https://console.huaweicloud.com/dli/")
+
+
+@pytest.mark.parametrize(("end", "code"), [("success", 0), ("fail", 1)])
+def test_the_command_waits_by_a_file(end: str, code: int, cloud: LocalCloud, tmp_path: Path) -> None:
+    file = tmp_path / "api.json"
+    file.write_text(DMS_EXPORT.to_json(), encoding="utf-8")
+    cloud.control.create_job("dms.data_track_export", "k", end, fields={"OrderId": 4711})
+    options = ["--parameter", "OrderId=4711", "--interval", "0.1"]
+    assert cli.main(["wait", str(file), "k", *options]) == code
