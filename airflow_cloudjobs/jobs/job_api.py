@@ -16,6 +16,7 @@ from hashlib import sha256
 from typing import Any
 
 from airflow_cloudjobs.jobs.frozen import FrozenDict, frozen, thawed
+from airflow_cloudjobs.jobs.operation import parts_of
 from airflow_cloudjobs.jobs.paths import check_path, choice
 from airflow_cloudjobs.jobs.placeholders import HOLE, holes_in
 
@@ -31,7 +32,6 @@ CONSOLES = {
     "huawei": "https://console.huaweicloud.com/console/?region={region}",
 }
 
-_CALL = re.compile(r"(?:(?P<operation>[A-Za-z]\w*)\s*)??(?:\b(?P<method>GET|POST|PUT|PATCH|DELETE)\s+(?P<path>/\S*))?")
 _READING = re.compile(r"(Batch)?(Get|Describe|List|Query|Show|Search|Count|Check|Fetch)(?![a-z])")
 _CHANGING = re.compile(
     r"(Batch)?(Create|Delete|Remove|Start|Stop|Run|Submit|Cancel|Kill|Terminate|Modify|Update|Set|Put|Add|Release|"
@@ -110,8 +110,7 @@ class Call:
 
     def __post_init__(self) -> None:
         owner = f"Call({self.call!r})"
-        match = _CALL.fullmatch(self.call.strip()) if isinstance(self.call, str) else None
-        if not match or not (match["operation"] or match["path"]):
+        if not isinstance(self.call, str) or parts_of(self.call) is None:
             raise InvalidJobApi(owner, "call", "must be 'Operation', 'Operation METHOD /path' or 'METHOD /path'")
         self._put(call=" ".join(self.call.split()), flat=_words(owner, "flat", self.flat))
         for name in ("query", "body", "form", "headers"):
@@ -174,9 +173,9 @@ class Call:
 
     @cached_property
     def _parts(self) -> tuple[str, str, str]:
-        match = _CALL.fullmatch(self.call.strip())
-        assert match is not None  # noqa: S101 - it was looked at when this was made
-        return match["operation"] or "", match["method"] or "POST", match["path"] or "/"
+        parts = parts_of(self.call)
+        assert parts is not None  # noqa: S101 - it was looked at when this was made
+        return parts
 
     @property
     def operation(self) -> str:

@@ -13,9 +13,18 @@ from airflow_cloudjobs.jobs.request import SERVICES, ApiRequest, is_service, par
 PROJECT = "project_id"
 """The placeholder that the client fills, from the credential."""
 
-_FORM = re.compile(r"([A-Za-z]\w*)(?:\s+(GET|POST|PUT|PATCH|DELETE)\s+(/[^\x00-\x20?#\x7f-\U0010ffff]*))?", re.ASCII)
+_FORM = re.compile(r"(?:([A-Za-z]\w*)\s*)??(?:\b(GET|POST|PUT|PATCH|DELETE)\s+(/\S*))?", re.ASCII)
+_PATH = re.compile(r"/[^\x00-\x20?#\x7f-\U0010ffff]*", re.ASCII)
 _PLACEHOLDER = re.compile(r"\{([\w.-]+)\}", re.ASCII)
 _READING = re.compile(r"(Describe|Get|List|Query)(?![a-z])", re.ASCII)
+
+
+def parts_of(text: str) -> tuple[str, str, str] | None:
+    """Name (maybe none), method and path of ``Name``, ``Name METHOD /path`` or ``METHOD /path``; None for all else."""
+    found = _FORM.fullmatch(text.strip())
+    if found is None or not (found[1] or found[3]):
+        return None
+    return found[1] or "", found[2] or "POST", found[3] or "/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +46,13 @@ class Operation:
 
         :raises ValueError: for any other form.
         """
-        found = _FORM.fullmatch(text.strip())
-        if found is None or set("{}") & set(_PLACEHOLDER.sub("", found[3] or "")):
+        name, method, path = parts_of(text) or ("", "", "")
+        if not name or not _PATH.fullmatch(path) or set("{}") & set(_PLACEHOLDER.sub("", path)):
             raise ValueError(
                 f"operation {text!r} is none: write 'Name', or 'Name METHOD /path' with {{placeholders}} and without a "
                 "query, e.g. 'GetJobRun GET /api/v1/jobRuns/{jobRunId}'"
             )
-        return cls(found[1], found[2] or "POST", found[3] or "/")
+        return cls(name, method, path)
 
     @property
     def names(self) -> tuple[str, ...]:
