@@ -17,7 +17,7 @@ TABLE = pytest.StashKey[list[Row]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kills", type=int, default=40, help="random kills of workers and triggerers; 40 by default")
+    parser.addoption("--kills", type=int, default=30, help="random kills of workers and triggerers; 30 by default")
     parser.addoption("--seed", type=int, default=time.time_ns() % 10**6, help="of the random kills; drawn if none")
 
 
