@@ -23,10 +23,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 from airflow_cloudjobs.compat import AirflowException, AirflowFailException, AirflowSensorTimeout
 from airflow_cloudjobs.connection.settings import InvalidConnection as InvalidConnection
+from airflow_cloudjobs.former import former_names
 from airflow_cloudjobs.jobs.outcome import JobResult
 
 
@@ -91,13 +91,4 @@ class SubmitOutcomeUnknown(WithNextStep, AirflowFailException):
     """The submit got no answer: the cloud may have taken the job. It is not repeated blindly."""
 
 
-_FORMER = {"JobUntold": JobOutcomeUnknown, "SubmitUntold": SubmitOutcomeUnknown}
-"""The names of the release before; they go with the next one."""
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _FORMER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    present = _FORMER[name]
-    warnings.warn(f"{name} is called {present.__name__} now", DeprecationWarning, stacklevel=2)
-    return present
+__getattr__ = former_names(__name__, {"JobUntold": JobOutcomeUnknown, "SubmitUntold": SubmitOutcomeUnknown})

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from airflow_cloudjobs.former import former_names
 from airflow_cloudjobs.operator import CloudJobOperator
 from airflow_cloudjobs.sensor import CloudJobSensor
 
@@ -37,3 +38,6 @@ class AlibabaSensor(CloudJobSensor):
     def __init__(self, *, alibabacloud_conn_id: str = CONNECTION, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.alibabacloud_conn_id = alibabacloud_conn_id
+
+
+__getattr__ = former_names(__name__, {"AlibabaJobOperator": AlibabaOperator, "AlibabaJobSensor": AlibabaSensor})

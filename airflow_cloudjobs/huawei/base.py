@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from airflow_cloudjobs.former import former_names
 from airflow_cloudjobs.operator import CloudJobOperator
 from airflow_cloudjobs.sensor import CloudJobSensor
 
@@ -37,3 +38,6 @@ class HuaweiSensor(CloudJobSensor):
     def __init__(self, *, huaweicloud_conn_id: str = CONNECTION, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.huaweicloud_conn_id = huaweicloud_conn_id
+
+
+__getattr__ = former_names(__name__, {"HuaweiJobOperator": HuaweiOperator, "HuaweiJobSensor": HuaweiSensor})

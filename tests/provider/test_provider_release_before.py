@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
 
 from airflow_cloudjobs import exceptions
@@ -22,6 +24,21 @@ def test_an_exception_by_its_former_name(former: str, present: type[Exception]) 
     assert found is present
     with pytest.raises(found):
         raise present("whoever catches the one catches the other")
+
+
+@pytest.mark.parametrize(
+    ("module", "former", "present"),
+    [
+        ("alibaba", "AlibabaJobOperator", "AlibabaOperator"),
+        ("alibaba", "AlibabaJobSensor", "AlibabaSensor"),
+        ("huawei", "HuaweiJobOperator", "HuaweiOperator"),
+        ("huawei", "HuaweiJobSensor", "HuaweiSensor"),
+    ],
+)
+def test_a_base_by_its_former_name(module: str, former: str, present: str) -> None:
+    base = import_module(f"airflow_cloudjobs.{module}.base")
+    with pytest.warns(DeprecationWarning, match=f"{former} is called {present} now"):
+        assert getattr(base, former) is getattr(base, present)
 
 
 def test_by_an_import() -> None:
