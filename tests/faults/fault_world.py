@@ -154,6 +154,10 @@ class World:
         """The task instances of a row; one, unless it is a mapped task."""
         return self._tasks([row])[row.word]
 
+    def instances(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
+        """The task instances of rows, asked for at once."""
+        return [*itertools.chain.from_iterable(self._tasks(rows).values())]
+
     def _tasks(self, rows: Sequence[Row]) -> dict[str, list[dict[str, Any]]]:
         by_run = {(row.dag_id, row.run_id): row.word for row in rows}
         found: dict[str, list[dict[str, Any]]] = {row.word: [] for row in rows}
@@ -309,8 +313,7 @@ class World:
 
     def running(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
         """The task instances of rows that are on a worker."""
-        tasks = itertools.chain.from_iterable(self._tasks(rows).values())
-        return [task for task in tasks if task["state"] == "running" and task["pid"]]
+        return [task for task in self.instances(rows) if task["state"] == "running" and task["pid"]]
 
     def kill_task(self, task: Mapping[str, Any]) -> bool:
         """End at once what runs a task instance.
@@ -364,8 +367,7 @@ class World:
 
     def triggerers(self, rows: Sequence[Row]) -> set[int]:
         """The ids of the triggerers that the tasks of rows are assigned to."""
-        tasks = itertools.chain.from_iterable(self._tasks(rows).values())
-        return {task["triggerer_job"]["id"] for task in tasks if task.get("triggerer_job")}
+        return {task["triggerer_job"]["id"] for task in self.instances(rows) if task.get("triggerer_job")}
 
     def restart(self, name: str) -> None:
         """Start one of Airflow's processes anew and wait until it is well."""
