@@ -37,6 +37,9 @@ CATALOGUE = {
 """The APIs that are data and come with the package; they are used through the classes of ``alibaba.jobs`` and
 ``huawei.jobs``."""
 
+KNOWN = (*SPECS, *CATALOGUE)
+"""The ids of all."""
+
 HOOKS = {
     "alibaba": "airflow_cloudjobs.alibaba.hook:AlibabaCloudHook",
     "huawei": "airflow_cloudjobs.huawei.hook:HuaweiCloudHook",
@@ -73,7 +76,7 @@ def declared_api(api: str) -> JobApi:
     :raises ValueError: naming the ids there are.
     """
     if api not in CATALOGUE:
-        raise ValueError(f"there is no API {api!r}; known are {', '.join([*SPECS, *CATALOGUE])}")
+        raise ValueError(f"there is no API {api!r}; known are {', '.join(KNOWN)}")
     found: JobApi = _load(CATALOGUE[api])
     return found
 
@@ -96,6 +99,6 @@ def hook_class_of(cloud: str) -> type[CloudHook]:
     return hook
 
 
-def _load(place: str):  # type: ignore[no-untyped-def]  # whatever stands there
+def _load(place: str) -> Any:
     module, _, name = place.partition(":")
     return getattr(import_module(module), name)

@@ -233,7 +233,7 @@ class AnswerTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait; the one event is the answer, or an error once the deadline has passed."""
         # An answer within seconds must not bring the task back before Airflow's scheduler has seen it leave.
-        await asyncio.sleep(min(compat.EVENT_HOLD, max(0.0, self.handed_over + compat.EVENT_HOLD - time.time())))
+        await compat.hold(self.handed_over)
         while (event := await self._answer()) is None:
             if self.deadline is not None and time.time() >= self.deadline:
                 event = {"error": "nobody answered in time", "error_type": "timeout"}

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from airflow_cloudjobs import __version__
-from airflow_cloudjobs.apis import CATALOGUE, HOOKS, SPECS, declared_api, hook_class_of, spec_of
+from airflow_cloudjobs.apis import CATALOGUE, HOOKS, KNOWN, SPECS, declared_api, hook_class_of, spec_of
 from airflow_cloudjobs.jobs.compiled import CompiledSpec, compiled
 from airflow_cloudjobs.jobs.job_api import JobApi
 from airflow_cloudjobs.jobs.spec import JobSpec
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     local.set_defaults(run=command.main)
 
     apis = commands.add_parser("apis", help="list the job APIs and what their statuses mean")
-    apis.add_argument("api", nargs="?", choices=[*SPECS, *CATALOGUE], metavar="API", help="one of them (default: all)")
+    apis.add_argument("api", nargs="?", choices=KNOWN, metavar="API", help="one of them (default: all)")
     apis.add_argument(
         "--json", action="store_true", help="those of the catalogue as JSON, as JobApi.from_dict takes it"
     )
@@ -79,8 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Wait for a job as a sensor would, with progress. Exits with 0 if every job succeeded, 1 if "
         "one failed or was cancelled, 2 if that could not be told.",
     )
-    known = [*SPECS, *CATALOGUE]
-    wait.add_argument("api", metavar="API", help=f"one of {', '.join(known)}, or a file with a JobApi as JSON")
+    wait.add_argument("api", metavar="API", help=f"one of {', '.join(KNOWN)}, or a file with a JobApi as JSON")
     wait.add_argument("keys", nargs="+", metavar="KEY", help="the job's key; several wait for all")
     wait.add_argument("--conn-id", help="the Airflow connection (default: the cloud's default one)")
     wait.add_argument("--region", help="region id (default: the connection's)")
@@ -126,7 +125,7 @@ def show_apis(args: argparse.Namespace) -> int:
     :param args: the command line.
     :return: 0; 2 for the JSON of an API that is no data.
     """
-    asked = [args.api] if args.api else [*SPECS, *CATALOGUE]
+    asked = [args.api] if args.api else KNOWN
     if args.json:
         if args.api in SPECS:
             print(f"cloudjobs apis: {args.api} is not declared as data", file=sys.stderr)
@@ -146,12 +145,10 @@ def check_api(args: argparse.Namespace) -> int:
     :return: 0; 1 if it is refused, 2 if the file cannot be read.
     """
     try:
-        text = sys.stdin.read() if args.file == "-" else Path(args.file).read_text(encoding="utf-8")
+        spec = _declared_in(args.file)
     except (OSError, UnicodeDecodeError) as error:
         print(f"cloudjobs check-api: {args.file} cannot be read: {error}", file=sys.stderr)
         return UNTOLD
-    try:
-        spec = compiled(JobApi.from_json(text))
     except ValueError as error:
         print(f"cloudjobs check-api: {error}", file=sys.stderr)
         return FAILED
@@ -266,9 +263,12 @@ def wait_for_jobs(args: argparse.Namespace) -> int:
 
 def _spec_or_file(api: str) -> JobSpec:
     """The spec of an id, or of a file that holds a job API as data; raises ValueError for neither."""
-    if api in SPECS or api in CATALOGUE or not Path(api).is_file():
-        return spec_of(api)
-    return compiled(JobApi.from_json(Path(api).read_text(encoding="utf-8")))
+    return _declared_in(api) if api not in KNOWN and Path(api).is_file() else spec_of(api)
+
+
+def _declared_in(file: str) -> CompiledSpec:
+    """The spec of the job API that a file holds as JSON, or standard input for ``-``."""
+    return compiled(JobApi.from_json(sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")))
 
 
 def _scope(spec: JobSpec, args: argparse.Namespace) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
@@ -68,6 +69,7 @@ __all__ = [
     "get_async_connection",
     "hidden_in",
     "hide_in_logs",
+    "hold",
     "is_cleared",
     "is_run_by_hand",
     "let_read_connections",
@@ -143,6 +145,16 @@ feature test.
 The check looks at tasks that are to run or run (SCHEDULED, QUEUED, RUNNING, RESTARTING) only. So a task whose success a
 trigger stores without another worker is safe at once, and one that began on a triggerer has left no process.
 """
+
+
+async def hold(handed_over: float) -> None:
+    """Let pass what is left of the time in which Airflow would fail a task that comes back.
+
+    :param handed_over: when the task left its worker, by the worker's clock, seconds since the epoch.
+    """
+    remaining = handed_over + EVENT_HOLD - time.time()
+    # A worker's clock that is ahead of this one must not make it longer.
+    await asyncio.sleep(min(max(0.0, remaining), EVENT_HOLD))
 
 
 def default_deferrable() -> bool:

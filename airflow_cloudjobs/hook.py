@@ -35,9 +35,6 @@ CALL_PATIENCE = 60.0
 CALL_BACKOFF = Backoff(first=1.0, cap=20.0)
 """The pauses before it is repeated."""
 
-CALL_OPTIONS = frozenset({"version", "body", "form", "headers", "idempotent"})
-"""The keywords of a call that are none of the API's own parameters, besides its patience."""
-
 
 class CloudHook(BaseHook):
     """Calls any API of one cloud, blocking or on an event loop, and watches jobs with either.
@@ -324,7 +321,7 @@ class CloudHook(BaseHook):
         return good, "; ".join(found)
 
 
-def _request(what: ApiRequest | str, operation: tuple[str, ...], given: dict[str, Any]) -> ApiRequest:
+def _request(what: ApiRequest | str, operation: tuple[str, ...], given: Mapping[str, Any]) -> ApiRequest:
     """What the arguments of a call say."""
     if isinstance(what, ApiRequest):
         if operation or given:
@@ -333,8 +330,7 @@ def _request(what: ApiRequest | str, operation: tuple[str, ...], given: dict[str
         return what
     if len(operation) != 1:
         raise TypeError("give a service and an operation, e.g. call('sts', 'GetCallerIdentity'), or an ApiRequest")
-    options = {name: given.pop(name) for name in CALL_OPTIONS & set(given)}
-    return request_for(what, *operation, given, **options)
+    return request_for(what, operation[0], **given)
 
 
 def _batches(keys: Sequence[str], size: int) -> Iterator[Sequence[str]]:

@@ -197,9 +197,7 @@ class CloudJobTrigger(BaseTrigger):
         """Let pass what is left of the time in which Airflow would fail a task that comes back."""
         if compat.is_run_by_hand():
             return  # without a scheduler
-        remaining = self.plan.get("handed_over", 0.0) + compat.EVENT_HOLD - time.time()
-        # A worker's clock that is ahead of this one must not make it longer.
-        await asyncio.sleep(min(max(0.0, remaining), compat.EVENT_HOLD))
+        await compat.hold(self.plan.get("handed_over", 0.0))
 
     def _take_over(self, asked: Mapping[str, Any]) -> str | list[str]:
         """Take over what a worker would have done before the wait.

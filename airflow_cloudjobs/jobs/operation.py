@@ -85,24 +85,26 @@ class Operation:
 def request_for(
     service: str,
     operation: str,
-    given: Mapping[str, Any],
+    /,
     *,
     version: str = "",
     body: Any = None,
     form: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
     idempotent: bool | None = None,
+    **given: Any,
 ) -> ApiRequest:
     """A call of any operation.
 
     :param service: what the service's hosts begin with.
     :param operation: as :meth:`Operation.of` takes it.
-    :param given: the parameters: those that the path names fill it, the others are the query; None means absent.
     :param version: the version of Alibaba Cloud's API.
     :param body: what to send as JSON.
     :param form: fields to send as a form; structures as JSON text.
     :param headers: further headers.
     :param idempotent: True if making it twice does no harm; None takes what the operation says of itself.
+    :param given: all other keywords are the API's own parameters: those that the path names fill it, the others are
+        the query; None means absent.
     :raises ValueError: naming what is wrong.
     """
     if not is_service(service):

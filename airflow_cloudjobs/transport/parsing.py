@@ -34,14 +34,31 @@ def format_utc(second: int, form: str) -> str:
 
 
 def json_object(operation: str, answer: HttpAnswer) -> dict[str, Any]:
-    """An answer's body as a JSON object.
+    """An answer's body as a JSON object; see :func:`_object`."""
+    return _object(operation, answer, _loaded(answer))
+
+
+def json_answer(request: ApiRequest, answer: HttpAnswer) -> Any:
+    """An answer's body as what the request takes for one: a JSON object; of a lax one a list or nothing at all, too.
+
+    :raises CloudApiError: see :func:`_object`.
+    """
+    if request.lax and answer.status < 300 and not answer.body and request.method != "GET":
+        return {}
+    data = _loaded(answer)
+    if request.lax and answer.status < 300 and isinstance(data, list):
+        return data
+    return _object(request.operation, answer, data)
+
+
+def _object(operation: str, answer: HttpAnswer, data: Any) -> dict[str, Any]:
+    """What was read of an answer, which must be a JSON object.
 
     What is no JSON object comes from something between us and the cloud (a proxy's page, a cut line).
 
     :raises CloudApiError: a transient, ambiguous one, since the call may have been carried out; for a status of 4xx one
         that is not ambiguous: such a page is a refusal, by what has not passed the call on.
     """
-    data = {} if answer.status == 204 else _loaded(answer.body)
     if isinstance(data, dict) and (data or answer.status < 300):
         return data
     refused = 400 <= answer.status < 500
@@ -74,24 +91,12 @@ _TOO_LARGE = "The request is too large: fewer addresses or tables a task, or a s
 _IN_BETWEEN = "Something between here and the cloud answered: check 'host', 'endpoints' and 'proxy' of the connection"
 
 
-def json_answer(request: ApiRequest, answer: HttpAnswer) -> Any:
-    """An answer's body as what the request takes for one: a JSON object; of a lax one a list or nothing at all, too.
-
-    :raises CloudApiError: see :func:`json_object`.
-    """
-    if request.lax and answer.status < 300:
-        if not answer.body and request.method != "GET":
-            return {}
-        data = _loaded(answer.body)
-        if isinstance(data, list):
-            return data
-    return json_object(request.operation, answer)
-
-
-def _loaded(body: bytes) -> Any:
+def _loaded(answer: HttpAnswer) -> Any:
     """The JSON; None if it is none."""
+    if answer.status == 204:
+        return {}
     try:
-        return json.loads(body)
+        return json.loads(answer.body)
     except (ValueError, RecursionError):
         return None
 

@@ -63,8 +63,8 @@ def test_a_text_that_is_no_operation(text: str) -> None:
 )
 def test_whether_a_second_call_is_known_to_do_no_harm(text: str, reads: bool) -> None:
     assert Operation.of(text).reads is reads
-    assert request_for("x", text, {"cluster_id": "c"}).idempotent is reads
-    assert request_for("x", text, {"cluster_id": "c"}, idempotent=not reads).idempotent is not reads
+    assert request_for("x", text, cluster_id="c").idempotent is reads
+    assert request_for("x", text, cluster_id="c", idempotent=not reads).idempotent is not reads
 
 
 @given(values, values)
@@ -85,20 +85,20 @@ def test_a_value_cannot_leave_its_place_in_the_path(one: str, two: str) -> None:
 def test_a_part_of_the_path_that_is_missing() -> None:
     for given_ in ({}, {"cluster_id": None}):
         with pytest.raises(ValueError, match=r"ShowClusterDetails needs 'cluster_id': it is a part of its path /v1"):
-            request_for("mrs", CLUSTER, given_)
+            request_for("mrs", CLUSTER, **given_)
 
 
 @pytest.mark.parametrize("service", ["", "evil.com/", "a.b", "A", "-a", "a@b", "a_b", "ecs\n"])
 def test_what_is_no_service(service: str) -> None:
     with pytest.raises(ValueError, match=r"service .* is none"):
-        request_for(service, "DescribeInstances", {})
+        request_for(service, "DescribeInstances")
 
 
 def test_where_everything_goes() -> None:
     request = request_for(
         "dayu-dlf",
         "RunOnce POST /v1/{project_id}/jobs/{job_name}/run-immediate",
-        {"job_name": "a job", "limit": 10, "all": True, "ids": ["a", "ü"], "none": None, "page-size": 5},
+        **{"job_name": "a job", "limit": 10, "all": True, "ids": ["a", "ü"], "none": None, "page-size": 5},
         version="v",
         form={"one": {"a": 1}, "two": None},
         headers={"workspace": "w"},
@@ -111,12 +111,12 @@ def test_where_everything_goes() -> None:
 
 @pytest.mark.parametrize("body", [{}, [], {"a": None}, "text", 0, False])
 def test_a_body_goes_as_it_is(body: Any) -> None:
-    assert request_for("x", "A POST /a", {}, body=body).body == body
+    assert request_for("x", "A POST /a", body=body).body == body
 
 
 def test_what_is_sent_is_not_shown() -> None:
     """A request's text may stand in a traceback, and what it carries may be a secret."""
     secret = "s3cr3t"
-    body = request_for("x", "A POST /a", {}, body={"password": secret}, headers={"X-Key": secret})
-    form = request_for("x", "A", {}, form={"password": secret})
+    body = request_for("x", "A POST /a", body={"password": secret}, headers={"X-Key": secret})
+    form = request_for("x", "A", form={"password": secret})
     assert secret not in f"{body!r}{form!r}"

@@ -8,6 +8,7 @@ import json
 import re
 import runpy
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,9 @@ from darabonba.runtime import RuntimeOptions
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 
 from airflow_cloudjobs.alibaba.hook import AlibabaCloudHook
-from airflow_cloudjobs.hook import CALL_OPTIONS
 from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
+from airflow_cloudjobs.jobs.operation import request_for
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.localcloud import LocalCloud, accounts
 
@@ -189,7 +190,8 @@ class TestThePage:
 
     def test_every_argument_has_its_row(self) -> None:
         rows = set(re.findall(r"^\| `(\w+)` \|", PAGE, re.M))
-        assert rows == {*CALL_OPTIONS, "patience"}
+        options = [one.name for one in signature(request_for).parameters.values() if one.kind is one.KEYWORD_ONLY]
+        assert rows == {*options, "patience"}
 
 
 class TestBoth:
