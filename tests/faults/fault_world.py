@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,6 +17,8 @@ from fault_cases import DMS_EXPORT, DRS, PLACES, apis_of, expected_of
 from fault_table import Row, Seen, drawn
 from own_postgres import Postgres
 from support import jobapis
+from support.kills import end_worker
+from support.seen import jobs_of, taken
 
 from airflow_cloudjobs.demo.local_airflow import LocalAirflow
 from airflow_cloudjobs.demo.rest import AirflowProblem
@@ -214,9 +215,7 @@ class World:
 
     def jobs(self, row: Row) -> list[dict[str, Any]]:
         """The jobs of a row, oldest first; of the uploads to a DRS task only the last."""
-        return [
-            job for job in self.control.jobs(row.api) if job["key"] == row.key or row.word in json.dumps(job["fields"])
-        ]
+        return jobs_of(self.control.jobs(row.api), row.word, row.key)
 
     def finish(self, rows: Sequence[Row], *, newest: bool = False) -> None:
         """Let the jobs of rows succeed.
@@ -280,12 +279,8 @@ class World:
         return sum(job["polls"] for job in self.jobs(row))
 
     def _count(self, row: Row, operation: str) -> int:
-        keys = {job["key"] for job in self.jobs(row)}
-        requests = self.control.stats(tail=10_000)["requests"]
-        # The fault "slow" is no error: the cloud has taken what it answers late.
-        return sum(
-            1 for each in requests if each["operation"] == operation and keys & set(each["keys"]) and not each["code"]
-        )
+        keys = [job["key"] for job in self.jobs(row)]
+        return taken(self.control.stats(tail=10_000)["requests"], operation, keys)
 
     # Processes
 
@@ -299,10 +294,7 @@ class World:
 
     def kill_worker(self, row: Row) -> None:
         """End what runs a task at once, as the loss of its machine would."""
-        worker, task = self.worker(row)
-        worker.suspend()  # or it would tell Airflow what happened to the task
-        task.kill()
-        worker.kill()
+        assert end_worker(*self.worker(row))
 
     def kill_workers(self, row: Row) -> int:
         """End at once what runs tasks of a row just now.
@@ -324,12 +316,7 @@ class World:
         with suppress(psutil.NoSuchProcess):
             process = psutil.Process(task["pid"])
             if worker := process.parent():
-                worker.suspend()
-                # A worker that has seen its task end may hold the lock of a queue that all workers share.
-                if process.is_running():
-                    self.kill([process, worker])
-                    return True
-                worker.resume()
+                return end_worker(worker, process)
         return False
 
     def kill_scheduler(self) -> list[psutil.Process]:

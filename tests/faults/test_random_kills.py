@@ -7,7 +7,6 @@ its answer, and the API has no way to look a job up, the task must have said so 
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections import Counter
@@ -18,6 +17,7 @@ import pytest
 from fault_cases import APIS, DLI, DRS, ICE
 from fault_table import Row
 from fault_world import CANCEL, QUICK, SUBMITS, Case, World
+from support.seen import jobs_of, taken
 
 #: Few workers, so that a killed one is replaced within a moment, and what strikes next can be chosen.
 AIRFLOW = {**QUICK, "CORE__PARALLELISM": "10"}
@@ -92,12 +92,12 @@ def strike(world: World, rows: Sequence[Row], draw: random.Random) -> str:
 def verdicts(world: World, row: Row) -> Iterator[str]:
     """What came of each mapped task of a row."""
     jobs = world.control.jobs(row.api)
-    requests = [one for one in world.control.stats(tail=100_000)["requests"] if one["operation"] == SUBMITS[row.api]]
+    requests = world.control.stats(tail=100_000)["requests"]
     tasks = sorted(world.tasks(row), key=lambda task: int(task["map_index"]))
     for task, word in zip(tasks, words(row), strict=True):
-        own = {job["key"] for job in jobs if job["key"] == word or word in json.dumps(job["fields"])}
-        ended = {job["key"] for job in jobs if job["key"] in own and job["succeeded"]}
-        submits = sum(bool(own & set(one["keys"])) for one in requests if not one["code"])
+        own = jobs_of(jobs, word, word)
+        ended = {job["key"] for job in own if job["succeeded"]}
+        submits = taken(requests, SUBMITS[row.api], [job["key"] for job in own])
         yield verdict(world, row, task, ended, submits)
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,8 @@ import psutil
 import pytest
 from any_airflow import AnyAirflow
 from support.jobapis import DMS_EXPORT, DMS_UPLOAD, DRS
+from support.kills import end_worker
+from support.seen import jobs_of, taken
 
 from airflow_cloudjobs import compat
 from airflow_cloudjobs.localcloud import LocalCloud
@@ -63,18 +64,12 @@ class World:
     def jobs(self, case: str, name: str) -> list[dict[str, Any]]:
         """The jobs of a task, oldest first; of the uploads to a DRS task only the last."""
         word = f"{case}-word"
-        return [
-            job for job in self.control.jobs(TASKS[name].api) if job["key"] == word or word in json.dumps(job["fields"])
-        ]
+        return jobs_of(self.control.jobs(TASKS[name].api), word, word)
 
     def submits(self, case: str, name: str) -> int:
         """How many submits the cloud has taken for a task."""
-        keys = {job["key"] for job in self.jobs(case, name)}
-        requests = self.control.stats(tail=10_000)["requests"]
-        operation = TASKS[name].submit
-        return sum(
-            1 for each in requests if each["operation"] == operation and keys & set(each["keys"]) and not each["code"]
-        )
+        keys = [job["key"] for job in self.jobs(case, name)]
+        return taken(self.control.stats(tail=10_000)["requests"], TASKS[name].submit, keys)
 
     def wait_polled(self, case: str, name: str) -> None:
         """Wait until a task's last job is asked for again."""
@@ -96,9 +91,7 @@ class World:
         task = psutil.Process(row["pid"])
         worker = task.parent()
         assert worker is not None
-        worker.suspend()  # or it would tell Airflow what happened to the task
-        task.kill()
-        worker.kill()
+        assert end_worker(worker, task)
 
     def until(self, probe: Callable[[], bool], complaint: Callable[[], str], timeout: float = 180) -> None:
         """Wait for something."""
