@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from airflow_cloudjobs.localcloud.alibaba import states as alibaba
+from airflow_cloudjobs.localcloud.huawei import states as huawei
 from airflow_cloudjobs.localcloud.jobs import Script
+from airflow_cloudjobs.localcloud.vocabulary import Vocabulary
 
 #: A status that no page of either cloud knows.
 UNKNOWN_STATUS = "ARCHIVING"
@@ -24,98 +27,8 @@ _SECONDS = re.compile(r"localcloud\.seconds=(\d+(?:\.\d+)?)")
 _MISSING = re.compile(r"[^\s,;'\"`()&?=]*missing[^\s,;'\"`()&?=]*", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
-    """The states of one API, from the vendor's page.
-
-    :param running: states in progress in the order they come, each with its share of the job's time.
-    :param success: the state of success.
-    :param failure: the state of failure.
-    :param cancelled: the state after a cancel; the one of failure where the API has no such state.
-    :param breaks_in: the state in progress in which a failing job breaks off.
-    :param ends: every documented state that is an end.
-    :param reason: what the API says about a failure.
-    :param missing: what the API says about a job whose input is not there; ``{thing}`` is what is missing.
-    :param code: the error code of a failure, where the API has one.
-    :param missing_code: the same where the input is not there.
-    :param other_successes: further words for success.
-    """
-
-    running: tuple[tuple[Any, float], ...]
-    success: str
-    failure: str
-    cancelled: str
-    breaks_in: Any
-    ends: frozenset[str]
-    reason: str
-    missing: str
-    code: str = ""
-    missing_code: str = ""
-    other_successes: frozenset[str] = frozenset()
-
-
-VOCABULARIES: Mapping[str, Vocabulary] = {
-    "dms.file_upload": Vocabulary(
-        running=(("INIT", 0.08), ("PENDING", 0.12), ("BE_SCHEDULED", 0.15), ("RUNNING", 0.65)),
-        success="SUCCESS",
-        failure="FAIL",
-        cancelled="FAIL",
-        breaks_in="RUNNING",
-        ends=frozenset({"SUCCESS", "FAIL"}),
-        reason="failed to read the file: connection closed by the source",
-        missing="file not found (HTTP 404): {thing}",
-    ),
-    "dms.data_track_export": Vocabulary(
-        running=(("INIT", 0.15), ("LISTING", 0.25), ("DOWNLOADING", 0.6)),
-        success="DOWNLOAD_SUCCESS",
-        failure="DOWNLOAD_FAIL",
-        cancelled="DOWNLOAD_FAIL",
-        breaks_in="DOWNLOADING",
-        ends=frozenset({"DOWNLOAD_SUCCESS", "DOWNLOAD_FAIL"}),
-        reason="failed to parse the logs: binlog file purged",
-        missing="table not found in the tracked logs: {thing}",
-    ),
-    "ice.url_upload": Vocabulary(
-        running=(
-            ("PENDING", 0.15),
-            ("PROCESSING", 0.1),
-            ("DOWNLOADING", 0.35),
-            ("DOWNLOAD_SUCCESS", 0.05),
-            ("UPLOADING", 0.25),
-            ("UPLOAD_SUCCESS", 0.1),
-        ),
-        success="SUCCESS",
-        failure="DOWNLOAD_FAIL",
-        cancelled="CANCELLED",
-        breaks_in="DOWNLOADING",
-        ends=frozenset({"SUCCESS", "DOWNLOAD_FAIL", "UPLOAD_FAIL", "Normal"}),
-        reason="The source file could not be fetched: connection reset by peer",
-        missing="The source URL answered HTTP 404: {thing}",
-        code="URLDownloadError",
-        missing_code="URLInvalidError",
-        other_successes=frozenset({"Normal"}),  # how the sample on ICE's page shows a finished upload
-    ),
-    "dli.sql_job": Vocabulary(
-        running=(("LAUNCHING", 0.2), ("SCALING", 0.15), ("RUNNING", 0.65)),
-        success="FINISHED",
-        failure="FAILED",
-        cancelled="CANCELLED",
-        breaks_in="RUNNING",
-        ends=frozenset({"FINISHED", "FAILED", "CANCELLED"}),
-        reason="Job aborted due to stage failure: Task 3 in stage 1.0 failed 4 times",
-        missing="Table or view not found: {thing}; line 1 pos 14",
-    ),
-    "drs.object_template": Vocabulary(
-        running=((None, 1.0),),
-        success="success",
-        failure="failed",
-        cancelled="failed",
-        breaks_in=None,
-        ends=frozenset({"success", "failed"}),
-        reason="row 2: the source table does not exist",
-        missing="the file {thing} names an object that does not exist in the source database",
-    ),
-}
+VOCABULARIES: Mapping[str, Vocabulary] = {**alibaba.STATES, **huawei.STATES}
+"""By API."""
 
 
 @dataclass(frozen=True, slots=True)

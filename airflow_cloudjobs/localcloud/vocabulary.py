@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The words in which an API tells how its jobs go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The states of one API, from the vendor's page.
+
+    :param running: states in progress in the order they come, each with its share of the job's time.
+    :param success: the state of success.
+    :param failure: the state of failure.
+    :param cancelled: the state after a cancel; the one of failure where the API has no such state.
+    :param breaks_in: the state in progress in which a failing job breaks off.
+    :param ends: every documented state that is an end.
+    :param reason: what the API says about a failure.
+    :param missing: what the API says about a job whose input is not there; ``{thing}`` is what is missing.
+    :param code: the error code of a failure, where the API has one.
+    :param missing_code: the same where the input is not there.
+    :param other_successes: further words for success.
+    """
+
+    running: tuple[tuple[Any, float], ...]
+    success: str
+    failure: str
+    cancelled: str
+    breaks_in: Any
+    ends: frozenset[str]
+    reason: str
+    missing: str
+    code: str = ""
+    missing_code: str = ""
+    other_successes: frozenset[str] = frozenset()
