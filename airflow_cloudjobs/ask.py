@@ -7,15 +7,12 @@ again if the same task asks again, so its text says where the latest news is: in
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-
-from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_cloudjobs import compat
 from airflow_cloudjobs.jobs.arguments import Arguments
@@ -37,9 +34,6 @@ KEY_FIELD = "job_key"
 
 SHOWN = 300
 """Characters of one argument that are shown; the task's rendered fields have it in full."""
-
-LOOK_EVERY = 5.0
-"""Seconds between two looks of a trigger for an answer."""
 
 
 def check(arguments: Arguments, spec: JobSpec) -> None:
@@ -209,45 +203,6 @@ class Question:
         compat.put_question(context, subject=self.subject, body=body, options=self.options, fields=self.fields)
         timeout = None if self.deadline is None else timedelta(seconds=max(0.0, self.deadline - time.time()))
         compat.wait_for_answer("answered", {"doubt": self.doubt.as_dict()}, timeout)
-
-
-class AnswerTrigger(BaseTrigger):
-    """Waits for a person's answer where Airflow does not bring the task back by itself (before 3.3).
-
-    :param ti_id: the id of the task instance that asks.
-    :param deadline: until when it waits, seconds since the epoch of Unix; None for no end.
-    :param handed_over: when the task left its worker.
-    """
-
-    def __init__(self, *, ti_id: str, deadline: float | None, handed_over: float) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's is untyped
-        self.ti_id = ti_id
-        self.deadline = deadline
-        self.handed_over = handed_over
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The path of this class and its arguments."""
-        arguments = {"ti_id": self.ti_id, "deadline": self.deadline, "handed_over": self.handed_over}
-        return f"{type(self).__module__}.{type(self).__qualname__}", arguments
-
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait; the one event is the answer, or an error once the deadline has passed."""
-        # An answer within seconds must not bring the task back before Airflow's scheduler has seen it leave.
-        await compat.hold(self.handed_over)
-        while (event := await self._answer()) is None:
-            if self.deadline is not None and time.time() >= self.deadline:
-                event = {"error": "nobody answered in time", "error_type": "timeout"}
-                break
-            await asyncio.sleep(LOOK_EVERY)
-        yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's is untyped
-
-    async def _answer(self) -> dict[str, Any] | None:
-        try:
-            return await compat.answer_to(self.ti_id)
-        except Exception as error:
-            # Failing here would have a retry submit: without a store it does not know that it was being asked.
-            self.log.warning("Could not ask Airflow for the answer, trying again: %r", error)
-            return None
 
 
 def _moment(at: float) -> str:

@@ -32,14 +32,11 @@ from airflow.providers.common.compat.sdk import (
     XCom,
     conf,
 )
-from airflow.triggers.base import BaseTrigger, StartTriggerArgs
 
 __all__ = [
     "EVENT_HOLD",
     "LATE_TASKS_RESUME",
     "TASKS_HAVE_SUPERVISORS",
-    "TRIGGERS_END_TASKS",
-    "TRIGGERS_HEAR_OF_KILLS",
     "AirflowException",
     "AirflowFailException",
     "AirflowNotFoundException",
@@ -53,7 +50,6 @@ __all__ = [
     "BaseSensorOperator",
     "Connection",
     "PokeReturnValue",
-    "StartTriggerArgs",
     "Stats",
     "TaskAwaitingInput",
     "TaskDeferralError",
@@ -85,6 +81,8 @@ __all__ = [
     "state_of",
     "success_event",
     "task_store",
+    "triggers_end_tasks",
+    "triggers_hear_of_kills",
     "try_number_of",
     "wait_for_answer",
 ]
@@ -117,14 +115,6 @@ except ImportError:
         """Airflow before 3.3 has no state for a task that waits for a person: it is deferred."""
 
 
-TRIGGERS_HEAR_OF_KILLS = hasattr(BaseTrigger, "on_kill")
-"""True where Airflow tells a trigger that its task was killed (>= 3.3); elsewhere it is only cancelled."""
-
-
-TRIGGERS_END_TASKS = TRIGGERS_HEAR_OF_KILLS
-"""True where a trigger can store a task's result and end it (XComs from triggers came to stay with 3.3)."""
-
-
 TASKS_HAVE_SUPERVISORS = find_spec("airflow.sdk") is not None
 """True where tasks and triggers ask a supervisor for what is in Airflow's database (Airflow 3)."""
 
@@ -145,6 +135,18 @@ feature test.
 The check looks at tasks that are to run or run (SCHEDULED, QUEUED, RUNNING, RESTARTING) only. So a task whose success a
 trigger stores without another worker is safe at once, and one that began on a triggerer has left no process.
 """
+
+
+def triggers_hear_of_kills() -> bool:
+    """True where Airflow tells a trigger that its task was killed (>= 3.3); elsewhere it is only cancelled."""
+    from airflow.triggers.base import BaseTrigger  # slow, and nothing that most DAG files need
+
+    return hasattr(BaseTrigger, "on_kill")
+
+
+def triggers_end_tasks() -> bool:
+    """True where a trigger can store a task's result and end it (XComs from triggers came to stay with 3.3)."""
+    return triggers_hear_of_kills()
 
 
 async def hold(handed_over: float) -> None:

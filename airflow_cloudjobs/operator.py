@@ -29,13 +29,12 @@ from airflow_cloudjobs.exceptions import (
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.many import as_list
-from airflow_cloudjobs.jobs.outcome import JOB_ENDS, JobResult, Outcome
+from airflow_cloudjobs.jobs.outcome import JOB_ENDS, JobResult, Outcome, results_in
 from airflow_cloudjobs.jobs.submission import Submission
 from airflow_cloudjobs.jobs.wait import WaitPlan
 from airflow_cloudjobs.owner import JobOwner
 from airflow_cloudjobs.submit import SubmitOnce
 from airflow_cloudjobs.task_class import submit_parameters
-from airflow_cloudjobs.trigger import results_in
 
 
 class CloudJobOperator(JobOwner, BaseOperator):
@@ -200,6 +199,8 @@ class CloudJobOperator(JobOwner, BaseOperator):
 
         :raises SubmitOutcomeUnknown: nobody can be asked.
         """
+        from airflow_cloudjobs.answer_trigger import AnswerTrigger
+
         settings, deadline = self.hook.settings, self._execution_deadline(context)
         question = ask.Question(
             self.spec,
@@ -217,7 +218,7 @@ class CloudJobOperator(JobOwner, BaseOperator):
             question.put(context)
         except Exception as error:
             raise SubmitOutcomeUnknown(f"{doubt.why}. Nobody could be asked: {error}") from error
-        trigger = ask.AnswerTrigger(ti_id=str(context["ti"].id), deadline=deadline, handed_over=time.time())
+        trigger = AnswerTrigger(ti_id=str(context["ti"].id), deadline=deadline, handed_over=time.time())
         self.defer(trigger=trigger, method_name="answered", kwargs={"doubt": doubt.as_dict()})
 
     def answered(self, context: Any, doubt: Mapping[str, Any], event: Mapping[str, Any] | None = None) -> Any:

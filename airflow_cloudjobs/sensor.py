@@ -29,7 +29,6 @@ from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
 from airflow_cloudjobs.jobs.wait import Wait, WaitPlan
 from airflow_cloudjobs.state_path import StateTrouble, task_store
 from airflow_cloudjobs.task import CloudJobTask
-from airflow_cloudjobs.trigger import CloudJobTrigger
 
 SEEN = "cloudjobs_seen"
 """Where a sensor in reschedule mode keeps what it found at earlier pokes of this try."""
@@ -38,6 +37,10 @@ SEEN = "cloudjobs_seen"
 def _earliest_return() -> datetime:
     """Before this moment a task that leaves its worker now must not come back."""
     return datetime.now(UTC) + timedelta(seconds=compat.EVENT_HOLD)
+
+
+TRIGGER = "airflow_cloudjobs.trigger.CloudJobTrigger"
+"""What waits for a sensor that starts on a triggerer; by its path, so that parsing a DAG does not load it."""
 
 
 class CloudJobSensor(CloudJobTask, BaseSensorOperator):
@@ -92,11 +95,13 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
 
     def _plan_start_from_trigger(self) -> None:
         """Have Airflow begin this task with the trigger, which renders what it is asked for itself."""
+        from airflow.triggers.base import StartTriggerArgs  # slow, and for this alone
+
         key, scope = getattr(self, self.key_argument), self._scope
         conn, place = self._hook_class().conn_name_attr, {"region": self.region, "endpoint": self.endpoint}
         written = {self.key_argument: key, **scope, conn: getattr(self, conn), **place}
         why = ""
-        if not compat.TRIGGERS_END_TASKS:
+        if not compat.triggers_end_tasks():
             why = "needs Airflow 3.3 or newer"
         elif not self.deferrable:
             why = "needs deferrable=True"
@@ -109,8 +114,8 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         self.asked = {"keys": key, "scope": scope, "conn_id": self._conn_id, **place}
         # Airflow renders in the trigger what is a template field here and an argument of it there.
         self.template_fields = (*type(self).template_fields, "asked")
-        self.start_trigger_args = compat.StartTriggerArgs(
-            trigger_cls=f"{CloudJobTrigger.__module__}.{CloudJobTrigger.__qualname__}",
+        self.start_trigger_args = StartTriggerArgs(
+            trigger_cls=TRIGGER,
             trigger_kwargs={
                 "api": self._stored_api(),
                 "asked": self.asked,

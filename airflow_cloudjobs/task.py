@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from airflow_cloudjobs import compat, metrics, next_step, task_class
+from airflow_cloudjobs import compat, metrics, next_step, task_class, task_state
 from airflow_cloudjobs.apis import hook_class_of
 from airflow_cloudjobs.compat import (
     AirflowFailException,
@@ -27,14 +27,13 @@ from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
-from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
+from airflow_cloudjobs.jobs.outcome import JobResult, Outcome, results_in
 from airflow_cloudjobs.jobs.redact import text_without_signatures
 from airflow_cloudjobs.jobs.result import result_of
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation
 from airflow_cloudjobs.jobs.wait import LogLine, Wait, WaitPlan
 from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
 from airflow_cloudjobs.templates import TemplatedTask
-from airflow_cloudjobs.trigger import OWNER, CloudJobTrigger, results_in
 
 DEFER_GRACE = timedelta(minutes=10)
 """How much later than we do Airflow itself gives up: only if no triggerer is there to do it in time."""
@@ -104,7 +103,7 @@ class CloudJobTask(TemplatedTask):
     def _check_end_from_trigger(self, arguments: Arguments) -> None:
         """It is for tasks that lose nothing by not coming back to a worker."""
         why = ""
-        if not compat.TRIGGERS_END_TASKS:
+        if not compat.triggers_end_tasks():
             why = "needs Airflow 3.3 or newer"
         elif not self.deferrable:
             why = "needs deferrable=True"
@@ -253,8 +252,10 @@ class CloudJobTask(TemplatedTask):
 
         :param cancel: True has the trigger cancel the jobs when the task is killed.
         """
+        from airflow_cloudjobs.trigger import CloudJobTrigger  # which no DAG file needs when it is parsed
+
         if cancel:
-            compat.push_plain_xcom(context, OWNER, wait.keys)
+            compat.push_plain_xcom(context, task_state.OWNER, wait.keys)
         plan = wait.continued(time.time())
         timeout = None
         if plan.deadline is not None:

@@ -17,6 +17,9 @@ from airflow_cloudjobs.jobs.identity import Identity
 
 T = TypeVar("T")
 
+OWNER = "cloudjobs_owner"
+"""The XCom in which a task says which jobs it waits for, just before it defers; past any XCom backend."""
+
 
 def identity_of(context: Mapping[str, Any]) -> Identity | None:
     """Whose job a task's job is; None outside of a task instance."""

@@ -26,9 +26,6 @@ from airflow_cloudjobs.jobs.wait import LogLine, Wait, WaitPlan
 from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
 from airflow_cloudjobs.next_step import end_by_hand
 
-OWNER = "cloudjobs_owner"
-"""The XCom in which a task says which jobs it waits for, just before it defers; past any XCom backend."""
-
 KILL_LIMIT = 20.0
 """Seconds for finding out about a kill and cancelling; Airflow itself gives 30."""
 
@@ -45,13 +42,6 @@ how many are stored at a time is limited elsewhere."""
 
 _at_work: set[asyncio.Future[None]] = set()
 """Cancels under way; asyncio itself keeps no task alive that nobody refers to."""
-
-
-def results_in(event: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """What a trigger's event says of each job, as ``JobResult.as_dict`` gives it; empty if it names none."""
-    # A triggerer of the release before says "ends"; read until the next release.
-    results: Sequence[Mapping[str, Any]] = event.get("results") or event.get("ends") or ()
-    return results
 
 
 class CloudJobTrigger(BaseTrigger):
@@ -148,7 +138,7 @@ class CloudJobTrigger(BaseTrigger):
         except asyncio.CancelledError:
             if self.task_instance is None and compat.is_run_by_hand():
                 await self._interrupted()
-            elif not compat.TRIGGERS_HEAR_OF_KILLS:
+            elif not compat.triggers_hear_of_kills():
                 await self.on_kill()
             raise
         yield event
@@ -274,7 +264,7 @@ class CloudJobTrigger(BaseTrigger):
         unknown = "whether the task was killed"
         try:
             async with asyncio.timeout(KILL_LIMIT):
-                if await task_state.still_owns(self, OWNER, self.keys):
+                if await task_state.still_owns(self, task_state.OWNER, self.keys):
                     self.log.info("Not cancelling %s: the task still waits for it elsewhere", jobs)
                     return
                 unknown = "whether the jobs of a killed task were cancelled"

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -87,3 +87,10 @@ class JobResult:
             error=CloudApiError.from_dict(error) if error else None,
             seconds=float(data.get("seconds") or 0.0),
         )
+
+
+def results_in(event: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """What a trigger's event says of each job, as ``JobResult.as_dict`` gives it; empty if it names none."""
+    # A triggerer of the release before says "ends"; read until the next release.
+    results: Sequence[Mapping[str, Any]] = event.get("results") or event.get("ends") or ()
+    return results

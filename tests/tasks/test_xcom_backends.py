@@ -21,7 +21,8 @@ from taskbench import Store, TaskInstance, rendered
 from airflow_cloudjobs import compat
 from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
 from airflow_cloudjobs.localcloud import Control
-from airflow_cloudjobs.trigger import OWNER, CloudJobTrigger
+from airflow_cloudjobs.task_state import OWNER
+from airflow_cloudjobs.trigger import CloudJobTrigger
 
 FAST = 0.03
 

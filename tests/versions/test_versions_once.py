@@ -32,7 +32,7 @@ QUICK = {
 }
 
 pytestmark = pytest.mark.skipif(
-    bool(compat.TRIGGERS_END_TASKS), reason="this Airflow has a store of its own (tests/faults)"
+    compat.triggers_end_tasks(), reason="this Airflow has a store of its own (tests/faults)"
 )
 
 

@@ -55,7 +55,7 @@ def test_airflow_lists_the_option(tmp_path: Path) -> None:
     assert "Not used on Airflow 3.3 and later" in answer.stdout
 
 
-@pytest.mark.skipif(compat.TRIGGERS_END_TASKS, reason="this Airflow can do it")
+@pytest.mark.skipif(compat.triggers_end_tasks(), reason="this Airflow can do it")
 def test_what_this_airflow_cannot_do_is_refused() -> None:
     arguments = {"task_id": "t", "deferrable": True}
     with pytest.raises(ValueError, match=r"end_from_trigger.*needs Airflow 3\.3"):
