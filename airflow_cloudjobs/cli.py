@@ -16,7 +16,7 @@ from pathlib import Path
 
 from airflow_cloudjobs import __version__
 from airflow_cloudjobs.apis import CATALOGUE, HOOKS, KNOWN, SPECS, declared_api, hook_class_of, spec_of
-from airflow_cloudjobs.jobs.compiled import CompiledSpec, compiled
+from airflow_cloudjobs.jobs.compiled import compiled
 from airflow_cloudjobs.jobs.job_api import JobApi
 from airflow_cloudjobs.jobs.spec import JobSpec
 
@@ -135,6 +135,8 @@ def show_apis(args: argparse.Namespace) -> int:
         return 0
     for api in asked:
         _show(spec_of(api))
+        if api in CATALOGUE:
+            _show_declared(declared_api(api))
     return 0
 
 
@@ -145,14 +147,15 @@ def check_api(args: argparse.Namespace) -> int:
     :return: 0; 1 if it is refused, 2 if the file cannot be read.
     """
     try:
-        spec = _declared_in(args.file)
+        api = _declared_in(args.file)
     except (OSError, UnicodeDecodeError) as error:
         print(f"cloudjobs check-api: {args.file} cannot be read: {error}", file=sys.stderr)
         return UNTOLD
     except ValueError as error:
         print(f"cloudjobs check-api: {error}", file=sys.stderr)
         return FAILED
-    _show(spec)
+    _show(compiled(api))
+    _show_declared(api)
     return SUCCEEDED
 
 
@@ -172,8 +175,6 @@ def _show(spec: JobSpec) -> None:
     print(f"    {'cancel:':<13}{'yes' if spec.cancel else 'the API has none'}")
     print(f"    {'jobs a poll:':<13}{spec.batch}")
     print(f"    {'page:':<13}{spec.page or '-'}")
-    if isinstance(spec, CompiledSpec):
-        _show_declared(spec.declared)
 
 
 def _show_declared(api: JobApi) -> None:
@@ -263,32 +264,28 @@ def wait_for_jobs(args: argparse.Namespace) -> int:
 
 def _spec_or_file(api: str) -> JobSpec:
     """The spec of an id, or of a file that holds a job API as data; raises ValueError for neither."""
-    return _declared_in(api) if api not in KNOWN and Path(api).is_file() else spec_of(api)
+    return compiled(_declared_in(api)) if api not in KNOWN and Path(api).is_file() else spec_of(api)
 
 
-def _declared_in(file: str) -> CompiledSpec:
-    """The spec of the job API that a file holds as JSON, or standard input for ``-``."""
-    return compiled(JobApi.from_json(sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")))
+def _declared_in(file: str) -> JobApi:
+    """The job API that a file holds as JSON, or standard input for ``-``."""
+    return JobApi.from_json(sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8"))
 
 
 def _scope(spec: JobSpec, args: argparse.Namespace) -> dict[str, str]:
     """What names the jobs beside their keys, from the options; raises ValueError for one too many or too few."""
-    declared = isinstance(spec, CompiledSpec)
     options = {name: getattr(args, name) for name in ("order_id", "tid", "file_import_db_level")}
     scope = {name: value for name, value in options.items() if value is not None}
     for name in scope:
-        if name not in spec.scope or declared:
+        if name not in spec.scope:
             raise ValueError(f"--{name.replace('_', '-')} is not for {spec.api}")
     for given in args.parameter:
         name, sign, value = given.partition("=")
-        if not sign or not declared or name not in spec.scope:
-            names = ", ".join(spec.scope) if declared else ""
-            raise ValueError(f"--parameter {given} is not for {spec.api}; its are NAME=VALUE of {names or 'no name'}")
+        if not sign or name not in spec.scope:
+            names = ", ".join(spec.scope) or "no name"
+            raise ValueError(f"--parameter {given} is not for {spec.api}; its are NAME=VALUE of {names}")
         scope[name] = value
-    try:
-        spec.poll(args.keys, scope)
-    except KeyError as missing:
-        raise ValueError(f"{spec.api} needs --{missing.args[0].replace('_', '-')}") from None
+    spec.poll(args.keys, scope)
     return scope
 
 

@@ -11,7 +11,7 @@ from airflow_cloudjobs import apis
 from airflow_cloudjobs.ask import Answer
 from airflow_cloudjobs.hook import CloudHook
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, is_template
-from airflow_cloudjobs.jobs.compiled import CompiledSpec, compiled, known_key
+from airflow_cloudjobs.jobs.compiled import compiled, known_key
 from airflow_cloudjobs.jobs.frozen import frozen, thawed
 from airflow_cloudjobs.jobs.job_api import JobApi, looks_secret
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
@@ -29,7 +29,6 @@ class DeclaredTask(CloudJobTask):
 
     cloud: ClassVar[str]
     key_argument = KEY
-    spec: CompiledSpec
     api: JobApi
     parameters: Any
     key: Any

@@ -34,7 +34,6 @@ from airflow_cloudjobs.jobs.submission import Submission
 from airflow_cloudjobs.jobs.wait import WaitPlan
 from airflow_cloudjobs.owner import JobOwner
 from airflow_cloudjobs.submit import SubmitOnce
-from airflow_cloudjobs.task_class import submit_parameters
 
 
 class CloudJobOperator(JobOwner, BaseOperator):
@@ -103,7 +102,7 @@ class CloudJobOperator(JobOwner, BaseOperator):
 
     @classmethod
     def _needed_arguments(cls) -> dict[str, str]:
-        return super()._needed_arguments() | dict.fromkeys(submit_parameters(cls.spec), "an argument of the submit")
+        return super()._needed_arguments() | dict.fromkeys(cls.spec.parameters, "an argument of the submit")
 
     def _check_arguments(self, *, rendered: bool) -> None:
         ask.check(self._arguments(vars(self), rendered=rendered), self.spec)
@@ -111,11 +110,11 @@ class CloudJobOperator(JobOwner, BaseOperator):
 
     def submit_arguments(self) -> dict[str, Any]:
         """The arguments of the spec's ``submit``, which the task has by the same names."""
-        return {name: getattr(self, name) for name in submit_parameters(self.spec)}
+        return {name: getattr(self, name) for name in self.spec.parameters}
 
     def is_new(self, arguments: Arguments, *needed: str) -> bool:
         """True if a job is to be submitted and what it needs is given; False if one is adopted."""
-        others = [name for name in submit_parameters(self.spec) if name not in (*needed, *self.spec.scope)]
+        others = [name for name in self.spec.parameters if name not in (*needed, *self.spec.scope)]
         return not arguments.adopts(self.key_argument, needed, others)
 
     def _key_before_submit(self) -> str | None:
@@ -189,7 +188,7 @@ class CloudJobOperator(JobOwner, BaseOperator):
             who=next_step.Who.ADOPTER if self._adopts else next_step.Who.SUBMITTER,
             goes_on=self._is_gone_on_with(error),
             running=self._may_run,
-            key_argument="" if self.key_argument in submit_parameters(self.spec) else self.key_argument,
+            key_argument="" if self.key_argument in self.spec.parameters else self.key_argument,
             limit="wait_timeout" if isinstance(error, JobTimedOut) else "execution_timeout",
             submitting=self._submitting,
         )

@@ -25,11 +25,6 @@ def own_arguments(of: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     return {name: one for name, one in inspect.signature(of).parameters.items() if one.kind is one.KEYWORD_ONLY}
 
 
-def submit_parameters(spec: JobSpec) -> tuple[str, ...]:
-    """The arguments of the submit of an API."""
-    return tuple(inspect.signature(spec.submit).parameters)
-
-
 def refuse_misfit(cls: type, spec: JobSpec, needed: Mapping[str, str]) -> None:
     """Refuse a class whose tasks could not work.
 

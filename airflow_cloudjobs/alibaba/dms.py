@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from airflow_cloudjobs.alibaba.base import AlibabaOperator, AlibabaSensor
 from airflow_cloudjobs.jobs.arguments import Arguments
-from airflow_cloudjobs.jobs.request import ApiRequest, parameters
-from airflow_cloudjobs.jobs.spec import JobSpec, Record, Scope, StateMap
+from airflow_cloudjobs.jobs.compiled import compiled
+from airflow_cloudjobs.jobs.job_api import Call, JobApi
+from airflow_cloudjobs.jobs.request import ApiRequest
 
-SERVICE = "dms-enterprise"
+SERVICE = "dms-enterprise@2018-11-01"
 CONSOLE = "https://dms.aliyun.com/new"
 DOCS = "https://www.alibabacloud.com/help/en/dms/developer-reference/api-dms-enterprise-2018-11-01-"
 
@@ -27,58 +29,41 @@ COLUMN_OPERATORS = ("EQUAL", "NOT_EQUAL", "IN", "NOT_IN", "BETWEEN", "LESS", "MO
 
 # File upload
 
-
-def _submit_upload(
-    *,
-    file_name: str,
-    file_source: str,
-    upload_url: str | None = None,
-    upload_target: Mapping[str, str] | None = None,
-    tid: str | int | None = None,
-) -> ApiRequest:
-    operation = "CreateUploadFileJob" if upload_target is None else "CreateUploadOSSFileJob"
-    query = parameters(
-        FileName=file_name,
-        FileSource=file_source,
-        UploadURL=upload_url,
-        UploadTarget=upload_target,
-        Tid=tid,
-    )
-    return ApiRequest(SERVICE, operation, query=query)
+FILE = {"FileName": "{file_name}", "FileSource": "{file_source}", "Tid": "{tid?}"}
 
 
-def _poll_upload(keys: Sequence[str], scope: Scope) -> ApiRequest:
-    query = parameters(JobKey=keys[0], Tid=scope.get("tid"))
-    return ApiRequest(SERVICE, "GetUserUploadFileJob", query=query, idempotent=True)
-
-
-def _uploaded(record: Record) -> str:
-    done, whole = record.get("UploadedSize"), record.get("FileSize")
-    return f"{done} of {whole} bytes" if done is not None and whole else ""
-
-
-FILE_UPLOAD = JobSpec(
-    api="dms.file_upload",
+UPLOAD = JobApi(
+    "dms.file_upload",
+    SERVICE,
     title="DMS file upload",
-    cloud="alibaba",
-    service=SERVICE,
-    page=DOCS + "getuseruploadfilejob",
-    submit=_submit_upload,
-    submitted=lambda answer, arguments: [str(answer.get("JobKey") or "")],
-    poll=_poll_upload,
-    records=lambda answer, keys: _named(answer, keys, "UploadFileJobDetail"),
+    source=DOCS + "getuseruploadfilejob",
+    submit=Call("CreateUploadFileJob", query=FILE | {"UploadURL": "{upload_url}"}),
+    key="JobKey",
+    poll=Call("GetUserUploadFileJob", query={"JobKey": "{key}", "Tid": "{tid?}"}),
+    job="UploadFileJobDetail",
     status="JobStatus",
-    states=StateMap(
-        in_progress=frozenset({"INIT", "PENDING", "BE_SCHEDULED", "RUNNING"}),
-        succeeded=frozenset({"SUCCESS"}),
-        failed=frozenset({"FAIL"}),
-    ),
-    reason=("JobStatusDesc",),
-    progress=_uploaded,
-    scope=("tid",),
-    interval=10.0,
+    running="INIT PENDING BE_SCHEDULED RUNNING",
+    succeeded="SUCCESS",
+    failed="FAIL",
+    case_sensitive=True,
+    reason="JobStatusDesc",
+    progress="{UploadedSize} of {FileSize} bytes",
+    interval=10,
     console=CONSOLE,
 )
+_from_url = compiled(UPLOAD)
+_from_oss = compiled(
+    replace(UPLOAD, submit=Call("CreateUploadOSSFileJob", query=FILE | {"UploadTarget": "{upload_target}"}))
+)
+
+
+def _submit_upload(*, upload_target: Mapping[str, str] | None = None, **arguments: Any) -> ApiRequest:
+    if upload_target is None:
+        return _from_url.submit(**arguments)
+    return _from_oss.submit(upload_target=upload_target, **arguments)
+
+
+FILE_UPLOAD = replace(_from_url, submit=_submit_upload, parameters=(*_from_url.parameters, "upload_target"))
 
 
 class DmsFileUploadOperator(AlibabaOperator):
@@ -163,61 +148,52 @@ class DmsFileUploadSensor(AlibabaSensor):
 # Data-track export
 
 
-def _submit_export(
-    *,
-    order_id: str | int,
-    rollback_sql_type: str,
-    filter_start_time: str | None = None,
-    filter_end_time: str | None = None,
-    filter_table_list: Sequence[str] | None = None,
-    filter_type_list: Sequence[str] | None = None,
-    event_id_list: Sequence[int] | None = None,
-    column_filter: Mapping[str, Any] | None = None,
-    tid: str | int | None = None,
-) -> ApiRequest:
-    query = parameters(
-        OrderId=order_id,
-        RollbackSQLType=rollback_sql_type,
-        FilterStartTime=filter_start_time,
-        FilterEndTime=filter_end_time,
-        FilterTableList=filter_table_list,
-        FilterTypeList=filter_type_list,
-        EventIdList=event_id_list and [int(event) for event in event_id_list],
-        ColumnFilter=column_filter,
-        Tid=tid,
-    )
-    return ApiRequest(SERVICE, "DownloadDataTrackResult", query=query)
-
-
-def _poll_export(keys: Sequence[str], scope: Scope) -> ApiRequest:
-    query = parameters(DownloadKeyId=keys[0], OrderId=scope["order_id"], Tid=scope.get("tid"))
-    return ApiRequest(SERVICE, "QueryDataTrackResultDownloadStatus", query=query, idempotent=True)
-
-
-DATA_TRACK_EXPORT = JobSpec(
-    api="dms.data_track_export",
+EXPORT = JobApi(
+    "dms.data_track_export",
+    SERVICE,
     title="DMS data-track export",
-    cloud="alibaba",
-    service=SERVICE,
-    page=DOCS + "querydatatrackresultdownloadstatus",
-    submit=_submit_export,
-    submitted=lambda answer, arguments: [str(answer.get("DownloadKeyId") or "")],
-    poll=_poll_export,
-    records=lambda answer, keys: _named(answer, keys, "StatusResult"),
+    source=DOCS + "querydatatrackresultdownloadstatus",
+    submit=Call(
+        "DownloadDataTrackResult",
+        query={
+            "OrderId": "{order_id}",
+            "RollbackSQLType": "{rollback_sql_type}",
+            "FilterStartTime": "{filter_start_time?}",
+            "FilterEndTime": "{filter_end_time?}",
+            "FilterTableList": "{filter_table_list?}",
+            "FilterTypeList": "{filter_type_list?}",
+            "EventIdList": "{event_id_list?}",
+            "ColumnFilter": "{column_filter?}",
+            "Tid": "{tid?}",
+        },
+    ),
+    key="DownloadKeyId",
+    poll=Call(
+        "QueryDataTrackResultDownloadStatus",
+        query={"DownloadKeyId": "{key}", "OrderId": "{order_id}", "Tid": "{tid?}"},
+    ),
+    job="StatusResult",
     status="DownloadStatus",
     # DOWNLOAD_SUCCESS ends an export; in the status of the ticket itself the same word is a step on the way.
-    states=StateMap(
-        in_progress=frozenset({"INIT", "LISTING", "DOWNLOADING"}),
-        succeeded=frozenset({"DOWNLOAD_SUCCESS"}),
-        failed=frozenset({"DOWNLOAD_FAIL"}),
-    ),
-    reason=("StatusDesc",),
-    progress=lambda record: f"{record['TotalCount']} entries" if record.get("TotalCount") else "",
-    signed_urls=frozenset({"DownloadUrl"}),
-    scope=("order_id", "tid"),
-    interval=10.0,
+    running="INIT LISTING DOWNLOADING",
+    succeeded="DOWNLOAD_SUCCESS",
+    failed="DOWNLOAD_FAIL",
+    case_sensitive=True,
+    reason="StatusDesc",
+    progress="{TotalCount} entries",
+    signed_urls="DownloadUrl",
+    interval=10,
     console=CONSOLE,
 )
+_export = compiled(EXPORT)
+
+
+def _submit_export(*, event_id_list: Sequence[int | str] | None = None, **arguments: Any) -> ApiRequest:
+    events = event_id_list and [int(event) for event in event_id_list]  # a template gives texts
+    return _export.submit(event_id_list=events, **arguments)
+
+
+DATA_TRACK_EXPORT = replace(_export, submit=_submit_export)
 
 
 class DmsDataTrackExportOperator(AlibabaOperator):
@@ -344,9 +320,3 @@ def _is_moment(value: Any) -> bool:
         return bool(datetime.strptime(value, form).strftime(form) == value)
     except (TypeError, ValueError):
         return False
-
-
-def _named(answer: Mapping[str, Any], keys: Sequence[str], name: str) -> dict[str, Record]:
-    """The one job in an answer that has it under a name; without it, DMS knows no such job."""
-    record = answer.get(name)
-    return {keys[0]: record} if record else {}

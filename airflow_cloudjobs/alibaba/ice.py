@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -14,19 +15,19 @@ from airflow_cloudjobs.alibaba.base import AlibabaOperator, AlibabaSensor
 from airflow_cloudjobs.exceptions import JobOutcomeUnknown, JobTimedOut
 from airflow_cloudjobs.hook import CALL_PATIENCE
 from airflow_cloudjobs.jobs.arguments import Arguments
+from airflow_cloudjobs.jobs.compiled import compiled
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.finder import Finder, Unclear
 from airflow_cloudjobs.jobs.identity import MARKER, Identity
+from airflow_cloudjobs.jobs.job_api import Call, JobApi
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.redact import without_signatures
-from airflow_cloudjobs.jobs.request import ApiRequest, parameters
-from airflow_cloudjobs.jobs.spec import JobSpec, Record, Scope, StateMap
+from airflow_cloudjobs.jobs.request import ApiRequest
+from airflow_cloudjobs.jobs.spec import Record
 
-SERVICE = "ice"
 SUBMIT = "UploadMediaByURL"
 
 MOST_URLS = 20
-MOST_KEYS_A_POLL = 10
 MOST_LISTED = 100
 METADATA_FIELDS = (
     "Description",
@@ -40,26 +41,44 @@ METADATA_FIELDS = (
 )
 
 
-def _submit(
-    *,
-    upload_urls: str | Sequence[str],
-    media_metadata: Sequence[Mapping[str, Any]] | None = None,
-    post_process_config: Mapping[str, Any] | None = None,
-    upload_target_config: Mapping[str, Any] | None = None,
-    user_data: Mapping[str, Any] | str | None = None,
-    app_id: str | None = None,
-    entity_id: str | None = None,
-) -> ApiRequest:
-    query = parameters(
-        UploadURLs=_joined(as_list(upload_urls)),
-        MediaMetaData=media_metadata,
-        PostProcessConfig=post_process_config,
-        UploadTargetConfig=upload_target_config,
-        UserData=user_data,
-        AppId=app_id,
-        EntityId=entity_id,
-    )
-    return ApiRequest(SERVICE, SUBMIT, query=query)
+UPLOAD = JobApi(
+    "ice.url_upload",
+    "ice@2020-11-09",
+    title="ICE upload by URL",
+    source="https://www.alibabacloud.com/help/en/ims/developer-reference/api-ice-2020-11-09-geturluploadinfos",
+    submit=Call(
+        SUBMIT,
+        query={
+            "UploadURLs": "{upload_urls}",
+            "MediaMetaData": "{media_metadata?}",
+            "PostProcessConfig": "{post_process_config?}",
+            "UploadTargetConfig": "{upload_target_config?}",
+            "UserData": "{user_data?}",
+            "AppId": "{app_id?}",
+            "EntityId": "{entity_id?}",
+        },
+    ),
+    key="UploadJobs[].JobId",
+    many="upload_urls",
+    poll=Call("GetUrlUploadInfos", query={"JobIds": "{keys:,}"}),
+    job="URLUploadInfoList[JobId]",
+    batch=10,
+    status="Status",
+    # The words are those of "Status: the status of a URL-based upload job" in VOD's basic data types, to which
+    # the page refers; its own sample shows a media status (Normal), so those that can stand there count too.
+    running="PENDING PROCESSING DOWNLOADING DOWNLOAD_SUCCESS UPLOADING UPLOAD_SUCCESS",
+    succeeded="SUCCESS NORMAL",
+    failed="DOWNLOAD_FAIL UPLOAD_FAIL UPLOADFAIL FAIL FAILED",
+    cancelled="CANCELED CANCELLED",
+    reason="ErrorCode ErrorMessage",
+    interval=60,
+    console="https://ims.console.aliyun.com/summary",
+)
+_upload = compiled(UPLOAD)
+
+
+def _submit(**arguments: Any) -> ApiRequest:
+    return _upload.submit(**{**arguments, "upload_urls": _joined(as_list(arguments["upload_urls"]))})
 
 
 def _joined(urls: Sequence[str]) -> str:
@@ -88,19 +107,9 @@ def _submitted(answer: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[
     return [waiting[url].pop(0) if len(waiting[url]) > 1 else waiting[url][0] for url in urls]
 
 
-def _poll(keys: Sequence[str], scope: Scope) -> ApiRequest:
-    return ApiRequest(SERVICE, "GetUrlUploadInfos", query={"JobIds": ",".join(keys)}, idempotent=True)
-
-
-def _records(answer: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Record]:
-    wanted = set(keys)
-    records = {str(info.get("JobId")): info for info in answer.get("URLUploadInfoList") or ()}
-    return {key: record for key, record in records.items() if key in wanted}
-
-
 def find_by_url(url: str) -> ApiRequest:
     """The request for the jobs of an address."""
-    return ApiRequest(SERVICE, "GetUrlUploadInfos", query={"UploadURLs": _joined([url])}, idempotent=True)
+    return ApiRequest("ice", "GetUrlUploadInfos", query={"UploadURLs": _joined([url])}, idempotent=True)
 
 
 def _mark(arguments: Mapping[str, Any], identity: Identity) -> dict[str, Any]:
@@ -154,35 +163,7 @@ def _begun(info: Record) -> str:
     return str(info.get("CreationTime"))
 
 
-URL_UPLOAD = JobSpec(
-    api="ice.url_upload",
-    title="ICE upload by URL",
-    cloud="alibaba",
-    service=SERVICE,
-    page="https://www.alibabacloud.com/help/en/ims/developer-reference/api-ice-2020-11-09-geturluploadinfos",
-    submit=_submit,
-    submitted=_submitted,
-    many="upload_urls",
-    poll=_poll,
-    records=_records,
-    batch=MOST_KEYS_A_POLL,
-    status="Status",
-    # The words are those of "Status: the status of a URL-based upload job" in VOD's basic data types, to which
-    # the page refers; its own sample shows a media status (Normal), so those that can stand there count too.
-    states=StateMap(
-        in_progress=frozenset(
-            {"PENDING", "PROCESSING", "DOWNLOADING", "DOWNLOAD_SUCCESS", "UPLOADING", "UPLOAD_SUCCESS"}
-        ),
-        succeeded=frozenset({"SUCCESS", "NORMAL"}),
-        failed=frozenset({"DOWNLOAD_FAIL", "UPLOAD_FAIL", "UPLOADFAIL", "FAIL", "FAILED"}),
-        cancelled=frozenset({"CANCELED", "CANCELLED"}),
-        ignore_case=True,
-    ),
-    reason=("ErrorCode", "ErrorMessage"),
-    interval=60.0,
-    finder=Finder(_mark, _ask, _found),
-    console="https://ims.console.aliyun.com/summary",
-)
+URL_UPLOAD = replace(_upload, submit=_submit, submitted=_submitted, finder=Finder(_mark, _ask, _found))
 
 
 class IceUrlUploadOperator(AlibabaOperator):

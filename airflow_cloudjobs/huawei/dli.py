@@ -4,19 +4,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from airflow_cloudjobs.huawei.base import HuaweiOperator, HuaweiSensor
 from airflow_cloudjobs.jobs.arguments import Arguments
-from airflow_cloudjobs.jobs.finder import Finder
+from airflow_cloudjobs.jobs.compiled import compiled, finder_of
 from airflow_cloudjobs.jobs.identity import MARKER, Identity
+from airflow_cloudjobs.jobs.job_api import Call, Find, JobApi
 from airflow_cloudjobs.jobs.many import is_sequence
-from airflow_cloudjobs.jobs.request import ApiRequest, as_text, encoded
-from airflow_cloudjobs.jobs.spec import JobSpec, Listing, Record, Scope, StateMap, whole
-
-SERVICE = "dli"
-JOBS = "/v1.0/{project_id}/jobs"
+from airflow_cloudjobs.jobs.request import ApiRequest, as_text
+from airflow_cloudjobs.jobs.spec import Listing, Record, Scope
 
 ASYNC = "dli.sql.sqlasync.enabled"
 """The setting without which DLI runs DDL while the submit waits, and breaks it off after two minutes."""
@@ -27,34 +26,6 @@ _TAG = re.compile(r"(?! )[\w .:=+@-]*(?<! )")
 _CLOUDS_OWN = re.compile(r"^_sys_")
 """How the keys of the cloud's own tags begin."""
 _NAME = re.compile(r"(?!_)(?![0-9]+$)[A-Za-z0-9_]{1,128}")
-
-
-def _submit(
-    *,
-    sql: str,
-    database: str | None = None,
-    queue_name: str | None = None,
-    conf: Mapping[str, Any] | Sequence[str] | None = None,
-    tags: Mapping[str, str] | Sequence[Mapping[str, str]] | None = None,
-    engine_type: str | None = None,
-    current_catalog: str | None = None,
-) -> ApiRequest:
-    settings = {**_settings(conf), ASYNC: "true"}
-    body = {
-        "sql": sql,
-        "currentdb": database,
-        "queue_name": queue_name,
-        "conf": [f"{name}={value}" for name, value in settings.items()],
-        "tags": _tags(tags) or None,
-        "engine_type": engine_type,
-        "current_catalog": current_catalog,
-    }
-    return ApiRequest(
-        SERVICE,
-        "CreateSqlJob",
-        path=f"{JOBS}/submit-job",
-        body={name: value for name, value in body.items() if value is not None},
-    )
 
 
 def _settings(conf: Mapping[str, Any] | Sequence[str] | None) -> dict[str, str]:
@@ -78,12 +49,60 @@ def _no_path(sql: str | None) -> str | None:
     return f"{sql}\n" if is_statement else sql
 
 
-def _job(key: str) -> str:
-    return f"{JOBS}/{encoded(key)}"
+JOBS = "/v1.0/{project_id}/jobs"
+
+TAGGED = Find(
+    Call(
+        f"ListSqlJobs GET {JOBS}", query={"tags": MARKER + "={marker}", "page-size": "10", "order": "start_time_desc"}
+    ),
+    "jobs[job_id]",
+    "tags",
+)
+QUERY = JobApi(
+    "dli.sql_job",
+    "dli",
+    title="DLI SQL job",
+    source="https://support.huaweicloud.com/intl/en-us/api-dli/dli_02_0021.html",
+    submit=Call(
+        f"CreateSqlJob POST {JOBS}/submit-job",
+        body={
+            "sql": "{sql}",
+            "currentdb": "{database?}",
+            "queue_name": "{queue_name?}",
+            "conf": "{conf}",
+            "tags": "{tags?}",
+            "engine_type": "{engine_type?}",
+            "current_catalog": "{current_catalog?}",
+        },
+    ),
+    key="job_id",
+    poll=f"ShowSqlJobStatus GET {JOBS}/{{key}}/status",
+    status="status",
+    # The vendor's SDK spells FINISHED as FINISH in one place. SUBMITTING is in no page, but costs nothing.
+    running="LAUNCHING RUNNING SCALING SUBMITTING",
+    succeeded="FINISHED FINISH",
+    failed="FAILED",
+    cancelled="CANCELLED",
+    case_sensitive=True,
+    reason="message",
+    omit="statement",
+    interval=10,
+    cancel=f"CancelSqlJob DELETE {JOBS}/{{key}}",
+    marked={"tags": [{"key": MARKER, "value": "{marker}"}]},
+    find=TAGGED,
+    console="https://console.huaweicloud.com/dli/?region={region}",
+)
+_query = compiled(QUERY)
 
 
-def _poll(keys: Sequence[str], scope: Scope) -> ApiRequest:
-    return ApiRequest(SERVICE, "ShowSqlJobStatus", "GET", f"{_job(keys[0])}/status", idempotent=True)
+def _submit(**arguments: Any) -> ApiRequest:
+    conf, tags = _settings(arguments.get("conf")), _tags(arguments.get("tags"))
+    settings = [f"{name}={value}" for name, value in {**conf, ASYNC: "true"}.items()]
+    return _query.submit(**{**arguments, "conf": settings, "tags": tags or None})
+
+
+def _records(answer: Mapping[str, Any], keys: Sequence[str]) -> Mapping[str, Record]:
+    return _query.records(_without_sql(answer), keys)
 
 
 def _without_sql(answer: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -98,16 +117,11 @@ PAGE = 100
 
 def _running(page: int, scope: Scope) -> ApiRequest:
     query = {"job-status": "RUNNING", "page-size": str(PAGE), "current-page": str(page)}
-    return ApiRequest(SERVICE, "ListSqlJobs", "GET", JOBS, query=query, idempotent=True)
+    return ApiRequest("dli", "ListSqlJobs", "GET", JOBS, query=query, idempotent=True)
 
 
 def _listed(answer: Mapping[str, Any]) -> Mapping[str, Record]:
     return {str(job["job_id"]): job for job in answer.get("jobs") or ()}
-
-
-def _cancel(key: str, scope: Scope) -> ApiRequest:
-    # Cancelling twice does no harm, so it may be repeated blindly.
-    return ApiRequest(SERVICE, "CancelSqlJob", "DELETE", _job(key), idempotent=True)
 
 
 def _mark(arguments: Mapping[str, Any], identity: Identity) -> dict[str, Any]:
@@ -117,47 +131,12 @@ def _mark(arguments: Mapping[str, Any], identity: Identity) -> dict[str, Any]:
     return {**arguments, "tags": [*theirs, *({"key": key, "value": value} for key, value in ours.items())]}
 
 
-def _ask(arguments: Mapping[str, Any], identity: Identity) -> list[ApiRequest]:
-    query = {"tags": f"{MARKER}={identity.marker}", "page-size": "10", "order": "start_time_desc"}
-    return [ApiRequest(SERVICE, "ListSqlJobs", "GET", JOBS, query=query, idempotent=True)]
-
-
-def _found(
-    answers: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any], identity: Identity, superseded: Collection[str]
-) -> list[str]:
-    """The newest job with our marker; one that does not show it is not ours, whatever the filter let through."""
-    marker = {"key": MARKER, "value": identity.marker}
-    for job in answers[0].get("jobs") or ():
-        if marker in (job.get("tags") or ()) and (key := str(job["job_id"])) not in superseded:
-            return [key]
-    return []
-
-
-SQL_JOB = JobSpec(
-    api="dli.sql_job",
-    title="DLI SQL job",
-    cloud="huawei",
-    service=SERVICE,
-    page="https://support.huaweicloud.com/intl/en-us/api-dli/dli_02_0021.html",
+SQL_JOB = replace(
+    _query,
     submit=_submit,
-    submitted=lambda answer, arguments: [str(answer.get("job_id") or "")],
-    poll=_poll,
-    records=lambda answer, keys: whole(_without_sql(answer), keys),
-    status="status",
-    # The vendor's SDK spells FINISHED as FINISH in one place. SUBMITTING is in no page, but costs nothing.
-    states=StateMap(
-        in_progress=frozenset({"LAUNCHING", "RUNNING", "SCALING", "SUBMITTING"}),
-        succeeded=frozenset({"FINISHED", "FINISH"}),
-        failed=frozenset({"FAILED"}),
-        cancelled=frozenset({"CANCELLED"}),
-    ),
-    reason=("message",),
-    omit=frozenset({"statement"}),
+    records=_records,
     listing=Listing(_running, _listed, PAGE),
-    interval=10.0,
-    cancel=_cancel,
-    finder=Finder(_mark, _ask, _found),
-    console="https://console.huaweicloud.com/dli/?region={region}",
+    finder=replace(finder_of(QUERY, TAGGED), mark=_mark),
 )
 
 

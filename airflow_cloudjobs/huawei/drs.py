@@ -6,18 +6,16 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
 
 from airflow_cloudjobs.huawei.base import HuaweiOperator, HuaweiSensor
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument
-from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
-from airflow_cloudjobs.jobs.request import ApiRequest, FormFile, parameters
-from airflow_cloudjobs.jobs.spec import JobSpec, Scope, StateMap, whole
-
-SERVICE = "drs"
-SUBMIT = "UploadDbObjectTemplate"
+from airflow_cloudjobs.jobs.compiled import compiled
+from airflow_cloudjobs.jobs.job_api import Call, JobApi
+from airflow_cloudjobs.jobs.request import ApiRequest, FormFile
+from airflow_cloudjobs.jobs.spec import Scope
 
 ENDINGS = (".xls", ".xlsx", ".json", ".txt", ".zip")
 ZIPPED_ENDINGS = (".json", ".txt")
@@ -28,24 +26,42 @@ DB_LEVELS = ("table", "database", "column", "partition", "compare_key")
 MAPPING_TYPES = ("table_mapping", "topic_mapping")
 
 
-def _template(job_id: str) -> str:
-    return f"/v5/{{project_id}}/jobs/{quote(job_id, safe='')}/db-object/template"
+TEMPLATE = "/v5/{project_id}/jobs/{%s}/db-object/template"
+
+IMPORT = JobApi(
+    "drs.object_template",
+    "drs",
+    title="DRS object template import",
+    source="https://support.huaweicloud.com/intl/en-us/api-drs/drs_03_0173.html",
+    submit=Call(
+        "UploadDbObjectTemplate POST " + TEMPLATE % "job_id",
+        query={
+            "file_import_db_level": "{file_import_db_level?}",
+            "file_import_mapping_type": "{file_import_mapping_type?}",
+        },
+    ),
+    # An import has no key of its own: it is known by the DRS job it is for.
+    key="{job_id}",
+    refused={"send_success": "false"},
+    poll=Call(f"ShowDbObjectTemplateProgress GET {TEMPLATE}/progress" % "key", query={"type": "{type?}"}),
+    status="process_status",
+    # Only the two ends are documented. Until one is there the field is absent; a sibling operation says pending, and
+    # the other words cost nothing.
+    running=("", "pending", "processing", "parsing", "running"),
+    succeeded="success",
+    failed="failed",
+    case_sensitive=True,
+    reason="error_code error_msg",
+    progress="{parsed_success_number} rows parsed",
+    interval=10,
+    console="https://console.huaweicloud.com/drs/?region={region}#/drs/synchronization/list",
+)
+_import = compiled(IMPORT)
 
 
-def _submit(
-    *,
-    job_id: str,
-    file_path: str,
-    file_import_db_level: str | None = None,
-    file_import_mapping_type: str | None = None,
-) -> ApiRequest:
-    return ApiRequest(
-        SERVICE,
-        SUBMIT,
-        path=_template(job_id),
-        query=parameters(file_import_db_level=file_import_db_level, file_import_mapping_type=file_import_mapping_type),
-        file=FormFile("file", os.path.basename(file_path), _read(file_path)),
-    )
+def _submit(*, file_path: str, **arguments: Any) -> ApiRequest:
+    file = FormFile("file", os.path.basename(file_path), _read(file_path))
+    return replace(_import.submit(**arguments), file=file, lax=False)
 
 
 def _read(path: str) -> bytes:
@@ -85,57 +101,17 @@ def _refused(problem: str) -> InvalidArgument:
     return InvalidArgument(OBJECT_TEMPLATE.title, "file_path", problem)
 
 
-def _submitted(answer: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[str]:
-    """The import has no key of its own: it is known by the DRS job it is for."""
-    if answer.get("send_success") is False:
-        raise CloudApiError(
-            "DRS did not take the template (send_success is false)",
-            kind=ErrorKind.INVALID,
-            operation=SUBMIT,
-            request_id=str(answer.get("request_id") or ""),
-        )
-    return [arguments["job_id"]]
-
-
 def _poll(keys: Sequence[str], scope: Scope) -> ApiRequest:
     # Imports of column processing have a progress of their own.
-    kind = "column" if scope.get("file_import_db_level") == "column" else None
-    return ApiRequest(
-        SERVICE,
-        "ShowDbObjectTemplateProgress",
-        "GET",
-        f"{_template(keys[0])}/progress",
-        query=parameters(type=kind),
-        idempotent=True,
-    )
+    return _import.poll(keys, {"type": "column"} if scope.get("file_import_db_level") == "column" else {})
 
 
-OBJECT_TEMPLATE = JobSpec(
-    api="drs.object_template",
-    title="DRS object template import",
-    cloud="huawei",
-    service=SERVICE,
-    page="https://support.huaweicloud.com/intl/en-us/api-drs/drs_03_0173.html",
+OBJECT_TEMPLATE = replace(
+    _import,
     submit=_submit,
-    submitted=_submitted,
+    parameters=(*_import.parameters, "file_path"),
     poll=_poll,
-    records=whole,
-    status="process_status",
-    # Only the two ends are documented. Until one is there the field is absent; a sibling operation says pending, and
-    # the other words cost nothing.
-    states=StateMap(
-        in_progress=frozenset({"", "pending", "processing", "parsing", "running"}),
-        succeeded=frozenset({"success"}),
-        failed=frozenset({"failed"}),
-    ),
-    reason=("error_code", "error_msg"),
-    progress=lambda record: (
-        f"{record['parsed_success_number']} rows parsed" if record.get("parsed_success_number") else ""
-    ),
     scope=("file_import_db_level",),
-    interval=10.0,
-    stale_results=True,
-    console="https://console.huaweicloud.com/drs/?region={region}#/drs/synchronization/list",
 )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -31,9 +30,8 @@ from airflow_cloudjobs.jobs.placeholders import (
     text_filler,
     texts_in,
 )
-from airflow_cloudjobs.jobs.redact import text_without_signatures
 from airflow_cloudjobs.jobs.request import ApiRequest, as_text
-from airflow_cloudjobs.jobs.spec import Explain, JobSpec, Record, Scope, StateMap, request_id_of
+from airflow_cloudjobs.jobs.spec import Explain, JobSpec, Record, Scope, StateMap, reasons, request_id_of
 
 TOKEN_ARGUMENT = "{token}"  # noqa: S105 - the name of an argument, which no parameter of an API has
 """The argument of a submit that holds its token."""
@@ -44,38 +42,8 @@ REQUEST_IDS = frozenset({"RequestId", "request_id", "requestId"})
 _NOTHING: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, kw_only=True)
-class CompiledSpec(JobSpec):
-    """The spec that a :class:`JobApi` stands for.
-
-    :param declared: the API as data.
-    :param read_status: reads the status from a record.
-    :param read_reasons: read what a record says of why the job is as it is.
-    """
-
-    declared: JobApi
-    read_status: Callable[[Any], Any]
-    read_reasons: tuple[Callable[[Any], list[Any]], ...]
-
-    def status_of(self, record: Record) -> str:
-        """The status; raises TypeError for what is neither text nor number."""
-        return paths.word(self.read_status(record))
-
-    def reason_of(self, record: Record) -> str:
-        """The vendor's words on why a job is as it is."""
-        return _joined(self.read_reasons, record)
-
-
-def _joined(read: Sequence[Callable[[Any], list[Any]]], value: Any) -> str:
-    try:
-        words = [as_text(found).strip() for every in read for found in every(value)]
-    except TypeError:
-        return ""  # of another form than the page says, which is no reason not to believe the end
-    return text_without_signatures(": ".join(dict.fromkeys(word for word in words if word)))
-
-
 @lru_cache(maxsize=256)
-def compiled(api: JobApi) -> CompiledSpec:
+def compiled(api: JobApi) -> JobSpec:
     """The spec of an API; the same one for equal APIs.
 
     :param api: the API.
@@ -84,9 +52,7 @@ def compiled(api: JobApi) -> CompiledSpec:
     cancel = _Requests(api, "cancel") if api.cancel is not None else None
     explain = _Requests(api, "explain") if api.explain is not None else None
     explained = tuple(map(paths.every, api.explained))
-    progress = paths.one(api.progress) if api.progress else None
-    return CompiledSpec(
-        declared=api,
+    return JobSpec(
         api=api.api,
         lane=f"{api.api}@{api.digest}",
         title=api.title or api.api,
@@ -94,42 +60,48 @@ def compiled(api: JobApi) -> CompiledSpec:
         service=api.service_name,
         page=api.source,
         submit=_submit(api),
+        parameters=tuple(api.submit_parameters),
         submitted=_submitted(api),
         token=TOKEN_ARGUMENT if api.takes_token else "",
         many=api.many,
         poll=poll.for_one if KEY in api.calls["poll"].holes() else poll.for_some,
         records=_records(api),
         status=api.status,
-        read_status=paths.one(api.status),
-        read_reasons=tuple(map(paths.every, api.reason)),
         states=StateMap(
             in_progress=frozenset(api.running),
             succeeded=frozenset(api.succeeded),
             failed=frozenset(api.failed),
             cancelled=frozenset(api.cancelled),
-            ignore_case=True,
+            ignore_case=not api.case_sensitive,
         ),
         reason=tuple(api.reason),
-        explain=Explain(explain.about, lambda answer: _joined(explained, answer)) if explain else None,
-        progress=(lambda record: _shown(progress, record)) if progress else lambda record: "",
+        explain=Explain(explain.about, lambda answer: reasons(explained, answer)) if explain else None,
+        progress=_progress(api),
         omit=frozenset(api.omit),
         signed_urls=frozenset(api.signed_urls),
         scope=tuple(api.job_parameters),
         batch=api.batch,
         interval=api.interval,
         cancel=cancel.about if cancel else None,
-        finder=_finder(api, api.find) if api.find else None,
+        finder=finder_of(api, api.find) if api.find else None,
         # A key that is known before the submit may be that of an earlier job too, whose end is none of ours.
         stale_results=api.key_given and TOKEN not in api.key,
         console=api.console or CONSOLES[api.cloud],
     )
 
 
-def _shown(progress: Callable[[Any], Any], record: Record) -> str:
-    try:
-        return paths.word(progress(record))
-    except TypeError:
-        return ""
+def _progress(api: JobApi) -> Callable[[Record], str]:
+    reads = [(path, paths.one(path)) for path in api.progress_paths]
+    fill = text_filler(api.progress) if "{" in api.progress else lambda words: "".join(words.values())
+
+    def progress(record: Record) -> str:
+        try:
+            words = {path: paths.word(read(record)) for path, read in reads}
+        except TypeError:
+            return ""  # comfort, which is left out where the answer has another form
+        return fill(words) if all(words.values()) else ""
+
+    return progress
 
 
 class _Requests:
@@ -295,7 +267,7 @@ def _submitted(api: JobApi) -> Callable[[Mapping[str, Any], Mapping[str, Any]], 
         (path, paths.every(path), frozenset(word.upper() for word in ([words] if isinstance(words, str) else words)))
         for path, words in api.refused.items()
     ]
-    reasons = tuple(map(paths.every, api.reason))
+    explained = tuple(map(paths.every, api.reason))
     operation = api.calls["submit"].operation if api.submit is not None else ""
 
     def submitted(answer: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[str]:
@@ -307,7 +279,7 @@ def _submitted(api: JobApi) -> Callable[[Mapping[str, Any], Mapping[str, Any]], 
             for path, every, words in refused:
                 for found in every(answer):
                     if as_text(found).upper() in words:
-                        reason = _joined(reasons, answer)
+                        reason = reasons(explained, answer)
                         started = f"Started were {', '.join(filter(None, keys))}" if api.many and any(keys) else ""
                         raise problem(
                             f"the answer says {path} = {as_text(found)}{reason and f': {reason}'}",
@@ -340,7 +312,7 @@ def _records(api: JobApi) -> Callable[[Mapping[str, Any], Sequence[str]], Mappin
 
     def records(answer: Mapping[str, Any], keys: Sequence[str]) -> Mapping[str, Record]:
         record = read(answer)
-        if record is None:
+        if record is None or record == {}:
             return {}
         if not isinstance(record, Mapping):
             raise TypeError(f"{api.job!r} is a {type(record).__name__}, not an object")
@@ -372,7 +344,12 @@ def _chosen(where: str, by: str) -> Callable[[Mapping[str, Any], Sequence[str]],
     return records
 
 
-def _finder(api: JobApi, find: Find) -> Finder:
+def finder_of(api: JobApi, find: Find) -> Finder:
+    """How a job of an API is found again.
+
+    :param api: the API.
+    :param find: its look-up.
+    """
     requests = _Requests(api, "find")
     mark = filler(api.marked)
     where, by = paths.choice(find.job) or ("", "")

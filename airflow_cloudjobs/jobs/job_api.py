@@ -303,14 +303,16 @@ class JobApi:
     :param job: where the job stands in the answer: ``jobRun``, or ``jobs[id]`` for the item whose ``id`` is the key;
         empty if the answer is the job.
     :param status: where the job's status stands, from the job on.
-    :param running: the words for a job that goes on (``""`` for a status that is not there yet); case does not count.
+    :param running: the words for a job that goes on (``""`` for a status that is not there yet).
     :param succeeded: the words for a job that did what it was asked.
     :param failed: the words for one that did not.
     :param cancelled: the words for one that somebody ended.
+    :param case_sensitive: True if the case of these words counts; by default it does not, since vendors' own pages mix
+        it.
     :param reason: where the job says why it failed; several paths are joined.
     :param explain: a further call that says why ``{key}`` failed, for jobs that give no reason themselves.
     :param explained: where its answer does.
-    :param progress: where the job says how far it is.
+    :param progress: where the job says how far it is, or a text with such places in it: ``{done} of {all} bytes``.
     :param cancel: the call that ends the job ``{key}``; None where the API has none.
     :param refused: what in a submit's answer means that no job was taken, by path: a word, or several.
     :param marked: what is put into the submit's parameters so that the job can be known again, with ``{marker}`` in it;
@@ -340,6 +342,7 @@ class JobApi:
     succeeded: str | Sequence[str]
     failed: str | Sequence[str]
     cancelled: str | Sequence[str] = ()
+    case_sensitive: bool = False
     reason: str | Sequence[str] = ()
     explain: Call | str | None = None
     explained: str | Sequence[str] = ()
@@ -378,6 +381,8 @@ class JobApi:
             self._put("find", Find(**_known(f"{owner}: find", Find, self.find)))
         if not isinstance(self.find, Find | None):
             raise self._wrong("find", f"is {self.find!r}; give a Find")
+        if not isinstance(self.case_sensitive, bool):
+            raise self._wrong("case_sensitive", f"is {self.case_sensitive!r}; allowed are True and False")
         for check in (
             self._check_names,
             self._check_numbers,
@@ -463,6 +468,16 @@ class JobApi:
                     if hole not in OURS:
                         holes[hole] = holes.get(hole, False) or needed
         return dict(sorted(holes.items()))
+
+    @property
+    def progress_paths(self) -> tuple[str, ...]:
+        """What is read of a job to say how far it is."""
+        if "{" not in self.progress:
+            return (self.progress,) if self.progress else ()
+        try:
+            return tuple(holes_in(self.progress))
+        except ValueError as error:
+            raise self._wrong("progress", str(error)) from None
 
     @property
     def limits(self) -> list[str]:
@@ -559,18 +574,19 @@ class JobApi:
         seen: dict[str, str] = {}
         for name in _BUCKETS:
             for status in getattr(self, name):
-                folded = status.upper()
+                folded = status if self.case_sensitive else status.upper()
                 if folded in seen:
                     other = "twice" if seen[folded] == name else f"in {seen[folded]!r} too"
-                    raise self._wrong(name, f"holds {status!r}, which stands {other}; case does not count")
+                    other += "" if self.case_sensitive else "; case does not count"
+                    raise self._wrong(name, f"holds {status!r}, which stands {other}")
                 if not status and name != "running":
                     raise self._wrong(name, "holds an empty status: what is not shown is no end")
                 seen[folded] = name
 
     def _check_paths(self) -> None:
         self._check_path("status", self.status, several=False)
-        if self.progress:
-            self._check_path("progress", self.progress, several=False)
+        for path in self.progress_paths:
+            self._check_path("progress", path, several=False)
         for name in ("reason", "explained"):
             for path in getattr(self, name):
                 self._check_path(name, path, several=True)

@@ -14,7 +14,7 @@ PROJECT = "project_id"
 """The placeholder that the client fills, from the credential."""
 
 _FORM = re.compile(r"(?:([A-Za-z]\w*)\s*)??(?:\b(GET|POST|PUT|PATCH|DELETE)\s+(/\S*))?", re.ASCII)
-_PATH = re.compile(r"/[^\x00-\x20?#\x7f-\U0010ffff]*", re.ASCII)
+_PATH = re.compile(r"/[!\"$->@-~]*")  # visible ASCII without "?" and "#"
 _PLACEHOLDER = re.compile(r"\{([\w.-]+)\}", re.ASCII)
 _READING = re.compile(r"(Describe|Get|List|Query)(?![a-z])", re.ASCII)
 

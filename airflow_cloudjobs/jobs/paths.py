@@ -11,6 +11,9 @@ from typing import Any
 
 from airflow_cloudjobs.jobs.many import is_sequence
 
+Every = Callable[[Any], list[Any]]
+"""What reads all values at a path."""
+
 _PATH = re.compile(r"[^\s.\[\]{}]+(?:\[\])?(?:\.[^\s.\[\]{}]+(?:\[\])?)*")
 _CHOICE = re.compile(r"(?P<list>[^\[\]{}]*(?:\[\][^\[\]{}]*)*)\[(?P<by>[^\s\[\]{}]+)\]")
 
@@ -67,7 +70,7 @@ def _member(value: Any, name: str) -> Any:
     return value.get(name)
 
 
-def every(path: str) -> Callable[[Any], list[Any]]:
+def every(path: str) -> Every:
     """What reads all values at a path; none of what it finds is None."""
     steps = [(part.removesuffix("[]"), part.endswith("[]")) for part in path.split(".")] if path else []
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
+from airflow_cloudjobs.jobs import paths
 from airflow_cloudjobs.jobs.finder import Finder
 from airflow_cloudjobs.jobs.outcome import Outcome
 from airflow_cloudjobs.jobs.redact import text_without_signatures, without_signatures
-from airflow_cloudjobs.jobs.request import ApiRequest
+from airflow_cloudjobs.jobs.request import ApiRequest, as_text
 
 Scope = Mapping[str, Any]
 """What names a job beside its key (tenant, ticket, ...), by the API's parameter names in snake_case."""
@@ -120,15 +122,16 @@ class JobSpec:
     :param service: the vendor's short name of the service, as requests carry it.
     :param page: the vendor's page that documents the poll.
     :param submit: builds the request that starts a job from the operator's submit arguments.
+    :param parameters: the names of these arguments, which an operator of the API has too.
     :param submitted: the keys of the jobs that an answer to ``submit`` names, given the arguments of ``submit`` too;
         raises ``CloudApiError`` where the answer says that a job was not taken.
     :param many: the argument of ``submit`` that holds an item for each job, in the order of the keys, so that only
         those that failed are submitted again; empty where a submit starts one job.
     :param poll: builds the request that asks for some jobs, given their keys and scope.
     :param records: picks the jobs out of an answer to ``poll``, by key; a key left out does not exist.
-    :param status: the field of a record that holds the status.
+    :param status: where a record has the status.
     :param states: what each status means.
-    :param reason: the fields of a record that say why a job failed.
+    :param reason: where a record says why a job failed.
     :param explain: where else the reason is, for failed jobs whose record gives none; None where there is no such call.
     :param progress: says how far a job is, from its record; empty if the record does not tell.
     :param omit: fields that are left out of results (query texts, say).
@@ -159,6 +162,7 @@ class JobSpec:
     status: str
     states: StateMap
     reason: tuple[str, ...]
+    parameters: tuple[str, ...] = ()
     many: str = ""
     explain: Explain | None = None
     progress: Callable[[Record], str] = field(default=lambda record: "")
@@ -197,13 +201,23 @@ class JobSpec:
         return {key: Observation(self.status_of(record), record, request_id) for key, record in records.items()}
 
     def status_of(self, record: Record) -> str:
-        """The raw status in a record; empty if there is none."""
-        return _word(record.get(self.status))
+        """The raw status in a record; empty if there is none.
+
+        :raises TypeError: for what is neither text nor number.
+        """
+        return paths.word(self._status(record))
 
     def reason_of(self, record: Record) -> str:
         """The vendor's words on why a job is as it is."""
-        words = (str(record[name]).strip() for name in self.reason if record.get(name) not in (None, ""))
-        return text_without_signatures(": ".join(dict.fromkeys(word for word in words if word)))
+        return reasons(self._reasons, record)
+
+    @cached_property
+    def _status(self) -> Callable[[Any], Any]:
+        return paths.one(self.status)
+
+    @cached_property
+    def _reasons(self) -> tuple[paths.Every, ...]:
+        return tuple(map(paths.every, self.reason))
 
     def public_fields(self, record: Record, *, signed_urls: bool = False) -> dict[str, Any]:
         """A record as it may be shown: without omitted fields, and without what grants access.
@@ -230,5 +244,14 @@ def request_id_of(answer: Mapping[str, Any]) -> str:
     return str(answer.get("RequestId") or answer.get("request_id") or answer.get("requestId") or "")
 
 
-def _word(status: Any) -> str:
-    return "" if status is None else str(status)
+def reasons(read: Sequence[paths.Every], value: Any) -> str:
+    """What a job, or an answer, says of why it is as it is; empty if that has another form than it should have.
+
+    :param read: read the reasons, each of which is told once.
+    :param value: what they read from.
+    """
+    try:
+        words = [as_text(found).strip() for every in read for found in every(value)]
+    except TypeError:
+        return ""  # which is no reason not to believe the end
+    return text_without_signatures(": ".join(dict.fromkeys(word for word in words if word)))

@@ -161,7 +161,7 @@ class TestSubmitted:
     """The keys that an answer names, where the arguments have to be known for it."""
 
     def test_the_key_of_a_template_is_the_job_it_is_for(self) -> None:
-        assert TEMPLATE.submitted({"send_success": True}, {"job_id": "a/b c%"}) == ["a/b c%"]
+        assert TEMPLATE.submitted({"send_success": True}, {"job_id": "a b%"}) == ["a b%"]
 
     def test_keys_come_in_the_order_of_the_addresses(self) -> None:
         urls = ["https://h/a,b.mp4", "https://h/c%2Cd.mp4", "https://h/a,b.mp4"]
