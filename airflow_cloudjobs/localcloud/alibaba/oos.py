@@ -29,12 +29,13 @@ def start_execution(call: Call) -> Answer:
     """StartExecution: run a template, which has a name, or an address, or stands in the call."""
     if not any(call.parameters.get(name) for name in _TEMPLATES):
         raise missing("TemplateName")
-    fields = {**given(call), "Tags": structured(call, "Tags", dict) or {}}
-    structured(call, "Parameters", dict)
+    fields = {**given(call), **{name: structured(call, name, dict) or {} for name in ("Parameters", "Tags")}}
     subject = [call.parameters.get(name, "") for name in (*_TEMPLATES, "Parameters")]
     key = f"exec-{secrets.token_hex(10)}"
     job = start(call, API, key, fields, " ".join(subject), call.parameters.get("ClientToken", ""))
-    return answer(call, {"Execution": _described(call, job)})
+    # The SDK has the parameters as a text in this answer, and as an object in a list.
+    execution = {**_described(call, job), "Parameters": json.dumps(job.fields["Parameters"])}
+    return answer(call, {"Execution": execution})
 
 
 def list_executions(call: Call) -> Answer:
@@ -81,7 +82,7 @@ def _described(call: Call, job: Job) -> dict[str, Any]:
     return {
         "ExecutionId": job.key,
         "TemplateName": fields.get("TemplateName", ""),
-        "Parameters": fields.get("Parameters", "{}"),
+        "Parameters": fields.get("Parameters", {}),
         "Tags": fields.get("Tags", {}),
         "Status": call.status(job, now),
         "StatusMessage": reason,
