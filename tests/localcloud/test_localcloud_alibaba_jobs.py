@@ -102,6 +102,10 @@ def test_a_plan_goes_before_the_input(vendor: Vendor, client: Any, control: Cont
     control.plan(vendor.api, "fail", reason="disk full")
     _, last = walk(vendor, client, vendor.submit(client, "a.mp4", ""), STATES[vendor.api].ends)
     assert last.reason.endswith("disk full")
+    control.plan(vendor.api, "cancelled")
+    _, last = walk(vendor, client, vendor.submit(client, "a.mp4", ""), STATES[vendor.api].ends)
+    own = STATES[vendor.api].cancelled != STATES[vendor.api].failure
+    assert (last.status, last.reason == "") == (STATES[vendor.api].cancelled, own)
     control.plan(vendor.api, "unknown", seconds=1)
     states, _ = walk(vendor, client, vendor.submit(client, "a.mp4", ""), {"ARCHIVING"})
     assert states == [STATES[vendor.api].running[0][0], "ARCHIVING"]
@@ -112,7 +116,7 @@ def test_a_job_that_nobody_submitted_is_waited_for(vendor: Vendor, client: Any, 
     control.create_job(vendor.api, "job-1", "fail", reason="because")
     _, last = walk(vendor, client, "job-1", words.ends)
     assert (last.status, last.reason.endswith("because")) == (words.failure, True)
-    control.create_job(vendor.api, "job-2", seconds=0)
+    control.create_job(vendor.api, "job-2", seconds=0, reason="only of a failure")
     assert vendor.poll(client, "job-2") == Seen(words.success, "")
     assert control.stats()["submits"] == {vendor.api: 0}
 
