@@ -63,8 +63,8 @@ class Control:
     ) -> None:
         """Script the next jobs that are submitted to an API.
 
-        :param api: ``dms.file_upload``, ``dms.data_track_export``, ``ice.url_upload``, ``dli.sql_job`` or
-            ``drs.object_template``.
+        :param api: id of the API, as ``dms.file_upload`` or ``dli.sql_job``; all that there are stand in
+            ``scripts.VOCABULARIES``, and an unknown one is refused with their names.
         :param end: ``success``, ``fail``, ``cancelled``, ``unknown`` (a status nobody knows), ``null``,
             ``forever``, or any other word, which then is the last raw status.
         :param seconds: time until the end.
@@ -145,8 +145,8 @@ class Control:
             with an import under way.
         :param key: its key; chosen if None.
         :param end: as in :meth:`plan`.
-        :param fields: what it was submitted with, under the API's names (``FileName``, ``OrderId``, ``sql``
-            ...).
+        :param fields: what it was submitted with, under the API's names (``FileName``, ``OrderId``, ``sql``,
+            ``workspaceId`` ...), objects and lists as such; what is left out fits any question for the job.
         :param seconds: as in :meth:`plan`.
         :param steps: as in :meth:`plan`.
         :param reason: as in :meth:`plan`.

@@ -5,8 +5,8 @@ Kinds:
 
 ``http``
     an error of the given ``status`` (default 503) in the vendor's envelope, with ``code`` and ``message`` if
-    given; a status of 200 gives the services that have one their soft error (DMS ``Success=false``, DLI
-    ``is_success=false``). ``retry_after`` becomes a header.
+    given; a status of 200 gives the services that have one their soft error (DMS ``Success=false``, green
+    ``Code``, DLI ``is_success=false``). ``retry_after`` becomes a header.
 ``throttle``
     the vendor's own throttling: Alibaba Cloud HTTP 400 ``Throttling.User`` (header ``x-acs-retry-after``),
     Huawei Cloud HTTP 429 ``APIGW.0308`` (header ``Retry-After``).
@@ -47,8 +47,8 @@ class Fault:
 
     :param kind: what happens, one of :data:`KINDS`.
     :param target: which requests: an operation (``GetUserUploadFileJob``, ``ShowSqlJobStatus``), an API id
-        (``dli.sql_job``), a group (``poll``, ``submit``, ``cancel``, ``login``, ``read``), a service
-        (``dms``, ``ice``, ``oss``, ``sts``, ``dli``, ``drs``, ``iam``, ``metadata``, ``credentials-uri``), a cloud
+        (``dli.sql_job``), a group (``poll``, ``submit``, ``cancel``, ``login``, ``read``), a service (as
+        :class:`~airflow_cloudjobs.localcloud.operation.Operation` has it: ``dms``, ``dli``, ``metadata`` ...), a cloud
         (``alibaba``, ``huawei``) or ``*``.
     :param count: how many requests it hits; without limit if None.
     :param seconds: how long it is active from now on; without limit if None.

@@ -50,7 +50,9 @@ class Script:
 
     def _turns(self) -> list[float]:
         """When each status begins, in seconds since the start."""
-        return list(itertools.accumulate((seconds for _, seconds in self.steps[:-1]), initial=0.0))
+        # Rounded: the shares of a time do not add up to it exactly, and the poll that was said would miss the end.
+        turns = itertools.accumulate((seconds for _, seconds in self.steps[:-1]), initial=0.0)
+        return [round(turn, 9) for turn in turns]
 
 
 class Job:

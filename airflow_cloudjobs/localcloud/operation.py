@@ -20,8 +20,7 @@ class Operation(Generic[Asked]):
     """One operation of one service.
 
     :param cloud: ``alibaba`` or ``huawei``.
-    :param service: ``dms``, ``ice``, ``sts``, ``oss``, ``dli``, ``drs``, ``iam``, ``metadata``,
-        ``credentials-uri``, or the vendor's name of another.
+    :param service: ``dms``, ``metadata``, ``credentials-uri``, or the vendor's name of any other.
     :param name: the vendor's name of the operation.
     :param kind: what it does to a job.
     :param handler: carries it out.

@@ -137,7 +137,7 @@ def finish(
     last = pairs[-1][0]
     succeeds = last == states.success or last in states.other_successes
     ends = last in states.ends or last == states.cancelled
-    failed = ends and not succeeds and last != "CANCELLED"
+    failed = ends and not succeeds and (last == states.failure or last != states.cancelled)
     return Script(
         pairs,
         succeeds=succeeds,

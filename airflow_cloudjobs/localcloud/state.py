@@ -10,13 +10,20 @@ from airflow_cloudjobs.localcloud.accounts import Accounts
 from airflow_cloudjobs.localcloud.clock import Clock
 from airflow_cloudjobs.localcloud.faults import FaultBoard
 from airflow_cloudjobs.localcloud.jobs import KEPT_JOBS, Job, JobStore, Script
-from airflow_cloudjobs.localcloud.scripts import VOCABULARIES, ScriptOverride, natural_failure, read_marks, script_for
+from airflow_cloudjobs.localcloud.scripts import (
+    VOCABULARIES,
+    ScriptOverride,
+    finish,
+    natural_failure,
+    read_marks,
+    script_for,
+)
 from airflow_cloudjobs.localcloud.stats import Statistics
 
 #: A nonce is refused if it was seen in the last 30 minutes.
 NONCE_LIFE = 30 * 60
-#: Upload jobs found by one URL: as many as ICE answers at once.
-KEPT_BY_URL = 100
+#: Jobs that are found by the same value of a field; the oldest are forgotten first.
+KEPT_BY_FIELD = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +34,7 @@ class Settings:
     :param seconds_per_poll: how far each poll brings a job's life on, in seconds; None if jobs live by the clock.
         With 1.0, ``job_seconds=3`` is a job whose fourth poll sees the end, however busy the machine is.
     :param stale_seconds: how long DRS reports the earlier import of a task after a new upload, in seconds.
-    :param cancel_seconds: how long a cancelled DLI job still shows its old status, in seconds.
+    :param cancel_seconds: how long a cancelled job still shows that it has not ended, in seconds.
     :param latency_seconds: time added to every answer, in seconds.
     :param token_seconds: life of an IAM token, in seconds (the vendor's is 24 hours).
     :param key_seconds: life of the temporary keys that token services, metadata services and the credentials URI
@@ -121,6 +128,43 @@ class Nonces:
         return True
 
 
+class TokenReused(Exception):
+    """A submit had the token of another one that asked for something else."""
+
+
+class Tokens:
+    """By which submits jobs were started, for APIs that take a repeated submit once."""
+
+    def __init__(self) -> None:
+        self._taken: dict[tuple[str, str], tuple[dict[str, Any], Job]] = {}
+
+    def job(self, api: str, token: str, asked: dict[str, Any]) -> Job | None:
+        """The job that an earlier submit with this token has started; None if there was none.
+
+        :param api: id of the API.
+        :param token: what the caller chose to know the submit by; empty if it has none.
+        :param asked: what is asked for.
+        :raises TokenReused: the earlier one asked for something else.
+        """
+        first, job = self._taken.get((api, token), (asked, None))
+        if first != asked:
+            raise TokenReused(token)
+        return job
+
+    def take(self, token: str, asked: dict[str, Any], job: Job) -> None:
+        """Remember the submit that started a job.
+
+        :param token: its token; one that has none is forgotten.
+        :param asked: what it asked for.
+        :param job: the job.
+        """
+        if not token:
+            return
+        self._taken[job.api, token] = dict(asked), job
+        if len(self._taken) > KEPT_JOBS:
+            del self._taken[next(iter(self._taken))]
+
+
 class State:
     """The two clouds' memory.
 
@@ -144,7 +188,8 @@ class State:
         self.stats = Statistics()
         self.nonces = Nonces()
         self.plans: dict[str, list[Plan]] = {}
-        self.ice_jobs_by_url: dict[str, list[str]] = {}
+        self.tokens = Tokens()
+        self._found_by: dict[tuple[str, str], list[str]] = {}
 
     def plan(self, api: str, plan: Plan) -> None:
         """Keep a script for the next jobs of an API.
@@ -183,16 +228,32 @@ class State:
         """
         self.stats.submits[api] += 1
         job = Job(api, key, fields, script, self.clock.now(), self.settings.seconds_per_poll)
-        if api == "ice.url_upload":
-            self._index_by_url(fields.get("UploadURL", ""), key)
+        if field := VOCABULARIES[api].found_by:
+            keys = self._found_by.setdefault((api, fields.get(field, "")), [])
+            keys.append(key)
+            del keys[:-KEPT_BY_FIELD]
+            if len(self._found_by) > KEPT_JOBS:
+                del self._found_by[next(iter(self._found_by))]
         return self.jobs.add(job)
 
-    def _index_by_url(self, url: str, key: str) -> None:
-        keys = self.ice_jobs_by_url.setdefault(url, [])
-        keys.append(key)
-        del keys[:-KEPT_BY_URL]
-        if len(self.ice_jobs_by_url) > KEPT_JOBS:
-            del self.ice_jobs_by_url[next(iter(self.ice_jobs_by_url))]
+    def found_by(self, api: str, value: str) -> list[Job]:
+        """The jobs that have this value in the field by which the API finds them, oldest first.
+
+        :param api: id of the API.
+        :param value: the value.
+        """
+        keys = self._found_by.get((api, value), [])
+        return [job for job in (self.jobs.get(api, key) for key in keys) if job is not None]
+
+    def cancel(self, job: Job) -> None:
+        """Cancel a job that has not ended: it shows so for a while, then that it was cancelled.
+
+        :param job: the job.
+        """
+        states, now = VOCABULARIES[job.api], self.clock.now()
+        self.stats.cancels[job.api] += 1
+        shown = job.status(now) if states.cancelling is None else states.cancelling
+        job.play(finish(job.api, ((shown, self.settings.cancel_seconds), (states.cancelled, 0.0)), "", ""), now)
 
     def _planned(self, api: str, text: str) -> ScriptOverride | None:
         plans = self.plans.get(api, [])

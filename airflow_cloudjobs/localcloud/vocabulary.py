@@ -22,16 +22,20 @@ class Vocabulary:
     :param code: the error code of a failure, where the API has one.
     :param missing_code: the same where the input is not there.
     :param other_successes: further words for success.
+    :param cancelling: the state of a job that is being cancelled; None where it keeps its own until the end.
+    :param found_by: the field by which its jobs are found besides their key, where they are.
     """
 
     running: tuple[tuple[Any, float], ...]
-    success: str
-    failure: str
-    cancelled: str
+    success: Any
+    failure: Any
+    cancelled: Any
     breaks_in: Any
-    ends: frozenset[str]
+    ends: frozenset[Any]
     reason: str
     missing: str
     code: str = ""
     missing_code: str = ""
-    other_successes: frozenset[str] = frozenset()
+    other_successes: frozenset[Any] = frozenset()
+    cancelling: Any = None
+    found_by: str = ""

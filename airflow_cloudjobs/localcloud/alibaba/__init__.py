@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Alibaba Cloud: the RPC gateway with its signature, DMS, ICE, STS, and of OSS the signed download."""
+"""Alibaba Cloud: its gateway with the signature, a module for each service, and of OSS the signed download."""

@@ -14,7 +14,22 @@ import re
 from urllib.parse import parse_qsl, unquote
 
 from airflow_cloudjobs.localcloud.accounts import Key
-from airflow_cloudjobs.localcloud.alibaba import dms, ice, metadata, oss, others, sts
+from airflow_cloudjobs.localcloud.alibaba import (
+    adb,
+    dms,
+    ecs,
+    emr,
+    fc,
+    green,
+    ice,
+    ice_producing,
+    imm,
+    metadata,
+    mps,
+    oos,
+    oss,
+    sts,
+)
 from airflow_cloudjobs.localcloud.alibaba.rpc import missing, request_id
 from airflow_cloudjobs.localcloud.answers import Answer, Refused, encode
 from airflow_cloudjobs.localcloud.call import Call, Received
@@ -23,16 +38,14 @@ from airflow_cloudjobs.localcloud.operation import Operation
 from airflow_cloudjobs.localcloud.signatures import ACS3, acs3_string_to_sign, parse_authorization, same, sign
 from airflow_cloudjobs.localcloud.state import State
 
-_VERSIONS = {
-    dms.VERSION: dms.OPERATIONS,
-    ice.VERSION: ice.OPERATIONS,
-    sts.VERSION: sts.OPERATIONS,
-    **others.RPC,
-}
-_OPERATIONS = {(version, operation.name): operation for version, ops in _VERSIONS.items() for operation in ops}
+_RPC = (adb, dms, ecs, green, ice, ice_producing, imm, mps, oos, sts)
+_ROA = (emr, fc)
+_OPERATIONS = {(module.VERSION, operation.name): operation for module in _RPC for operation in module.OPERATIONS}
+_VERSIONS = {version for version, _ in _OPERATIONS}
 _ROUTES = tuple(
-    (version, method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template)), operation)
-    for version, method, template, operation in others.ROA
+    (module.VERSION, method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template)), operation)
+    for module in _ROA
+    for method, template, operation in module.ROUTES
 )
 _DEFAULT_CODES = {
     400: "InvalidParameter",
@@ -169,6 +182,8 @@ def refusal(received: Received, operation: Operation[Call] | None, refused: Refu
             "ErrorMessage": message,
             "ErrorCode": code,
         }
+    elif service == "green" and refused.status == 200:
+        body = {"RequestId": identifier, "Code": int(code) if code.isdigit() else 500, "Message": message}
     else:
         body = {
             "RequestId": identifier,

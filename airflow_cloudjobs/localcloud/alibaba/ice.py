@@ -69,8 +69,7 @@ def get_url_upload_infos(call: Call) -> Answer:
             found.append(job) if job is not None else missing.append(key)
     elif call.parameters.get("UploadURLs"):
         for url in dict.fromkeys(_urls(call.parameters["UploadURLs"], "UploadURLs", _MOST_ASKED)):
-            keys = call.state.ice_jobs_by_url.get(url, [])
-            jobs = [job for job in (call.state.jobs.get(UPLOAD, key) for key in keys) if job is not None]
+            jobs = call.state.found_by(UPLOAD, url)
             found.extend(jobs)
             if not jobs:
                 missing.append(url)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -110,3 +111,27 @@ def structured(call: Call, name: str, kind: type[list[Any]] | type[dict[str, Any
     if not isinstance(decoded, kind):
         raise invalid(name, f"it is not a JSON {'array' if kind is list else 'object'}")
     return decoded
+
+
+def given(call: Call) -> dict[str, Any]:
+    """All parameters of a submit but its token, by name; ``Name.1`` and ``Name.1.Field`` put together to lists.
+
+    :param call: the call.
+    :raises Refused: ``InvalidParameter`` if a list is written in both ways.
+    """
+    fields: dict[str, Any] = {}
+    lists: dict[str, dict[int, Any]] = {}
+    for name, value in call.parameters.items():
+        found = re.fullmatch(r"(\w+)\.(\d+)(?:\.(\w+))?", name)
+        if found is None:
+            if name != "ClientToken":
+                fields[name] = value
+            continue
+        items, number = lists.setdefault(found[1], {}), int(found[2])
+        if found[3] is None:
+            items[number] = value
+        elif isinstance(item := items.setdefault(number, {}), dict):
+            item[found[3]] = value
+        else:
+            raise invalid(name, "it is a text and an object")
+    return fields | {name: [items[number] for number in sorted(items)] for name, items in lists.items()}
