@@ -15,7 +15,7 @@ from airflow_cloudjobs.localcloud.accounts import Key
 from airflow_cloudjobs.localcloud.answers import Answer, Refused, encode
 from airflow_cloudjobs.localcloud.call import Call, Received
 from airflow_cloudjobs.localcloud.clock import TOLERATED_SKEW, parse
-from airflow_cloudjobs.localcloud.huawei import dli, drs, iam, metadata, others
+from airflow_cloudjobs.localcloud.huawei import dli, dli_spark, drs, iam, metadata, mrs, others
 from airflow_cloudjobs.localcloud.operation import Operation
 from airflow_cloudjobs.localcloud.signatures import (
     SDK_HMAC,
@@ -32,7 +32,8 @@ _IAM_ERROR = "Incorrect IAM authentication information: "
 _EMPTY_HASH = hashlib.sha256(b"").hexdigest()
 _ROUTES = tuple(
     (method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template) + "/?"), operation)
-    for method, template, operation in (*dli.ROUTES, *drs.ROUTES, *iam.ROUTES, *metadata.ROUTES, *others.ROUTES)
+    for module in (dli, dli_spark, drs, mrs, iam, metadata, others)
+    for method, template, operation in module.ROUTES
 )
 _DEFAULT_CODES = {
     400: "APIGW.0201",

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A few operations besides those of our jobs, which differ in what they are asked with and in what they answer.
 
-They keep nothing. Names and places of parameters are those of the vendor's SDK packages for MRS v1.1 (a path), DLI
-v1.0 (a JSON list for an answer) and DGC v1 (DataArts Factory: the workspace in a header, nothing for an answer).
+They keep nothing. Names and places of parameters are those of the vendor's SDK packages for DLI v1.0 (a JSON
+list for an answer) and DGC v1 (DataArts Factory: the workspace in a header, nothing for an answer).
 """
 
 from __future__ import annotations
@@ -11,14 +11,6 @@ from airflow_cloudjobs.localcloud.answers import Answer, Refused
 from airflow_cloudjobs.localcloud.call import Call
 from airflow_cloudjobs.localcloud.huawei.rest import answer, json_object, request_header
 from airflow_cloudjobs.localcloud.operation import Operation
-
-
-def show_cluster_details(call: Call) -> Answer:
-    """ShowClusterDetails of MRS: a cluster, which runs; those whose id says "missing" do not exist."""
-    cluster = call.path["cluster_id"]
-    if "missing" in cluster:
-        raise Refused(404, "MRS.0010", f"The cluster {cluster} does not exist.")
-    return answer(call, {"cluster": {"clusterId": cluster, "clusterState": "running"}})
 
 
 def batch_run_flink_jobs(call: Call) -> Answer:
@@ -37,11 +29,6 @@ def stop_job_instance(call: Call) -> Answer:
 
 
 ROUTES = (
-    (
-        "GET",
-        "/v1.1/{project_id}/cluster_infos/{cluster_id}",
-        Operation("huawei", "mrs", "ShowClusterDetails", "read", show_cluster_details),
-    ),
     (
         "POST",
         "/v1.0/{project_id}/streaming/jobs/run",

@@ -28,4 +28,26 @@ STATES: Mapping[str, Vocabulary] = {
         reason="row 2: the source table does not exist",
         missing="the file {thing} names an object that does not exist in the source database",
     ),
+    # "Success" is how the sample of the page of ShowSparkJobStatus (dli_02_0127) writes it.
+    "dli.spark_batch": Vocabulary(
+        running=(("starting", 0.3), ("running", 0.7)),
+        success="success",
+        failure="dead",
+        cancelled="dead",
+        breaks_in="running",
+        ends=frozenset({"success", "Success", "dead"}),
+        other_successes=frozenset({"Success"}),
+        reason="User class threw exception: org.apache.spark.SparkException: Job aborted due to stage failure",
+        missing="User class threw exception: java.io.FileNotFoundException: {thing}",
+    ),
+    "mrs.job": Vocabulary(
+        running=(("UNDEFINED", 1.0),),
+        success="SUCCEEDED",
+        failure="FAILED",
+        cancelled="KILLED",
+        breaks_in="UNDEFINED",
+        ends=frozenset({"SUCCEEDED", "FAILED", "KILLED"}),
+        reason="the job failed",
+        missing="the file {thing} does not exist",
+    ),
 }
