@@ -22,16 +22,18 @@ class Vocabulary:
     :param code: the error code of a failure, where the API has one.
     :param missing_code: the same where the input is not there.
     :param other_successes: further words for success.
+    :param numbered: whether the keys of its jobs are numbers.
     """
 
     running: tuple[tuple[Any, float], ...]
-    success: str
-    failure: str
-    cancelled: str
+    success: Any
+    failure: Any
+    cancelled: Any
     breaks_in: Any
-    ends: frozenset[str]
+    ends: frozenset[Any]
     reason: str
     missing: str
     code: str = ""
     missing_code: str = ""
     other_successes: frozenset[str] = frozenset()
+    numbered: bool = False

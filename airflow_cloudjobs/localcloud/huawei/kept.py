@@ -29,6 +29,7 @@ class KeptJobs:
     :param bad: the service's error code for a bad parameter.
     :param unknown: the same for a job that does not exist.
     :param late: the same for the cancel of a job that has ended.
+    :param unknown_status: the HTTP status for a job that does not exist.
     """
 
     api: str
@@ -36,6 +37,7 @@ class KeptJobs:
     bad: str
     unknown: str
     late: str
+    unknown_status: int = 400
 
     def route(self, method: str, path: str, name: str, kind: Kind, handler: Callable[[Call], Answer]) -> Route:
         """A line of a table of routes.
@@ -114,11 +116,21 @@ class KeptJobs:
         :param wanted: further fields and their values.
         :raises Refused: there is none.
         """
+        job = self.get(call, key, **wanted)
+        if job is None:
+            raise Refused(self.unknown_status, self.unknown, f"The job {key} does not exist.")
+        return job
+
+    def get(self, call: Call, key: str, **wanted: str) -> Job | None:
+        """The same, or None.
+
+        :param call: the call.
+        :param key: the key.
+        :param wanted: further fields and their values.
+        """
         call.keys.append(key)
         job = call.state.jobs.get(self.api, key)
-        if job is None or not _belongs(job, {**call.path, **wanted}):
-            raise Refused(400, self.unknown, f"The job {key} does not exist.")
-        return job
+        return job if job is not None and _belongs(job, {**call.path, **wanted}) else None
 
     def cancel(self, call: Call, job: Job, meanwhile: Any = None, *, reason: str = "", code: str = "") -> None:
         """Cancel a job, which shows it a moment later.
