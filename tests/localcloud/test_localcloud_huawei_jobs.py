@@ -555,6 +555,13 @@ def test_a_run_of_dataarts_belongs_to_its_workspace_and_job(made: Made, control:
     assert shown.nodes[0].status == "fail"
 
 
+def test_an_oms_task_is_about_to_stop_before_it_has_stopped(made: Made) -> None:
+    api, client = APIS["oms.task"], made("oms.task")
+    key = api.submit(client, "localcloud=forever")
+    api.cancel(client, key)
+    assert walked(api, client, key, 3) == [7, 3]
+
+
 def test_a_training_job_is_terminating_before_it_is_terminated(made: Made) -> None:
     api, client = APIS["modelarts.training"], made("modelarts.training")
     key = api.submit(client, "localcloud=forever")
