@@ -148,7 +148,11 @@ class _ControlApi:
 
     def create_job(self, body: dict[str, Any], request: Request) -> Any:
         api, fields = body.pop("api", ""), body.pop("fields", None) or {}
-        key = body.pop("key", None) or f"job-{len(list(self._state.jobs)) + 1:06d}"
+        numbered = api in VOCABULARIES and VOCABULARIES[api].numbered
+        number = len(list(self._state.jobs)) + 1
+        key = body.pop("key", None) or (str(number) if numbered else f"job-{number:06d}")
+        if numbered and not (key.isdecimal() and key == str(int(key))):
+            raise ValueError(f"the keys of {api} are numbers, and {key!r} is none")
         now = self._state.clock.now()
         if api == DRS_TASK:
             self._state.drs_tasks[key] = now

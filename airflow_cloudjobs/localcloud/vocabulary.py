@@ -24,6 +24,7 @@ class Vocabulary:
     :param other_successes: further words for success.
     :param cancelling: the state of a job that is being cancelled; None where it keeps its own until the end.
     :param found_by: the field by which its jobs are found besides their key, where they are.
+    :param numbered: whether the keys of its jobs are numbers.
     """
 
     running: tuple[tuple[Any, float], ...]
@@ -39,3 +40,4 @@ class Vocabulary:
     other_successes: frozenset[Any] = frozenset()
     cancelling: Any = None
     found_by: str = ""
+    numbered: bool = False

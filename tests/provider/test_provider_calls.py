@@ -152,10 +152,13 @@ class TestHuawei:
         theirs = sdk.batch_run_flink_jobs(dli_sdk.BatchRunFlinkJobsRequest(body=body)).body
         assert answer == [item.to_dict() for item in theirs]
 
-    def test_a_header_and_nothing_for_an_answer(self, huawei: HuaweiCloudHook, called: Called) -> None:
+    def test_a_header_and_nothing_for_an_answer(
+        self, huawei: HuaweiCloudHook, called: Called, cloud: LocalCloud
+    ) -> None:
         given = {"job_name": "j", "instance_id": "1"}
+        cloud.control.create_job("dataarts.job", "1", "forever", fields={"workspace": "w"})
         assert without_id(called(huawei, "dayu-dlf", STOP, headers={"workspace": "w"}, **given)) == {}
-        with pytest.raises(CloudApiError, match="The workspace does not exist"):
+        with pytest.raises(CloudApiError, match="The job 1 does not exist"):
             called(huawei, "dayu-dlf", STOP, **given)
 
     @pytest.mark.parametrize(

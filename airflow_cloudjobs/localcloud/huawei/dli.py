@@ -139,6 +139,14 @@ def list_queues(call: Call) -> Answer:
     return answer(call, {"is_success": True, "message": "", "queues": queues})
 
 
+def batch_run_flink_jobs(call: Call) -> Answer:
+    """BatchRunFlinkJobs: whether each job could be started, in a list; ``is_success`` is a text. It keeps nothing."""
+    jobs = json_object(call, BAD_PARAMETER).get("job_ids")
+    if not isinstance(jobs, list) or not jobs:
+        raise Refused(400, BAD_PARAMETER, "The parameter job_ids is required.")
+    return answer(call, [{"is_success": "true", "message": f"The job {job} is submitted."} for job in jobs])
+
+
 _JOBS = "/v1.0/{project_id}/jobs"
 ROUTES = (
     (
@@ -169,6 +177,11 @@ ROUTES = (
     ),
     ("POST", _JOBS + "/check-sql", Operation("huawei", "dli", "CheckSql", "read", check_sql)),
     ("GET", "/v1.0/{project_id}/queues", Operation("huawei", "dli", "ListQueues", "read", list_queues)),
+    (
+        "POST",
+        "/v1.0/{project_id}/streaming/jobs/run",
+        Operation("huawei", "dli", "BatchRunFlinkJobs", "read", batch_run_flink_jobs),
+    ),
 )
 
 

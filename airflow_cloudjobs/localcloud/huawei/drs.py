@@ -23,9 +23,10 @@ from airflow_cloudjobs.localcloud.operation import Operation
 API = "drs.object_template"
 #: Tasks that exist without having been created.
 DEMO_PREFIX = "drs-demo-"
+NO_TASK = "DRS.10000010"
+NO_TASK_MESSAGE = "Job does not exist, please check job ID."
 
 _BAD_VALUE = "DRS.M00202"
-_NO_TASK = "DRS.10000010"
 _LARGEST_FILE = 5 * 1024 * 1024
 _LARGEST_ZIP = 1024 * 1024
 _FILES = (".xls", ".xlsx", ".json", ".txt", ".zip")
@@ -89,7 +90,7 @@ def show_db_object_template_progress(call: Call) -> Answer:
     now = call.now
     job = call.state.jobs.get(API, key)
     if job is None:
-        if call.state.settings.drs_no_import == _NO_TASK:
+        if call.state.settings.drs_no_import == NO_TASK:
             raise _no_task()
         return answer(call, {"send_success": False})
     if job.previous is not None and job.age(now) < call.state.settings.stale_seconds:
@@ -174,18 +175,27 @@ ROUTES = (
 )
 
 
+def exists(call: Call, key: str) -> bool:
+    """Whether there is a task of this key; a task for demos begins to be when it is first asked for.
+
+    :param call: the call.
+    :param key: the task's key.
+    """
+    if key.startswith(DEMO_PREFIX):
+        call.state.drs_tasks.setdefault(key, call.now)
+    return key in call.state.drs_tasks
+
+
 def _task(call: Call) -> str:
     key = call.path["job_id"]
     call.keys.append(key)
-    if key not in call.state.drs_tasks:
-        if not key.startswith(DEMO_PREFIX):
-            raise _no_task()
-        call.state.drs_tasks[key] = call.now
+    if not exists(call, key):
+        raise _no_task()
     return key
 
 
 def _no_task() -> Refused:
-    return Refused(400, _NO_TASK, "Job does not exist, please check job ID.")
+    return Refused(400, NO_TASK, NO_TASK_MESSAGE)
 
 
 def _listed(key: str, created: float) -> dict[str, Any]:

@@ -15,7 +15,20 @@ from airflow_cloudjobs.localcloud.accounts import Key
 from airflow_cloudjobs.localcloud.answers import Answer, Refused, encode
 from airflow_cloudjobs.localcloud.call import Call, Received
 from airflow_cloudjobs.localcloud.clock import TOLERATED_SKEW, parse
-from airflow_cloudjobs.localcloud.huawei import dli, drs, iam, metadata, others
+from airflow_cloudjobs.localcloud.huawei import (
+    cdm,
+    dgc,
+    dli,
+    dli_spark,
+    drs,
+    drs_batch,
+    functiongraph,
+    iam,
+    metadata,
+    modelarts,
+    mrs,
+    oms,
+)
 from airflow_cloudjobs.localcloud.operation import Operation
 from airflow_cloudjobs.localcloud.signatures import (
     SDK_HMAC,
@@ -30,9 +43,11 @@ from airflow_cloudjobs.localcloud.state import State
 
 _IAM_ERROR = "Incorrect IAM authentication information: "
 _EMPTY_HASH = hashlib.sha256(b"").hexdigest()
+_MODULES = (dli, dli_spark, drs, drs_batch, mrs, cdm, dgc, modelarts, oms, functiongraph, iam, metadata)
 _ROUTES = tuple(
     (method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template) + "/?"), operation)
-    for method, template, operation in (*dli.ROUTES, *drs.ROUTES, *iam.ROUTES, *metadata.ROUTES, *others.ROUTES)
+    for module in _MODULES
+    for method, template, operation in module.ROUTES
 )
 _DEFAULT_CODES = {
     400: "APIGW.0201",
@@ -42,7 +57,13 @@ _DEFAULT_CODES = {
     413: "APIGW.0201",
     429: "APIGW.0308",
 }
-_SERVICE_FAILURES = {"dli": "DLI.0999", "drs": "DRS.10000001", "iam": "500"}
+_SERVICE_FAILURES = {
+    "dli": "DLI.0999",
+    "drs": "DRS.10000001",
+    "iam": "500",
+    "cdm": "Cdm.0000",
+    "functiongraph": "FSS.0500",
+}
 
 
 def route(received: Received, state: State) -> tuple[Operation[Call], Call]:
@@ -104,6 +125,8 @@ def refusal(received: Received, operation: Operation[Call] | None, refused: Refu
         body: dict[str, object] = {"is_success": False, "message": message}
     elif service == "iam" and not code.startswith("APIGW."):
         body = iam.error_body(refused.status, message)
+    elif service == "cdm" and not code.startswith("APIGW."):
+        body = {"errCode": code, "externalMessage": message}
     else:
         body = {"error_msg": message, "error_code": code}
         if code.startswith("APIGW."):
