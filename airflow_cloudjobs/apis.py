@@ -31,7 +31,6 @@ CATALOGUE = {
     "ecs.command": "airflow_cloudjobs.catalogue.alibaba:ECS_COMMAND",
     "oos.execution": "airflow_cloudjobs.catalogue.alibaba:OOS_EXECUTION",
     "fc.async_task": "airflow_cloudjobs.catalogue.alibaba:FC_ASYNC_TASK",
-    "fnf.execution": "airflow_cloudjobs.catalogue.alibaba:FNF_EXECUTION",
     "flink.job": "airflow_cloudjobs.catalogue.alibaba:FLINK_JOB",
     "mps.transcode": "airflow_cloudjobs.catalogue.alibaba:MPS_TRANSCODE",
     "ice.media_producing": "airflow_cloudjobs.catalogue.alibaba:ICE_MEDIA_PRODUCING",

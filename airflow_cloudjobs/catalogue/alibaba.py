@@ -105,19 +105,6 @@ FC_ASYNC_TASK = JobApi(
     console="https://fcnext.console.aliyun.com/",
 )
 
-# A name begins with a letter.
-FNF_EXECUTION = JobApi(
-    "fnf.execution", "fnf@2019-03-15", title="CloudFlow execution",
-    source="alibabacloud-fnf20190315 2.0.1 (2026-11-27)",
-    submit=Call("StartExecution", form={"ExecutionName": "airflow-{token}"}, rest="form"), key="airflow-{token}",
-    poll=Call("DescribeExecution GET /", query={"FlowName": "{FlowName}", "ExecutionName": "{key}"}),
-    status="Status", running="Starting Running",
-    succeeded="Succeeded", failed="Failed TimedOut", cancelled="Stopped",
-    omit="FlowDefinition Input Environment", secret="CallbackFnFTaskToken",
-    cancel=Call("StopExecution", form={"FlowName": "{FlowName}", "ExecutionName": "{key}"}),
-    console="https://fnf.console.aliyun.com/",
-)
-
 FLINK_JOB = JobApi(
     "flink.job", "ververica@2022-07-18", title="Realtime Compute for Apache Flink job",
     source="alibabacloud-ververica20220718 1.14.0 (2026-11-27)",

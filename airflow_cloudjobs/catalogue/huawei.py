@@ -134,7 +134,7 @@ FUNCTIONGRAPH_ASYNC = JobApi(
 )
 
 # The full transfer is what is waited for: increments begin after it, and end only when somebody ends the task. A task
-# that was ended may have been so before its transfer was complete.
+# that was ended may have been so before its transfer was complete. The SDK calls the whole of v3 deprecated.
 DRS_MIGRATION = JobApi(
     "drs.migration", "drs", title="DRS task, until its full transfer is complete",
     source="huaweicloudsdkdrs 3.1.219, v3 (2026-11-27)",
