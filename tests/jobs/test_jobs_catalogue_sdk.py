@@ -22,7 +22,7 @@ import pytest
 from support.clients import PROJECT, alibaba, huawei
 from support.vendors import AlibabaSdk, HuaweiSdk, Recorder, Sent, sdk_of
 
-from airflow_cloudjobs.apis import CATALOGUE, declared_api
+from airflow_cloudjobs.apis import CATALOGUE, SPECS, declared_api, spec_of, stored_form
 from airflow_cloudjobs.catalogue import alibaba as of_alibaba
 from airflow_cloudjobs.catalogue import huawei as of_huawei
 from airflow_cloudjobs.jobs import paths
@@ -430,6 +430,27 @@ def theirs(recorder: Recorder, api: JobApi, row: Row, call: str) -> Sent:
     values = {name: io.BytesIO(value) if isinstance(value, bytes) else value for name, value in row.calls[call].items()}
     sdk_for(api.api).send(recorder.address, api.calls[call].operation, values)
     return recorder.last()
+
+
+@pytest.mark.parametrize("api", CATALOGUE)
+def test_an_entry_is_complete(api: str) -> None:
+    declared = declared_api(api)
+    assert declared.api == api
+    assert declared.title
+    assert ("{region}" in declared.console) is (declared.cloud == "huawei")
+    assert stored_form(declared) == api
+    assert spec_of(api).api == api
+    assert JobApi.from_json(declared.to_json()) == declared
+
+
+def test_no_id_is_given_twice() -> None:
+    assert not set(CATALOGUE) & set(SPECS)
+    assert len({declared_api(api).digest for api in CATALOGUE}) == len(CATALOGUE)
+
+
+def test_an_unknown_id_names_those_there_are() -> None:
+    with pytest.raises(ValueError, match=r"there is no API 'a\.b'; known are .*dli\.sql_job.*emr\.spark_job"):
+        declared_api("a.b")
 
 
 def test_every_api_has_a_row_and_every_call_is_made() -> None:

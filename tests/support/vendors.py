@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 from types import TracebackType
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from airflow_cloudjobs.jobs.paths import every
 from airflow_cloudjobs.localcloud import accounts
@@ -64,7 +64,7 @@ def _sent(method: str, target: str, headers: Mapping[str, str], body: bytes) -> 
         content = _pairs(content)
     return Sent(
         method,
-        unquote(address.path),
+        address.path,
         _pairs(address.query),
         kind,
         _json(content) if isinstance(content, str) else content,
