@@ -471,6 +471,14 @@ def test_a_request_is_that_of_the_vendors_client(api: str, call: str, recorder: 
     assert mine == vendors
 
 
+@pytest.mark.parametrize("api", CATALOGUE)
+def test_it_is_asked_for_where_the_vendors_client_asks(api: str) -> None:
+    declared = declared_api(api)
+    client, region = (alibaba("x"), "cn-shanghai") if declared.cloud == "alibaba" else (huawei("x"), "cn-north-4")
+    settings = replace(client.settings, region=region)
+    assert settings.vendor_host(declared.service_name) == sdk_for(api).host(region)
+
+
 @pytest.mark.parametrize(("api", "call"), CALLS)
 def test_a_request_has_what_the_sdk_says_is_required(api: str, call: str) -> None:
     needed = sdk_for(api).needed(declared_api(api).calls[call].operation)

@@ -164,24 +164,26 @@ class AlibabaSdk:
     def _call(self, operation: str) -> Any:
         return getattr(self._client, f"{snake(operation)}_with_options")
 
+    def _client_for(self, region: str, **more: str) -> Any:
+        from alibabacloud_tea_openapi.utils_models import Config
+
+        key = {"access_key_id": accounts.ALIBABA_ACCESS_KEY, "access_key_secret": accounts.ALIBABA_SECRET}
+        return self._client(Config(**key, region_id=region, **more))
+
+    def host(self, region: str) -> str:
+        """Where the SDK asks in a region."""
+        found: str = self._client_for(region)._endpoint
+        return found
+
     def send(self, address: str, operation: str, values: Mapping[str, Any]) -> None:
         """Make a call by the typed client.
 
         :param values: what is sent, by the names of the wire, and the parts of the path by those of the client. What
             the models do not know is not sent.
         """
-        from alibabacloud_tea_openapi.utils_models import Config
         from darabonba.runtime import RuntimeOptions
 
-        client = self._client(
-            Config(
-                access_key_id=accounts.ALIBABA_ACCESS_KEY,
-                access_key_secret=accounts.ALIBABA_SECRET,
-                endpoint=address,
-                protocol="http",
-                region_id="cn-shanghai",
-            )
-        )
+        client = self._client_for("cn-shanghai", endpoint=address, protocol="http")
         call = self._call(operation)
         given: list[Any] = []
         for name, annotation in call.__annotations__.items():
@@ -265,6 +267,14 @@ class HuaweiSdk:
 
     def _model(self, name: str) -> Any:
         return getattr(self._module, name)
+
+    def host(self, region: str) -> str:
+        """Where the SDK asks in a region."""
+        product = self.package.partition(".")[0].removeprefix("huaweicloudsdk")
+        module = import_module(f"{self.package}.region.{product}_region")
+        [found] = [item for item in vars(module).values() if hasattr(item, "value_of")]
+        [endpoint] = found.value_of(region).endpoints
+        return str(endpoint).removeprefix("https://")
 
     def send(self, address: str, operation: str, values: Mapping[str, Any]) -> None:
         """Make a call by the typed client.
