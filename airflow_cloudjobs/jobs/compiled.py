@@ -264,7 +264,7 @@ def known_key(api: JobApi, arguments: Mapping[str, Any]) -> str:
 def _submitted(api: JobApi) -> Callable[[Mapping[str, Any], Mapping[str, Any]], list[str]]:
     read_keys = paths.every(api.key) if api.submit is not None and not api.key_given else None
     refused = [
-        (path, paths.every(path), frozenset(word.upper() for word in ([words] if isinstance(words, str) else words)))
+        (path, paths.every(path), frozenset(map(str.upper, words.split() if isinstance(words, str) else words)))
         for path, words in api.refused.items()
     ]
     explained = tuple(map(paths.every, api.reason))

@@ -1,58 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The job APIs that come as data: complete, and as the vendor's SDK has them where that is installed."""
+"""What ``cloudjobs apis``, ``check-api`` and ``wait`` say of job APIs that are data."""
 
 from __future__ import annotations
 
-import inspect
 import io
 import json
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from huaweicloudsdkdli.v1 import DliClient
-from huaweicloudsdkdli.v1.model import ShowSparkJobStatusResponse
 
 from airflow_cloudjobs import cli
 from airflow_cloudjobs.api import JobApi
-from airflow_cloudjobs.apis import CATALOGUE, SPECS, declared_api, spec_of, stored_form
-
-
-@pytest.mark.parametrize("api", CATALOGUE)
-def test_an_entry_is_complete(api: str) -> None:
-    declared = declared_api(api)
-    assert declared.api == api
-    assert declared.title
-    assert declared.source
-    assert declared.console
-    assert declared.cancel is not None
-    assert stored_form(declared) == api
-    assert spec_of(api).api == api
-    assert JobApi.from_json(declared.to_json()) == declared
-
-
-def test_no_id_is_given_twice() -> None:
-    assert not set(CATALOGUE) & set(SPECS)
-    assert len({declared_api(api).digest for api in CATALOGUE}) == len(CATALOGUE)
-
-
-def test_an_unknown_id_names_those_there_are() -> None:
-    with pytest.raises(ValueError, match=r"there is no API 'a\.b'; known are .*dli\.sql_job.*emr\.spark_job"):
-        declared_api("a.b")
-
-
-def test_dli_spark_is_as_its_sdk_says() -> None:
-    api = declared_api("dli.spark_batch")
-    for call in api.calls.values():
-        name = re.sub(r"(?<!^)(?=[A-Z])", "_", call.operation).lower()
-        source = inspect.getsource(getattr(DliClient, f"_{name}_http_info"))
-        path = re.sub(r"\{(?!project_id)\w+\}", "{key}", re.findall(r'"resource_path": "([^"]+)"', source)[0])
-        assert (call.method, call.path) == (re.findall(r'"method": "(\w+)"', source)[0], path)
-    page = inspect.getdoc(ShowSparkJobStatusResponse.__init__) or ""
-    documented = set(re.findall(r"\b([a-z]+)\W批处理作业", page))
-    assert documented == {*api.running, *api.succeeded, *api.failed}
+from airflow_cloudjobs.apis import CATALOGUE, declared_api
 
 
 def test_the_command_shows_one(capsys: pytest.CaptureFixture[str]) -> None:

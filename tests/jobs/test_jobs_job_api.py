@@ -144,6 +144,16 @@ def test_a_mistake_is_refused_by_field(base: dict[str, Any], changes: dict[str, 
     assert words in str(error.value)
 
 
+@pytest.mark.parametrize("words", ["401 Busy", ["401", "Busy"]])
+@pytest.mark.parametrize("answered", [401, "busy"])
+def test_each_word_of_a_refusal_is_one(words: Any, answered: Any) -> None:
+    spec = compiled(made(refused={"Code": words}))
+    assert spec.submitted({"Code": "200", "jobRunId": "k"}, {}) == ["k"]
+    with pytest.raises(CloudApiError, match="the answer says Code = ") as error:
+        spec.submitted({"Code": answered, "jobRunId": "k"}, {})
+    assert not error.value.ambiguous
+
+
 @pytest.mark.parametrize(
     ("text", "more", "words"),
     [

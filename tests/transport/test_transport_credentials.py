@@ -12,19 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from support.clients import PROJECT, alibaba, huawei
 from support.clock import CommonClock
-from transport_driving import (
-    DRIVERS,
-    PROJECT,
-    Outcome,
-    alibaba,
-    call_async,
-    call_at_once,
-    call_sync,
-    dli_poll,
-    dms_poll,
-    huawei,
-)
+from transport_driving import DRIVERS, Outcome, call_async, call_at_once, call_sync, dli_poll, dms_poll
 
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest

@@ -9,18 +9,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from support.clients import PROJECT, alibaba, huawei
 from transport_driving import (
     DRIVERS,
-    PROJECT,
     OddServer,
     Outcome,
-    alibaba,
     answer_bytes,
     compared,
     dli_poll,
     dms_poll,
     drs_poll,
-    huawei,
     ice_poll,
 )
 

@@ -12,7 +12,8 @@ import textwrap
 from dataclasses import replace
 
 import pytest
-from transport_driving import alibaba, dms_poll
+from support.clients import alibaba
+from transport_driving import dms_poll
 
 from airflow_cloudjobs.localcloud import LocalCloud
 from airflow_cloudjobs.transport.aio import AsyncCaller, session_for

@@ -9,7 +9,8 @@ from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
-from transport_driving import DRIVERS, PROJECT, OddServer, answer_bytes, huawei
+from support.clients import PROJECT, huawei
+from transport_driving import DRIVERS, OddServer, answer_bytes
 
 from airflow_cloudjobs.apis import spec_of
 from airflow_cloudjobs.huawei.drs import MOST_BYTES
