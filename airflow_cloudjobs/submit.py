@@ -289,6 +289,8 @@ class SubmitOnce:
             try:
                 keys = self._spec.submitted(self._hook.call(request), self._wanted(draft))
             except CloudApiError as error:
+                if key := self._shown_key(draft):
+                    return [key]
                 if self._spec.token and (repeats or error.ambiguous or error.code.startswith(TAKEN_BEFORE)):
                     if not error.ambiguous or place == SUBMITS - 1:
                         raise self._taken_before(error) from error
@@ -314,6 +316,21 @@ class SubmitOnce:
         raise SubmitOutcomeUnknown(
             f"{self._spec.api}: {SUBMITS} submits got no clear answer and the job cannot be found"
         )
+
+    def _shown_key(self, draft: Submission) -> str:
+        """The key that we have chosen for the job, if the cloud shows a job that has it; empty if not.
+
+        Where keys are chosen by the caller, a submit that is made again is refused: there is such a job already.
+
+        :raises LookUpFailed: the cloud does not say just now.
+        """
+        if not self._spec.chosen_key:
+            return ""
+        key = self._spec.chosen_key(self._wanted(draft))
+        seen = self._hook.fetch(self._spec, [key], self._scope)[key]
+        if isinstance(seen, CloudApiError) and seen.retryable:
+            raise LookUpFailed(f"{self._spec.api}: {key} may have been submitted, and cannot be seen: {seen}") from seen
+        return key if isinstance(seen, Observation) else ""
 
     def _taken_before(self, error: CloudApiError) -> Exception:
         """What to raise where the cloud may have taken the job, under a token that it knows it by."""

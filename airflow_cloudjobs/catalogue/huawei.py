@@ -10,7 +10,7 @@ WORKSPACE = {"workspace": "{workspace?}"}
 # A table is read by rows, and each entry has the same ones: what it is, whence, submit, poll, status, ends, the rest.
 # fmt: off
 
-# A batch that was cancelled is shown as dead too. The page mixes the case of its words.
+# A batch that was cancelled is shown as dead too. The page mixes the case of its words. The log is its last ten lines.
 DLI_SPARK_BATCH = JobApi(
     "dli.spark_batch", "dli", title="DLI Spark batch job",
     source="huaweicloudsdkdli 3.1.219, v1 (2026-11-27)",
@@ -18,6 +18,7 @@ DLI_SPARK_BATCH = JobApi(
     poll="ShowSparkJobStatus GET /v2.0/{project_id}/batches/{key}/state",
     status="state", running="starting running recovering",
     succeeded="success", failed="dead",
+    explain="ShowSparkJob GET /v2.0/{project_id}/batches/{key}", explained="log[]",
     cancel="CancelSparkJob DELETE /v2.0/{project_id}/batches/{key}",
     console="https://console.huaweicloud.com/dli/?region={region}",
 )
@@ -134,13 +135,15 @@ FUNCTIONGRAPH_ASYNC = JobApi(
 )
 
 # The full transfer is what is waited for: increments begin after it, and end only when somebody ends the task. A task
-# that was ended may have been so before its transfer was complete. The SDK calls the whole of v3 deprecated.
+# that was ended may have been so before its transfer was complete. The SDK calls the whole of v3 deprecated. A page
+# holds five jobs unless it is asked for more.
 DRS_MIGRATION = JobApi(
     "drs.migration", "drs", title="DRS task, until its full transfer is complete",
     source="huaweicloudsdkdrs 3.1.219, v3 (2026-11-27)",
     submit=Call("BatchStartJobs POST /v3/{project_id}/jobs/batch-starting", body={"jobs": [{"job_id": "{job_id}"}]}),
     key="{job_id}", refused={"results[].status": "failed"},
-    poll=Call("BatchListJobStatus POST /v3/{project_id}/jobs/batch-status", body={"jobs": "{keys}"}, reads=True),
+    poll=Call("BatchListJobStatus POST /v3/{project_id}/jobs/batch-status", reads=True,
+              body={"jobs": "{keys}", "page_req": {"cur_page": 1, "per_page": 10}}),
     job="results[id]", batch=10, status="status",
     running="CREATING CONFIGURATION STARTJOBING WAITING_FOR_START PAUSING FULL_TRANSFER_STARTED "
     "RELEASE_RESOURCE_STARTED REBUILD_NODE_STARTED CHANGE_JOB_STARTED CHILD_TRANSFER_STARTING CHILD_TRANSFER_STARTED "

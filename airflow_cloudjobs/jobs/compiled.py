@@ -63,6 +63,7 @@ def compiled(api: JobApi) -> JobSpec:
         parameters=tuple(api.submit_parameters),
         submitted=_submitted(api),
         token=TOKEN_ARGUMENT if api.takes_token else "",
+        chosen_key=(lambda arguments: known_key(api, arguments)) if api.key_is_token else None,
         many=api.many,
         poll=poll.for_one if KEY in api.calls["poll"].holes() else poll.for_some,
         records=_records(api),
@@ -85,7 +86,7 @@ def compiled(api: JobApi) -> JobSpec:
         cancel=cancel.about if cancel else None,
         finder=finder_of(api, api.find) if api.find else None,
         # A key that is known before the submit may be that of an earlier job too, whose end is none of ours.
-        stale_results=api.key_given and TOKEN not in api.key,
+        stale_results=api.key_given and not api.key_is_token,
         console=api.console or CONSOLES[api.cloud],
     )
 

@@ -440,6 +440,11 @@ class JobApi:
         return "{" in self.key
 
     @property
+    def key_is_token(self) -> bool:
+        """True if the caller gives each job a key of its own."""
+        return self.key_given and TOKEN in holes_in(self.key)
+
+    @property
     def takes_token(self) -> bool:
         """True if the cloud takes a repeated submit once."""
         return TOKEN in self._submit_holes()

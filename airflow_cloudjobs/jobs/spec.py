@@ -147,6 +147,8 @@ class JobSpec:
     :param console: address of the vendor's console, with ``{region}``.
     :param token: the argument of ``submit`` that takes a text by which the cloud knows a repeated submit and takes it
         once; empty where the API has none.
+    :param chosen_key: the key that a submit with these arguments asks for, where that is a token of ours, so that a job
+        with this key is the submit's; None where the cloud gives the keys.
     :param lane: names the waits that may be asked for together; empty for those of the same ``api``.
     """
 
@@ -178,6 +180,7 @@ class JobSpec:
     not_found_grace: float = 60.0
     console: str
     token: str = ""
+    chosen_key: Callable[[Mapping[str, Any]], str] | None = None
     lane: str = ""
 
     def __post_init__(self) -> None:

@@ -245,15 +245,17 @@ class State:
         keys = self._found_by.get((api, value), [])
         return [job for job in (self.jobs.get(api, key) for key in keys) if job is not None]
 
-    def cancel(self, job: Job) -> None:
+    def cancel(self, job: Job, reason: str = "", code: str = "") -> None:
         """Cancel a job that has not ended: it shows so for a while, then that it was cancelled.
 
         :param job: the job.
+        :param reason: what the API says of a cancelled job.
+        :param code: the same as an error code.
         """
         states, now = VOCABULARIES[job.api], self.clock.now()
         self.stats.cancels[job.api] += 1
         shown = job.status(now) if states.cancelling is None else states.cancelling
-        job.play(finish(job.api, ((shown, self.settings.cancel_seconds), (states.cancelled, 0.0)), "", ""), now)
+        job.play(finish(job.api, ((shown, self.settings.cancel_seconds), (states.cancelled, 0.0)), reason, code), now)
 
     def _planned(self, api: str, text: str) -> ScriptOverride | None:
         plans = self.plans.get(api, [])

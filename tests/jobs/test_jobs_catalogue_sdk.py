@@ -245,6 +245,7 @@ ROWS = {
         {
             "submit": {"body": {"file": "obs://b/a.jar", "className": "a.Main", "args": ["1"]}},
             "poll": {"batch_id": "k1"},
+            "explain": {"batch_id": "k1"},
             "cancel": {"batch_id": "k1"},
         },
     ),
@@ -334,7 +335,7 @@ ROWS = {
         {"job_id": "k1"},
         {
             "submit": {"body": {"jobs": [{"job_id": "k1"}]}},
-            "poll": {"body": {"jobs": ["k1", "k2"]}},
+            "poll": {"body": {"jobs": ["k1", "k2"], "page_req": {"cur_page": 1, "per_page": 10}}},
         },
     ),
     "dws.job": Row(
@@ -511,9 +512,9 @@ def paths_of(api: JobApi) -> Iterator[tuple[list[tuple[str, str]], str]]:
         yield [(submit, api.key)], "key"
     for path in api.refused:
         yield [(submit, path)], "refused"
-    for name in ("status", "progress"):
-        if path := getattr(api, name):
-            yield [(poll, record + path)], name
+    yield [(poll, record + api.status)], "status"
+    for path in api.progress_paths:
+        yield [(poll, record + path)], "progress"
     for name in ("omit", "signed_urls"):
         for path in getattr(api, name):
             yield [(poll, record + path)], name

@@ -309,3 +309,48 @@ def test_with_neither_a_person_is_asked(control: Control) -> None:
         with pytest.raises(SubmitOutcomeUnknown):
             attempts.run()
     assert len(control.jobs(DMS_UPLOAD.api)) == 1
+
+
+def fc_attempts(store: bool = True) -> Attempts:
+    return Attempts(store, api="fc.async_task", parameters={"functionName": "thumbnails"})
+
+
+@pytest.mark.parametrize("store", [True, False])
+def test_a_key_of_the_callers_own_is_looked_at(store: bool, control: Control) -> None:
+    """Function Compute refuses a key that it has: the job is there, and is this task's."""
+    control.fault("http", "submit", status=504, after_commit=True, count=1)
+    result = fc_attempts(store).run()
+    assert result["outcome"] == "succeeded"
+    assert [job["key"] for job in control.jobs("fc.async_task")] == [result["job_key"]]
+
+
+@pytest.mark.parametrize("store", [True, False])
+def test_a_retry_finds_the_key_of_the_callers_own(store: bool, control: Control) -> None:
+    """Neither the answer nor the look that follows got through, and the attempt ended with that."""
+    lost = {"status": 504, "count": 9}
+    control.fault("http", "InvokeFunction", after_commit=True, **lost)
+    control.fault("http", "GetAsyncTask", **lost)
+    attempts = fc_attempts(store)
+    with pytest.raises(LookUpFailed):
+        attempts.run()
+    control.clear_faults()
+    assert attempts.run()["outcome"] == "succeeded"
+    assert len(control.jobs("fc.async_task")) == 1
+
+
+@pytest.mark.parametrize("store", [True, False])
+def test_after_a_failed_job_the_callers_key_is_another(store: bool, control: Control) -> None:
+    control.plan("fc.async_task", "fail")
+    attempts = fc_attempts(store)
+    with pytest.raises(JobFailed):
+        attempts.run()
+    result = attempts.run()
+    assert (result["outcome"], result["job_key"][-2:]) == ("succeeded", "-1")
+    assert len(control.jobs("fc.async_task")) == 2
+
+
+def test_a_refusal_of_a_key_that_nobody_has_stays_one(control: Control) -> None:
+    control.fault("http", "submit", status=403, code="AccessDenied", count=1)
+    with pytest.raises(SubmitRefused, match="AccessDenied"):
+        fc_attempts().run()
+    assert control.jobs("fc.async_task") == []

@@ -82,12 +82,10 @@ def show_sql_job_status(call: Call) -> Answer:
 
 def cancel_sql_job(call: Call) -> Answer:
     """CancelSqlJob: cancel a job that has not ended."""
-    job, now = _find(call), call.now
-    if job.ended(now):
+    job = _find(call)
+    if job.ended(call.now):
         raise Refused(400, BAD_PARAMETER, f"The job {job.key} has ended and cannot be cancelled.")
-    call.state.stats.cancels[API] += 1
-    steps = ((job.status(now), call.state.settings.cancel_seconds), ("CANCELLED", 0.0))
-    job.play(Script(steps, succeeds=False), now)
+    call.state.cancel(job)
     return answer(call, {"is_success": True, "message": ""})
 
 

@@ -12,7 +12,6 @@ from airflow_cloudjobs.localcloud.call import Call
 from airflow_cloudjobs.localcloud.huawei.rest import json_object
 from airflow_cloudjobs.localcloud.jobs import Job, Script
 from airflow_cloudjobs.localcloud.operation import Kind, Operation
-from airflow_cloudjobs.localcloud.scripts import VOCABULARIES
 
 Route = tuple[str, str, Operation[Call]]
 
@@ -132,23 +131,18 @@ class KeptJobs:
         job = call.state.jobs.get(self.api, key)
         return job if job is not None and _belongs(job, {**call.path, **wanted}) else None
 
-    def cancel(self, call: Call, job: Job, meanwhile: Any = None, *, reason: str = "", code: str = "") -> None:
+    def cancel(self, call: Call, job: Job, *, reason: str = "", code: str = "") -> None:
         """Cancel a job, which shows it a moment later.
 
         :param call: the call.
         :param job: the job.
-        :param meanwhile: the status until then, if it is not the one that the job has.
         :param reason: what the API says of a cancelled job.
         :param code: the same as an error code.
         :raises Refused: it has ended.
         """
-        now = call.now
-        if job.ended(now):
+        if job.ended(call.now):
             raise Refused(400, self.late, f"The job {job.key} has ended and cannot be cancelled.")
-        call.state.stats.cancels[self.api] += 1
-        status = job.status(now) if meanwhile is None else meanwhile
-        steps = ((status, call.state.settings.cancel_seconds), (VOCABULARIES[self.api].cancelled, 0.0))
-        job.play(Script(steps, succeeds=False, reason=reason, code=code), now)
+        call.state.cancel(job, reason, code)
 
 
 def reason(call: Call, job: Job) -> str:

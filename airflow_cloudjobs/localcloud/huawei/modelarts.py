@@ -23,7 +23,6 @@ JOBS = KeptJobs(
     unknown_status=404,
 )
 
-TERMINATING = "Terminating"
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _KINDS = (
@@ -57,7 +56,7 @@ def stop_training_job(call: Call) -> Answer:
     if JOBS.body(call).get("action_type") != "terminate":
         raise JOBS.refused("The parameter action_type is invalid; its value is terminate.")
     job = JOBS.find(call, call.path["training_job_id"])
-    JOBS.cancel(call, job, TERMINATING)
+    JOBS.cancel(call, job)
     return answer(call, _described(call, job), 202)
 
 

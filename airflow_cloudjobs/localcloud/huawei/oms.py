@@ -16,7 +16,6 @@ from airflow_cloudjobs.localcloud.huawei.rest import answer
 from airflow_cloudjobs.localcloud.jobs import Job
 
 JOBS = KeptJobs("oms.task", "oms", bad="OMS.0064", unknown="S3M.0054", late="S3M.0070")
-PAUSING = 7
 
 _TYPES = ("list", "url_list", "object", "prefix")
 _NODE = ("cloud_type", "region", "bucket", "object_key", "list_file", "save_prefix", "app_id")
@@ -42,7 +41,7 @@ def show_task(call: Call) -> Answer:
 
 def stop_task(call: Call) -> Answer:
     """StopTask: stop a task that has not ended."""
-    JOBS.cancel(call, _find(call), PAUSING)
+    JOBS.cancel(call, _find(call))
     return answer(call, {})
 
 

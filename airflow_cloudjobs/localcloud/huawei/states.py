@@ -83,6 +83,7 @@ STATES: Mapping[str, Vocabulary] = {
         ends=frozenset({"Completed", "Failed", "Terminated", "Abnormal"}),
         reason="the process exited with code 1: RuntimeError: CUDA out of memory",
         missing="the process exited with code 1: FileNotFoundError: {thing}",
+        cancelling="Terminating",
     ),
     "oms.task": Vocabulary(
         running=((1, 0.25), (2, 0.75)),
@@ -95,6 +96,7 @@ STATES: Mapping[str, Vocabulary] = {
         missing="The object list file does not exist or cannot be obtained: {thing}.",
         code="TRF.0012",
         missing_code="TRF.0013",
+        cancelling=7,
         numbered=True,
     ),
     # A task that was ended by hand shows RELEASE_RESOURCE_COMPLETE too, so that this is no success.
