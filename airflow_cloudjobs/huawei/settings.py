@@ -22,6 +22,21 @@ from airflow_cloudjobs.transport.credential import Credential
 EU_SITE = frozenset({"eu-west-101"})
 """Regions of the European site, whose hosts end in ``.eu``."""
 
+CHINA = "myhuaweicloud.cn"
+ODD_HOSTS = {
+    ("dayu-dlf", "cn-east-4"): "dayu.cn-east-4.myhuaweicloud.com",
+    ("dayu-dlf", "eu-west-101"): "dayu-dlf.eu-west-101.myhuaweicloud.com",
+    ("functiongraph", "eu-west-101"): "functiongraph.eu-west-101.myhuaweicloud.com",
+    ("mpc", "cn-north-1"): "mts.cn-north-1.myhuaweicloud.com",
+    ("modelarts", "ap-southeast-1"): f"modelarts.ap-southeast-1.{CHINA}",
+    **{("mrs", region): f"mrs.{region}.{CHINA}" for region in ("ap-southeast-1", "ap-southeast-4", "ru-northwest-2")},
+    **{
+        ("dws", region): f"dws.{region}.{CHINA}"
+        for region in ("ap-southeast-4", "cn-east-4", "cn-north-12", "cn-south-4", "tr-west-1")
+    },
+}
+"""Hosts that follow no rule, by service and region, as the region tables of the vendor's SDK packages have them."""
+
 PREFIXES = {"aos": "rfs", "dataartsstudio": "dayu", "dgc": "dayu-dlf", "sis": "sis-ext"}
 """How the hosts of a service begin whose SDK has another name."""
 
@@ -82,7 +97,7 @@ class HuaweiSettings(CloudSettings):
 
     login_services = ("iam", METADATA)
 
-    vendor_domains = ("myhuaweicloud.com", "myhuaweicloud.eu")
+    vendor_domains = ("myhuaweicloud.com", "myhuaweicloud.eu", CHINA)
 
     @property
     def sends_token(self) -> bool:
@@ -90,7 +105,7 @@ class HuaweiSettings(CloudSettings):
         return isinstance(self.source, IamUser)
 
     def vendor_host(self, service: str) -> str:
-        """``<service>.<region>.myhuaweicloud.com``, and ``.eu`` in the European site.
+        """``<service>.<region>.myhuaweicloud.com``, and ``.eu`` in the European site; few are called otherwise.
 
         Source: https://developer.huaweicloud.com/intl/en-us/endpoint
         """
@@ -102,9 +117,12 @@ class HuaweiSettings(CloudSettings):
                 "region",
                 "is missing: give one, e.g. cn-north-4 (or the task's 'region', or 'endpoints' of the connection)",
             )
-        world, europe = self.vendor_domains
+        prefix = PREFIXES.get(service, service)
+        if odd := ODD_HOSTS.get((prefix, self.region)):
+            return odd
+        world, europe, _ = self.vendor_domains
         domain = europe if self.region in EU_SITE else world
-        return f"{PREFIXES.get(service, service)}.{self.region}.{domain}"
+        return f"{prefix}.{self.region}.{domain}"
 
     def token_files(self) -> Mapping[str, str]:
         """The ID token."""

@@ -270,11 +270,20 @@ class HuaweiSdk:
 
     def host(self, region: str) -> str:
         """Where the SDK asks in a region."""
+        [endpoint] = self._regions.value_of(region).endpoints
+        return str(endpoint).removeprefix("https://")
+
+    @property
+    def regions(self) -> list[str]:
+        """The regions that the SDK knows."""
+        return list(self._regions.static_fields)
+
+    @property
+    def _regions(self) -> Any:
         product = self.package.partition(".")[0].removeprefix("huaweicloudsdk")
         module = import_module(f"{self.package}.region.{product}_region")
         [found] = [item for item in vars(module).values() if hasattr(item, "value_of")]
-        [endpoint] = found.value_of(region).endpoints
-        return str(endpoint).removeprefix("https://")
+        return found
 
     def send(self, address: str, operation: str, values: Mapping[str, Any]) -> None:
         """Make a call by the typed client.
