@@ -23,7 +23,7 @@ from support.seen import jobs_of, taken
 AIRFLOW = {**QUICK, "CORE__PARALLELISM": "10"}
 
 #: Tasks a wave, of each API and way to wait.
-MAPPED = {"mapped-deferrable": 9, "mapped-blocking": 4}
+MAPPED = {"mapped-deferrable": 8, "mapped-blocking": 4}
 
 #: Kills of a worker for one of the triggerer.
 WORKERS = 12
