@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from airflow_cloudjobs.next_step import NEXT
 
-HEAD = ("case", "api", "waits", "submits", "cancels", "state", "polls", "seconds", "verdict")
+HEAD = ("case", "api", "waits", "submits", "posts", "cancels", "state", "polls", "seconds", "verdict")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,7 @@ class Expected:
     """What has to come of a task.
 
     :param submits: jobs that the cloud took for it.
+    :param posts: calls of the submit that the cloud took for them, where one was made again; 0 for one each.
     :param cancels: cancels that the cloud took for them.
     :param cancels_at_most: how many it may have taken, where two may ask for the same; 0 for just that many.
     :param state: the task's state at the end.
@@ -25,6 +26,7 @@ class Expected:
     """
 
     submits: int = 1
+    posts: int = 0
     cancels: int = 0
     cancels_at_most: int = 0
     state: str = "success"
@@ -44,6 +46,7 @@ class Seen:
     """What came of it.
 
     :param submits: jobs that the cloud took.
+    :param posts: calls of the submit that the cloud took; one that is made again with its token starts no other job.
     :param cancels: cancels that the cloud took.
     :param state: the task's state.
     :param polls: how often the cloud was asked for its jobs.
@@ -54,6 +57,7 @@ class Seen:
     """
 
     submits: int
+    posts: int
     cancels: int
     state: str
     polls: int
@@ -102,6 +106,8 @@ class Row:
         wanted = self.expected
         if not wanted.cancels <= seen.cancels <= max(wanted.cancels, wanted.cancels_at_most):
             self.complaints.append(f"cancels: {seen.cancels}, not {wanted.cancels}")
+        if seen.posts != (posts := wanted.posts or wanted.submits):
+            self.complaints.append(f"posts: {seen.posts}, not {posts}")
         for name in ("submits", "state", "running"):
             found, right = getattr(seen, name), getattr(wanted, name)
             if found != right:
@@ -117,7 +123,9 @@ class Row:
     def cells(self) -> tuple[str, ...]:
         """The row as it is printed."""
         seen = self.seen
-        found = (seen.submits, seen.cancels, seen.state, seen.polls, f"{seen.seconds:.0f}") if seen else ("?",) * 5
+        found: tuple[object, ...] = ("?",) * 6
+        if seen:
+            found = (seen.submits, seen.posts, seen.cancels, seen.state, seen.polls, f"{seen.seconds:.0f}")
         verdict = "; ".join(self.complaints) or ("ok" if seen else "not seen to its end")
         return tuple(str(cell) for cell in (self.case, self.api, self.way, *found, verdict))
 

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
-from fault_cases import DMS_EXPORT, DRS, PLACES, apis_of, expected_of
+from fault_cases import DATA, DLI, DMS_EXPORT, DRS, PLACES, REPEATED, apis_of, expected_of
 from fault_table import Row, Seen, drawn
 from own_postgres import Postgres
 from support import jobapis
 from support.kills import end_worker
 from support.seen import jobs_of, taken
 
+from airflow_cloudjobs.apis import declared_api
 from airflow_cloudjobs.demo.local_airflow import LocalAirflow
 from airflow_cloudjobs.demo.rest import AirflowProblem
 from airflow_cloudjobs.localcloud import LocalCloud
@@ -27,8 +28,17 @@ from airflow_cloudjobs.localcloud.accounts import ALIBABA_ROLE_ARN
 
 HERE = Path(__file__).parent
 
-SUBMITS = {api.api: api.submit for api in jobapis.APIS}
-CANCEL = "CancelSqlJob"
+_CALLS = {api: declared_api(api).calls for api in DATA}
+
+#: api -> the vendor's name of its submit, and of its cancel if there is one.
+SUBMITS = {
+    **{api.api: api.submit for api in jobapis.APIS},
+    **{api: calls["submit"].operation for api, calls in _CALLS.items()},
+}
+CANCELS = {
+    DLI: "CancelSqlJob",
+    **{api: calls["cancel"].operation for api, calls in _CALLS.items() if "cancel" in calls},
+}
 
 #: A job that lasts until the case ends it.
 FOR_LONG = 3600.0
@@ -66,6 +76,16 @@ T = TypeVar("T")
 
 class NotSo(AssertionError):
     """Something that a case needs did not come about in time."""
+
+
+def jobs_taken(api: str, posts: Sequence[Mapping[str, Any]]) -> int:
+    """How many jobs the cloud has started for calls of a submit that it has taken.
+
+    :param api: the API.
+    :param posts: the calls, as ``seen.taken`` lists them.
+    """
+    # Of the others each call starts one, also where all of them are known by the same key, as DRS imports are.
+    return len({tuple(post["keys"]) for post in posts} if api in REPEATED else posts)
 
 
 class World:
@@ -229,7 +249,7 @@ class World:
 
     def submits(self, rows: Sequence[Row]) -> int:
         """How many jobs the cloud has taken for rows."""
-        return sum(self._count(row, SUBMITS[row.api]) for row in rows)
+        return sum(jobs_taken(row.api, self._taken(row, SUBMITS)) for row in rows)
 
     def wait_submitted(self, rows: Sequence[Row], count: int | None = None) -> None:
         """Wait until the cloud has taken so many jobs, one a row by default."""
@@ -237,6 +257,19 @@ class World:
         self.until(
             lambda: self.submits(rows) >= wanted, 90.0, lambda: f"{self.submits(rows)} of {wanted} jobs submitted"
         )
+
+    def each_submitted(self, rows: Sequence[Row]) -> Iterator[Row]:
+        """Every row as soon as the cloud has taken its job, before the task gives up waiting for a late answer."""
+        left = list(rows)
+        while left:
+            taken_now = self.until(
+                lambda: [row for row in left if self.submits([row])],
+                90.0,
+                lambda: f"nothing submitted by {[row.dag_id for row in left]}",
+            )
+            for row in taken_now:
+                left.remove(row)
+                yield row
 
     def wait_polled(self, rows: Sequence[Row], times: int = 1, timeout: float = 90.0) -> None:
         """Wait until every row's jobs have been asked for again.
@@ -278,9 +311,9 @@ class World:
     def _polls(self, row: Row) -> int:
         return sum(job["polls"] for job in self.jobs(row))
 
-    def _count(self, row: Row, operation: str) -> int:
+    def _taken(self, row: Row, operations: Mapping[str, str]) -> list[Mapping[str, Any]]:
         keys = [job["key"] for job in self.jobs(row)]
-        return taken(self.control.stats(tail=10_000)["requests"], operation, keys)
+        return taken(self.control.stats(tail=10_000)["requests"], operations.get(row.api, ""), keys)
 
     # Processes
 
@@ -416,10 +449,12 @@ class World:
         for row in rows:
             jobs = self.jobs(row)
             run = self.airflow.wait_for_run(row.dag_id, row.run_id)
+            posts = self._taken(row, SUBMITS)
             row.judge(
                 Seen(
-                    submits=self._count(row, SUBMITS[row.api]),
-                    cancels=self._count(row, CANCEL),
+                    submits=jobs_taken(row.api, posts),
+                    posts=len(posts),
+                    cancels=len(self._taken(row, CANCELS)),
                     state="/".join(sorted({str(task["state"]) for task in tasks[row.word]})),
                     polls=sum(job["polls"] for job in jobs),
                     seconds=float(run["duration"] or 0.0),

@@ -10,7 +10,7 @@ from pathlib import Path
 TESTS = Path(__file__).parents[1]
 sys.path.append(str(TESTS))  # for the package support, as pytest has it
 
-from fault_cases import APIS, CASES, DLI, DMS_EXPORT, DMS_UPLOAD, DRS, ICE, End  # noqa: E402
+from fault_cases import APIS, CASES, DLI, DMS_EXPORT, DMS_UPLOAD, DRS, EMR, EVERY, ICE, IMM, MRS, End  # noqa: E402
 from fault_table import Expected  # noqa: E402
 
 PAGE = TESTS.parent / "docs" / "recovery.md"
@@ -29,7 +29,19 @@ WAYS = {
 }
 """Who waits, by the beginning of a DAG's name after the API's."""
 
-NAMES = {DMS_UPLOAD: "DMS upload", DMS_EXPORT: "DMS export", ICE: "ICE", DLI: "DLI", DRS: "DRS"}
+NAMES = {
+    DMS_UPLOAD: "DMS upload",
+    DMS_EXPORT: "DMS export",
+    ICE: "ICE",
+    DLI: "DLI",
+    DRS: "DRS",
+    EMR: "EMR (token)",
+    IMM: "IMM (marker)",
+    MRS: "MRS (neither)",
+}
+
+ALL = {APIS: "the five", EVERY: "all"}
+"""Sets of APIs that have a name."""
 
 
 def table() -> str:
@@ -47,7 +59,7 @@ def table() -> str:
 def _cells(end: End) -> tuple[str, ...]:
     waits = [WAYS[way.partition("-")[0]] for way in end.ways]
     who = waits[0] if len(waits) == 1 else "operator"
-    apis = "all" if end.apis == APIS else ", ".join(NAMES[api] for api in end.apis)
+    apis = ALL.get(end.apis) or ", ".join(NAMES[api] for api in end.apis)
     expected = end.expected
     return who, apis, task(expected), job(expected), str(expected.submits), end.to_do
 
@@ -67,7 +79,10 @@ def job(expected: Expected) -> str:
         return f"{this}is cancelled{new}"
     if expected.running:
         return f"{this}runs on{new}"
-    return "a new one is submitted and waited for" if anew else "goes on and is waited for"
+    if anew:
+        return "a new one is submitted and waited for"
+    again = "; the submit is made again, and taken once" if expected.posts > expected.submits else ""
+    return f"goes on and is waited for{again}"
 
 
 def with_table(text: str) -> str:

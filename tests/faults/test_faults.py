@@ -6,7 +6,7 @@ from __future__ import annotations
 import signal
 import time
 
-from fault_cases import APIS, DLI, FOUND, NOT_FOUND
+from fault_cases import APIS, DATA, DLI, FOUND, NOT_FOUND, REPEATED
 from fault_world import QUICK, Case
 
 AIRFLOW = QUICK
@@ -27,18 +27,27 @@ TROUBLE = (
 def test_workers_are_killed_around_the_submit(case: Case) -> None:
     world = case.world
     stored = world.launch_all("worker killed, key stored", "blocking")
-    world.wait_announced(stored)
-    world.control.fault("slow", "submit", after_commit=True, delay=60.0)
-    found = world.launch_all("worker killed, key not stored", "deferrable", FOUND)
+    cleared = world.launch_all("cleared, worker killed", "blocking")
+    world.wait_announced(stored + cleared)
+    first = len(FOUND + REPEATED + NOT_FOUND + DATA)
+    world.control.fault("slow", "submit", after_commit=True, delay=60.0, count=first)
+    found = world.launch_all("worker killed, key not stored", "deferrable", FOUND + REPEATED)
     lost = world.launch_all("worker killed, key not stored", "deferrable", NOT_FOUND)
-    world.wait_submitted(found + lost)
-    for row in stored + found + lost:
+    unnamed = world.launch_all("cleared, worker killed while it submitted", "deferrable")
+    for row in world.each_submitted(found + lost + unnamed):
         world.kill_worker(row)
-    world.control.clear_faults()
+        if row in unnamed:
+            world.airflow.clear(row.dag_id, row.run_id, ["job"])
+    for row in stored + cleared:
+        world.kill_worker(row)
+    for row in cleared:
+        world.airflow.clear(row.dag_id, row.run_id, ["job"])
     world.wait_for(stored, "running", tries=2)
-    world.wait_for(found, "deferred", tries=2)
+    world.wait_for(found + unnamed, "deferred", tries=2)
+    world.wait_submitted(cleared, 2 * len(cleared))
     world.finish(stored + found)
-    case.ends(stored + found + lost)
+    world.finish(cleared + unnamed, newest=True)
+    case.ends(stored + cleared + found + lost + unnamed)
 
 
 def test_a_worker_is_frozen_until_another_has_taken_over(case: Case) -> None:

@@ -49,7 +49,7 @@ def test_who_finds_a_red_task_or_a_job_that_is_left_is_told_what_to_do(end: End)
 
 
 def test_a_task_that_ends_red_by_itself_has_to_say_what_is_next() -> None:
-    seen = Seen(1, 0, "failed", 1, 1.0, 0, 0, "the job failed\n")
+    seen = Seen(1, 1, 0, "failed", 1, 1.0, 0, 0, "the job failed\n")
     row = Row("c", "dli.sql_job", "deferrable", "w", Expected(state="failed"))
     row.judge(seen)
     assert row.complaints == ["its log does not say what is next"]

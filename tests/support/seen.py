@@ -20,8 +20,8 @@ def jobs_of(jobs: Iterable[Json], word: str, key: str) -> list[Any]:
     return [job for job in jobs if job["key"] == key or word in json.dumps(job["fields"])]
 
 
-def taken(requests: Iterable[Json], operation: str, keys: Collection[str]) -> int:
-    """How many calls of an operation the cloud has taken for some jobs.
+def taken(requests: Iterable[Json], operation: str, keys: Collection[str]) -> list[Json]:
+    """The calls of an operation that the cloud has taken for some jobs.
 
     :param requests: as ``control.stats`` lists them.
     :param operation: the vendor's name of it.
@@ -29,6 +29,6 @@ def taken(requests: Iterable[Json], operation: str, keys: Collection[str]) -> in
     """
     wanted = frozenset(keys)
     # The fault "slow" is no error: the cloud has taken what it answers late.
-    return sum(
-        1 for each in requests if each["operation"] == operation and wanted & set(each["keys"]) and not each["code"]
-    )
+    return [
+        each for each in requests if each["operation"] == operation and wanted & set(each["keys"]) and not each["code"]
+    ]

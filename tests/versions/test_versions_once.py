@@ -69,7 +69,7 @@ class World:
     def submits(self, case: str, name: str) -> int:
         """How many submits the cloud has taken for a task."""
         keys = [job["key"] for job in self.jobs(case, name)]
-        return taken(self.control.stats(tail=10_000)["requests"], TASKS[name].submit, keys)
+        return len(taken(self.control.stats(tail=10_000)["requests"], TASKS[name].submit, keys))
 
     def wait_polled(self, case: str, name: str) -> None:
         """Wait until a task's last job is asked for again."""

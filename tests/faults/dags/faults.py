@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,8 +16,10 @@ from airflow_cloudjobs.alibaba.dms import (
     DmsFileUploadSensor,
 )
 from airflow_cloudjobs.alibaba.ice import IceUrlUploadOperator, IceUrlUploadSensor
+from airflow_cloudjobs.alibaba.jobs import AlibabaJobOperator, AlibabaJobSensor
 from airflow_cloudjobs.huawei.dli import DliSqlJobOperator, DliSqlJobSensor
 from airflow_cloudjobs.huawei.drs import DrsObjectTemplateOperator, DrsObjectTemplateSensor
+from airflow_cloudjobs.huawei.jobs import HuaweiJobOperator, HuaweiJobSensor
 
 #: A word that only the jobs of this run have in their input.
 WORD = "{{ dag_run.conf['word'] }}"
@@ -27,6 +30,11 @@ LIMIT = 8.0
 
 ALIBABA = {"alibabacloud_conn_id": "{{ dag_run.conf['alibaba'] }}"}
 HUAWEI = {"huaweicloud_conn_id": "{{ dag_run.conf['huawei'] }}"}
+
+#: The parameters of jobs of the catalogue's APIs.
+SPARK = {"workspaceId": "w-1", "name": WORD, "codeType": "JAR", "jobDriver": {"sparkSubmit": {"entryPoint": "a.jar"}}}
+FILM = {"ProjectName": "films", "Sources": [{"URI": f"oss://b/{WORD}.mp4"}], "Targets": [{"URI": "oss://b/out.mp4"}]}
+MRS_JOB = {"cluster_id": "c-1", "job_type": "SparkSubmit", "job_name": "nightly", "arguments": [WORD]}
 
 #: api -> operator, its arguments for a new job, sensor, its arguments.
 APIS: dict[str, tuple[type[Any], dict[str, Any], type[Any], dict[str, Any]]] = {
@@ -60,6 +68,24 @@ APIS: dict[str, tuple[type[Any], dict[str, Any], type[Any], dict[str, Any]]] = {
         DrsObjectTemplateSensor,
         {"job_id": KEY, **HUAWEI},
     ),
+    "emr.spark_job": (
+        AlibabaJobOperator,
+        {"api": "emr.spark_job", "parameters": SPARK, **ALIBABA},
+        AlibabaJobSensor,
+        {"api": "emr.spark_job", "parameters": SPARK, "key": KEY, **ALIBABA},
+    ),
+    "imm.media_convert": (
+        AlibabaJobOperator,
+        {"api": "imm.media_convert", "parameters": FILM, **ALIBABA},
+        AlibabaJobSensor,
+        {"api": "imm.media_convert", "parameters": FILM, "key": KEY, **ALIBABA},
+    ),
+    "mrs.job": (
+        HuaweiJobOperator,
+        {"api": "mrs.job", "parameters": MRS_JOB, **HUAWEI},
+        HuaweiJobSensor,
+        {"api": "mrs.job", "parameters": MRS_JOB, "key": KEY, **HUAWEI},
+    ),
 }
 
 
@@ -72,14 +98,19 @@ def dag(api: str, way: str) -> DAG:
 #: The DAG that a worker has come for; it pays for no more than those of its API.
 wanted = get_parsing_context().dag_id
 
-#: api -> what a mapped task of it is mapped over, as a text with the task's own word.
-MAPPED: dict[str, dict[str, Any]] = {
-    "dms.file_upload": {"file_name": "{}.sql"},
-    "dms.data_track_export": {"filter_table_list": ["{}"]},
-    "ice.url_upload": {"upload_urls": "https://a.test/{}.mp4"},
-    "dli.sql_job": {"sql": "SELECT 1 /* {} */"},
-    "drs.object_template": {"job_id": "{}"},
+#: api -> the argument that a mapped task of it is mapped over.
+MAPPED = {
+    "dms.file_upload": "file_name",
+    "dms.data_track_export": "filter_table_list",
+    "ice.url_upload": "upload_urls",
+    "dli.sql_job": "sql",
+    "drs.object_template": "job_id",
+    "emr.spark_job": "parameters",
+    "imm.media_convert": "parameters",
+    "mrs.job": "parameters",
 }
+#: Where that has the word that only one mapped task has.
+OWN_WORD = "<word>"
 
 #: Retries of tasks whose workers are killed time and again.
 MANY = 50
@@ -99,13 +130,14 @@ for api, (operator, new, sensor, existing) in APIS.items():
                 operator(task_id="job", deferrable=True, poll_interval=3, wait_timeout=limit, **existing)
     for way, on_triggerer in (("deferrable", True), ("blocking", False)):
         with dag(api, f"mapped-{way}"):
-            ((argument, pattern),) = MAPPED[api].items()
+            argument = MAPPED[api]
+            pattern = json.dumps(new[argument]).replace(WORD, OWN_WORD).replace(KEY, OWN_WORD)
 
             @task(retries=MANY)
-            def values(pattern: Any, dag_run: Any = None) -> list[Any]:
+            def values(pattern: str, dag_run: Any = None) -> list[Any]:
                 """What each task is mapped over."""
                 words = [f"{dag_run.conf['word']}-{number:03}" for number in range(dag_run.conf["jobs"])]
-                return [[word] if isinstance(pattern, list) else pattern.format(word) for word in words]
+                return [json.loads(pattern.replace(OWN_WORD, word)) for word in words]
 
             others = {name: value for name, value in new.items() if name != argument}
             operator.partial(task_id="job", deferrable=on_triggerer, poll_interval=3, retries=MANY, **others).expand(
