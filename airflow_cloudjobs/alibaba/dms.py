@@ -31,7 +31,6 @@ COLUMN_OPERATORS = ("EQUAL", "NOT_EQUAL", "IN", "NOT_IN", "BETWEEN", "LESS", "MO
 
 FILE = {"FileName": "{file_name}", "FileSource": "{file_source}", "Tid": "{tid?}"}
 
-
 UPLOAD = JobApi(
     "dms.file_upload",
     SERVICE,

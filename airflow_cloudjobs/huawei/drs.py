@@ -26,15 +26,13 @@ DB_LEVELS = ("table", "database", "column", "partition", "compare_key")
 MAPPING_TYPES = ("table_mapping", "topic_mapping")
 
 
-TEMPLATE = "/v5/{project_id}/jobs/{%s}/db-object/template"
-
 IMPORT = JobApi(
     "drs.object_template",
     "drs",
     title="DRS object template import",
     source="https://support.huaweicloud.com/intl/en-us/api-drs/drs_03_0173.html",
     submit=Call(
-        "UploadDbObjectTemplate POST " + TEMPLATE % "job_id",
+        "UploadDbObjectTemplate POST /v5/{project_id}/jobs/{job_id}/db-object/template",
         query={
             "file_import_db_level": "{file_import_db_level?}",
             "file_import_mapping_type": "{file_import_mapping_type?}",
@@ -43,7 +41,10 @@ IMPORT = JobApi(
     # An import has no key of its own: it is known by the DRS job it is for.
     key="{job_id}",
     refused={"send_success": "false"},
-    poll=Call(f"ShowDbObjectTemplateProgress GET {TEMPLATE}/progress" % "key", query={"type": "{type?}"}),
+    poll=Call(
+        "ShowDbObjectTemplateProgress GET /v5/{project_id}/jobs/{key}/db-object/template/progress",
+        query={"type": "{type?}"},
+    ),
     status="process_status",
     # Only the two ends are documented. Until one is there the field is absent; a sibling operation says pending, and
     # the other words cost nothing.
