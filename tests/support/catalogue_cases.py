@@ -39,16 +39,20 @@ class Served:
     """One API of the catalogue.
 
     :param api: its id.
-    :param new: the parameters of a submit, in which ``{mark}`` and ``{key}`` are filled in.
+    :param new: the parameters of a submit, in which ``{mark}``, ``{key}`` and ``{secret}`` are filled in.
+    :param success: the words of success.
     :param bad: parameters of it that the cloud does not take, and says so in a 200; empty if it has no such answer.
     :param nobody: what is answered about a job that does not exist: ``GONE``, ``REFUSED`` or ``FAILED``.
+    :param reason: whether the API says why a job failed.
     :param cancels_in: the only status in which a job can be cancelled; empty if it can in each.
     """
 
     api: str
     new: Mapping[str, Any]
+    success: str
     bad: Mapping[str, Any] | None = None
     nobody: str = GONE
+    reason: bool = True
     cancels_in: str = ""
 
     def __str__(self) -> str:
@@ -90,9 +94,14 @@ class Served:
         return self.declared.key_given and not self.declared.takes_token
 
     @property
-    def explains(self) -> bool:
-        """Whether the API says why a job failed."""
-        return bool(self.declared.reason or self.declared.explain)
+    def code(self) -> bool:
+        """Whether it has a code for that."""
+        return bool(self.words.code)
+
+    @property
+    def failure(self) -> str:
+        """The raw status of failure."""
+        return str(self.words.failure)
 
     @property
     def ends(self) -> tuple[str, ...]:
@@ -127,13 +136,15 @@ class Served:
         """
         return str(4710 + number) if self.words.numbered else f"job-of-the-test-{number}"
 
-    def submitting(self, mark: str = "x", key: str = "") -> dict[str, Any]:
+    def submitting(self, mark: str = "x", key: str = "", secret: str = SECRET) -> dict[str, Any]:
         """The operator's arguments for a new job.
 
         :param mark: a text in its input, which may be one that the local cloud reads.
         :param key: the key, where the submit names it.
+        :param secret: what stands in its secret parameters.
         """
-        return {"api": self.api, "parameters": _filled(self.new, {"{mark}": mark, "{key}": key or self.key()})}
+        fills = {"{mark}": mark, "{key}": key or self.key(), "{secret}": secret}
+        return {"api": self.api, "parameters": _filled(self.new, fills)}
 
     def waiting(self, key: Any) -> dict[str, Any]:
         """The arguments that name a job."""
@@ -152,7 +163,7 @@ def _filled(value: Any, fills: Mapping[str, str]) -> Any:
     return [_filled(item, fills) for item in value] if isinstance(value, list) else value
 
 
-_OUTPUT = {"OutputObject": "out-{mark}.mp4", "TemplateId": "S00000001-200010", "Encryption": {"Key": SECRET}}
+_OUTPUT = {"OutputObject": "out-{mark}.mp4", "TemplateId": "S00000001-200010", "Encryption": {"Key": "{secret}"}}
 MEDIA = {"MediaURL": "https://b.oss-cn-hangzhou.aliyuncs.com/out.mp4"}
 
 SERVED = (
@@ -164,6 +175,7 @@ SERVED = (
             "codeType": "JAR",
             "jobDriver": {"sparkSubmit": {"entryPoint": "oss://b/a.jar", "entryPointArguments": ["{mark}"]}},
         },
+        "Success",
     ),
     Served(
         "adb.spark_app",
@@ -171,21 +183,24 @@ SERVED = (
             "DBClusterId": "amv-1",
             "ResourceGroupName": "spark",
             "AppType": "BATCH",
-            "Data": '{"file": "oss://b/a.jar", "args": ["{mark}", "' + SECRET + '"]}',
+            "Data": '{"file": "oss://b/a.jar", "args": ["{mark}", "{secret}"]}',
         },
+        "COMPLETED",
     ),
     Served(
         "oos.execution",
         {"RegionId": "cn-hangzhou", "TemplateName": "daily", "Parameters": {"day": "{mark}"}},
+        "Success",
     ),
     Served(
         "ecs.command",
         {
             "RegionId": "cn-hangzhou",
             "Type": "RunShellScript",
-            "CommandContent": f"echo {SECRET} {{mark}}",
+            "CommandContent": "echo {secret} {mark}",
             "InstanceId": ["i-1", "i-2"],
         },
+        "Success",
     ),
     Served(
         "mps.transcode",
@@ -195,16 +210,18 @@ SERVED = (
             "PipelineId": "p-1",
             "Outputs": [_OUTPUT],
         },
+        "TranscodeSuccess",
         bad={"Outputs": [{"OutputObject": "out.mp4"}]},
         cancels_in="Submitted",
     ),
     Served(
         "green.video",
         {"Service": "videoDetection", "ServiceParameters": {"url": "https://files.test/a.mp4?{mark}"}},
+        "200",
         bad={"ServiceParameters": {"url": "ftp://files.test/a.mp4"}},
         nobody=FAILED,
     ),
-    Served("fc.async_task", {"functionName": "resize", "qualifier": "LATEST", "body": {"day": "{mark}"}}),
+    Served("fc.async_task", {"functionName": "resize", "qualifier": "LATEST", "body": {"day": "{mark}"}}, "Succeeded"),
     Served(
         "imm.media_convert",
         {
@@ -212,22 +229,27 @@ SERVED = (
             "Sources": [{"URI": "oss://b/in.avi?{mark}"}],
             "Targets": [{"URI": "oss://b/out", "Container": "mp4"}],
         },
+        "Succeeded",
     ),
-    Served("ice.media_producing", {"OutputMediaConfig": MEDIA, "Timeline": {"VideoTracks": ["{mark}"]}}),
-    Served("dli.spark_batch", {"file": "app.jar", "className": "org.example.Daily", "args": ["{mark}"]}),
+    Served("ice.media_producing", {"OutputMediaConfig": MEDIA, "Timeline": {"VideoTracks": ["{mark}"]}}, "Success"),
+    Served("dli.spark_batch", {"file": "app.jar", "className": "org.example.Daily", "args": ["{mark}"]}, "success"),
     Served(
         "mrs.job",
         {"cluster_id": "c-1", "job_type": "SparkSubmit", "job_name": "daily", "arguments": ["{mark}"]},
+        "SUCCEEDED",
         bad={"arguments": ["localcloud=refused"]},
         nobody=REFUSED,
+        reason=False,
     ),
-    Served("cdm.job", {"cluster_id": "c-1", "job_name": "orders", "variables": {"day": "{mark}"}}),
+    Served("cdm.job", {"cluster_id": "c-1", "job_name": "orders", "variables": {"day": "{mark}"}}, "SUCCEEDED"),
     Served(
         "dataarts.job",
         {"workspace": "w-1", "job_name": "orders", "jobParams": [{"name": "day", "value": "{mark}"}]},
+        "success forceSuccess ignoreSuccess",
         nobody=REFUSED,
+        reason=False,
     ),
-    Served("modelarts.training", {"kind": "job", "metadata": {"name": "train", "description": "{mark}"}}),
+    Served("modelarts.training", {"kind": "job", "metadata": {"name": "train", "description": "{mark}"}}, "Completed"),
     Served(
         "oms.task",
         {
@@ -240,13 +262,36 @@ SERVED = (
             },
             "dst_node": {"bucket": "to", "region": "cn-north-4"},
         },
+        "5",
         nobody=REFUSED,
     ),
-    Served("drs.migration", {"job_id": "{key}"}, bad={"job_id": "nobody-made-it"}),
+    Served(
+        "drs.migration",
+        {"job_id": "{key}"},
+        "FULL_TRANSFER_COMPLETE INCRE_TRANSFER_STARTED",
+        bad={"job_id": "nobody-made-it"},
+    ),
     Served(
         "functiongraph.async",
         {"function_urn": "urn:fss:cn-north-4:1:function:default:f:latest", "body": {"day": "{mark}"}},
+        "SUCCESS",
     ),
 )
 """All of them; ``test_catalogue_matrix.py`` sees to that."""
+
 BY_ID: Mapping[str, Served] = {row.api: row for row in SERVED}
+
+SHAPES = tuple(
+    BY_ID[api]
+    for api in (
+        "emr.spark_job",  # a token in a JSON body
+        "adb.spark_app",  # a form
+        "ecs.command",  # a list that the job is chosen from by its id, parameters that travel flat
+        "mps.transcode",  # several jobs of a submit, and a poll
+        "mrs.job",  # refusals in a 200, what else names the job
+        "cdm.job",  # a key that is a number, of what is known by its name too
+        "oms.task",  # statuses that are numbers
+        "drs.migration",  # a key that is known before, a POST that reads
+    )
+)
+"""One of each shape, for what takes longer."""

@@ -90,13 +90,13 @@ def _show_matrix(terminalreporter: pytest.TerminalReporter, config: pytest.Confi
     rows: dict[tuple[str, str], dict[str, str]] = {}
     for case in CASES:
         end = f"{case.flag} {case.end}".strip()
-        rows.setdefault((case.cls.__name__, case.mode), {})[end] = matrix.of(case).state
+        rows.setdefault((case.name, case.mode), {})[end] = matrix.of(case).state
     ends = list(dict.fromkeys(end for row in rows.values() for end in row))
     plain = [end for end in ends if "_" not in end]
     for shown in (plain, [end for end in ends if end not in plain]):
         cells = [
-            (cls, mode, *(row.get(end, "") for end in shown))
-            for (cls, mode), row in rows.items()
+            (name, mode, *(row.get(end, "") for end in shown))
+            for (name, mode), row in rows.items()
             if any(end in row for end in shown)
         ]
         for line in columns([("", "", *shown), *cells]):

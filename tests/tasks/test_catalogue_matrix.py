@@ -68,11 +68,15 @@ def outcome(row: Served, end: str) -> str:
 def said(row: Served, end: str) -> str:
     """What the exception has to tell."""
     words = {
-        "failed": f"ended as {row.words.failure}: {'' if row.explains else 'the cloud gives no reason'}",
+        "failed": f"ended as {row.failure}: {'' if row.reason else 'the cloud gives no reason'}",
         "cancelled": f"ended as {row.cancelled_word}",
         "unknown status": f"undocumented status '{UNKNOWN_STATUS}'",
         "time out": f"the job is still {row.words.running[0][0]}",
-        "unknown key": {GONE: "", REFUSED: "refuses to tell", A_FAILURE: "ended as"}[row.nobody],
+        "unknown key": {
+            GONE: "the cloud does not tell what became of it",
+            REFUSED: "refuses to tell",
+            A_FAILURE: "ended as",
+        }[row.nobody],
     }
     return words[end]
 
@@ -106,7 +110,7 @@ def test_a_case(row: Served, mode: str, end: str, control: Control, catalogue: C
     if ran.error:
         text = str(ran.error)
         assert [word for word in (said(row, end), row.api, key, row.console, NEXT) if word not in text] == []
-        assert (REASON in text) == (end == "failed" and row.explains)
+        assert (REASON in text) == (end == "failed" and row.reason)
 
 
 @pytest.mark.parametrize(("row", "end"), [(row, end) for row in SERVED for end in JOB_ENDS if end in row.ends], ids=str)
@@ -131,7 +135,7 @@ def test_a_secret_parameter_is_nowhere(
     seen = catalogue.of(control, row, mode, end)
     ran = seen.ran
     kept = [ran.log, ran.error, ran.result, ran.ti.xcoms, ran.store, ran.triggers, ran.events]
-    command = str(row.new.get("CommandContent")).format(mark="x").encode()
+    command = str(row.submitting()["parameters"].get("CommandContent")).encode()
     shown = json.dumps(kept, default=str)
     assert [word for word in (SECRET, base64.b64encode(command).decode()) if word in shown] == []
     assert (SECRET in json.dumps(seen.jobs)) == submits(mode, end)
@@ -140,13 +144,13 @@ def test_a_secret_parameter_is_nowhere(
 @pytest.mark.parametrize("row", SERVED, ids=str)
 def test_no_word_but_that_of_success_is_success(row: Served, control: Control) -> None:
     """Every word that the API has, and what is near the word of success."""
-    api, number = row.declared, isinstance(row.words.success, int)
-    near = [None, "", *(f"{word}{more}" for word in api.succeeded for more in ("_", "X", " 1"))]
-    for word in (*api.running, *api.failed, *api.cancelled, *near, *api.succeeded):
+    api, success, number = row.declared, row.success.split(), isinstance(row.words.success, int)
+    near = [None, "", *(f"{word}{more}" for word in success for more in ("_", "X", " 1"))]
+    for word in (*api.running, *api.failed, *api.cancelled, *near, *api.succeeded, *success):
         shown = int(word) if number and word and word.isdecimal() else word
         control.create_job(row.api, row.key(), steps=[[shown, 0]])
         ran = run(lambda: task(row, "poke", row.waiting(row.key()), interval=0.01, limit=0.05))
-        assert (ran.state == SUCCESS) == (word in api.succeeded), (word, ran.log)
+        assert (ran.state == SUCCESS) == (word in success), (word, ran.log)
 
 
 @pytest.mark.parametrize("row", SERVED, ids=str)
