@@ -124,9 +124,17 @@ def _overlaid(ours: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str
     return {name: value for name, value in ours.items() if name.lower() not in more} | dict(more)
 
 
+_ENVELOPES = (
+    ("error_code", "error_msg"),
+    ("errorCode", "errorMsg"),
+    ("errCode", "externalMessage"),  # CDM
+    ("code", "message"),
+)
+
+
 def _code_and_message(data: Mapping[str, Any]) -> tuple[str, str]:
     """Code and message in any of the envelopes that Huawei Cloud's services use."""
-    for code, message in (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message")):
+    for code, message in _ENVELOPES:
         if data.get(code) is not None or data.get(message) is not None:
             return first_present(data, code), first_present(data, message, "error_msg", "message", "title")
     nested = next((value for value in data.values() if isinstance(value, Mapping)), None)

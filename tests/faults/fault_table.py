@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from support.table import columns
+
 from airflow_cloudjobs.next_step import NEXT
 
 HEAD = ("case", "api", "waits", "submits", "posts", "cancels", "state", "polls", "seconds", "verdict")
@@ -135,6 +137,4 @@ def drawn(rows: list[Row]) -> list[str]:
 
     :param rows: its rows.
     """
-    lines = [HEAD, *(row.cells() for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    return columns([HEAD, *(row.cells() for row in rows)])

@@ -12,9 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from support.catalogue_cases import SHAPES, Served
 from support.jobapis import APIS, DLI, DMS_UPLOAD, DRS, ICE, MODES, JobApi
 
 NOWHERE = "no-such-job"
+
+SECRET_VARIABLE = "secret_parameter"
+"""Airflow's variable that the secret parameters of the catalogue's APIs are from."""
 
 #: Seconds to wait for a job that never ends; enough for a first look on a busy machine.
 TIME_LIMIT = 15.0
@@ -46,7 +50,7 @@ class Case:
     """
 
     dag: str
-    api: JobApi
+    api: JobApi | Served
     mode: str
     end: str
     flag: str = ""
@@ -64,6 +68,11 @@ class Case:
     def cls(self) -> type[Any]:
         """The class of the task."""
         return self.api.operator if self.kind == "operator" else self.api.sensor
+
+    @property
+    def name(self) -> str:
+        """The class's name, or the API's id where the class is one for all APIs."""
+        return self.api.api if isinstance(self.api, Served) else self.cls.__name__
 
     @property
     def task_id(self) -> str:
@@ -93,6 +102,14 @@ class Case:
         script = ENDS[self.end][0]
         return None if self.submits or script is None else script
 
+    @property
+    def drs_task(self) -> str:
+        """The DRS task that has to be there before the job; empty if none has."""
+        if not self.submits or self.key == NOWHERE:
+            return ""
+        job = self._job("")
+        return str(job.get("parameters", job).get("job_id", ""))
+
     def kwargs(self, folder: str) -> dict[str, Any]:
         """The arguments of the class, as a DAG file has them.
 
@@ -112,6 +129,8 @@ class Case:
         if not self.submits:
             return self.api.waiting(self.key)
         mark = f"localcloud={ENDS[self.end][0] or 'success'}"
+        if isinstance(self.api, Served):
+            return self.api.submitting(mark, f"{self.key}-{mark}", f"{{{{ var.value.{SECRET_VARIABLE} }}}}")
         new = self.api.submitting(self.key, f"{folder}/{mark}.json")
         for name in ("upload_url", "upload_urls"):
             if name in new:
@@ -133,6 +152,7 @@ def _cases() -> list[Case]:
     for flag in ("soft_fail", "never_fail"):
         for end in ("failed", "unknown key", "timeout"):
             cases += [Case("skips", DLI, mode, end, flag) for mode in sensors]
+    cases += [Case("catalogue", row, "deferrable", end) for row in SHAPES for end in ("succeeded", "failed")]
     return cases
 
 

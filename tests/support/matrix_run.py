@@ -22,7 +22,8 @@ from airflow_cloudjobs.localcloud.accounts import (
     HUAWEI_SECRET,
     IAM_PASSWORD,
 )
-from support.matrix_cases import CASES, REST, Case
+from support.catalogue_cases import SECRET
+from support.matrix_cases import CASES, REST, SECRET_VARIABLE, Case
 
 DAGS = Path(__file__).parents[1] / "tasks" / "dags"
 JOB_SECONDS = 6.0
@@ -37,6 +38,7 @@ VARIABLES = {
     "signed_found": f"https://files.test/found.mp4?Expires=1900000000&Signature={SIGNATURE}",
     "secret_sql": f"{SECRET_SQL} -- localcloud=fail",
     "refused_sql": f"FORSELECT {SECRET_SQL}",
+    SECRET_VARIABLE: SECRET,
 }
 
 
@@ -149,6 +151,7 @@ def _connections(cloud: LocalCloud, matrix: Matrix) -> dict[str, dict[str, Any]]
         "a signed source address": SIGNATURE,
         "a signed download address": "Signature=",
         "the SQL": "iban_of_everybody",
+        "a secret parameter": SECRET,
         "a wrong password": "wr0ng-passw0rd",
         "a wrong secret": "wr0ng-s3cr3t",
     }
@@ -181,8 +184,8 @@ def _make_jobs(control: Control) -> None:
     for case in CASES:
         if case.ends_by:
             control.create_job(case.api.api, case.key, "forever", fields=_FIELDS.get(case.api.api))
-        elif case.submits and case.key.startswith(case.dag) and "job_id" in case.api.new:
-            control.create_job("drs.job", case.key)
+        elif case.drs_task:
+            control.create_job("drs.job", case.drs_task)
     for api, key in FOUND:
         url = VARIABLES["signed_found"] if key == "signed-found" else "https://files.test/other.mp4"
         control.create_job(api, key, "forever", fields={"UploadURL": url} if api == "ice.url_upload" else {})
@@ -275,10 +278,17 @@ def _gather(airflow: LocalAirflow, dag_id: str, run_id: str, matrix: Matrix) -> 
             state=row["state"],
             tries=row["try_number"],
             result=airflow.xcom(dag_id, run_id, name, map_index=index),
-            job_key=airflow.xcom(dag_id, run_id, name, "job_key", map_index=index),
+            job_key=_texts(airflow.xcom(dag_id, run_id, name, "job_key", map_index=index)),
             log="\n".join(_text(path) for path in logs if ".trigger." not in path.name),
             trigger_logs=[_text(path) for path in logs if ".trigger." in path.name],
         )
+
+
+def _texts(keys: Any) -> Any:
+    """Keys as the task has them: of one that is a number Airflow's API does not tell that it is a text."""
+    if isinstance(keys, list):
+        return [_texts(key) for key in keys]
+    return keys if keys is None else str(keys)
 
 
 def _text(path: Path) -> str:

@@ -7,8 +7,10 @@ import json
 from pathlib import Path
 
 import pytest
+from catalogue_matrix import CatalogueMatrix
 from support.matrix_cases import CASES
 from support.matrix_run import Matrix, run_matrix
+from support.table import columns
 
 from airflow_cloudjobs.localcloud import LocalCloud
 
@@ -61,7 +63,25 @@ def matrix(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
     return matrix
 
 
+_CATALOGUE = pytest.StashKey[CatalogueMatrix]()
+
+
+@pytest.fixture(scope="session")
+def catalogue(request: pytest.FixtureRequest) -> CatalogueMatrix:
+    """What became of the tasks of the catalogue's APIs; each is run when it is first asked for."""
+    return request.config.stash.setdefault(_CATALOGUE, CatalogueMatrix())
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Show what became of the tasks of both matrices."""
+    _show_matrix(terminalreporter, config)
+    if catalogue := config.stash.get(_CATALOGUE, None):
+        terminalreporter.section("the catalogue's APIs x modes x ends: state, submits/cancels")
+        for line in columns(catalogue.lines()):
+            terminalreporter.write_line(line)
+
+
+def _show_matrix(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Show the matrix: class and mode down, ends across."""
     matrix = config.stash.get(_MATRIX, None)
     if matrix is None:
@@ -70,12 +90,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     rows: dict[tuple[str, str], dict[str, str]] = {}
     for case in CASES:
         end = f"{case.flag} {case.end}".strip()
-        rows.setdefault((case.cls.__name__, case.mode), {})[end] = matrix.of(case).state
+        rows.setdefault((case.name, case.mode), {})[end] = matrix.of(case).state
     ends = list(dict.fromkeys(end for row in rows.values() for end in row))
     plain = [end for end in ends if "_" not in end]
     for shown in (plain, [end for end in ends if end not in plain]):
-        terminalreporter.write_line(f"{'':27}{'':19}" + "".join(f"{end:<23}" for end in shown).rstrip())
-        for (cls, mode), row in rows.items():
-            if any(end in row for end in shown):
-                cells = "".join(f"{row.get(end, ''):<23}" for end in shown)
-                terminalreporter.write_line(f"{cls:<27}{mode:<19}{cells}".rstrip())
+        cells = [
+            (name, mode, *(row.get(end, "") for end in shown))
+            for (name, mode), row in rows.items()
+            if any(end in row for end in shown)
+        ]
+        for line in columns([("", "", *shown), *cells]):
+            terminalreporter.write_line(line)

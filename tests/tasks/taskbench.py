@@ -126,6 +126,28 @@ def run(make: Callable[[], Any], **context: Any) -> Ran:
     return ran
 
 
+class Attempts:
+    """A task that is tried again and again, blocking.
+
+    :param make: makes the task, as its DAG file does.
+    :param store: False for an Airflow without a store for tasks.
+    """
+
+    def __init__(self, make: Callable[[], Any], *, store: bool = True) -> None:
+        self.ti = TaskInstance()
+        self.ti.max_tries = 9
+        self.store = Store() if store else None
+        self.make = make
+
+    def run(self) -> Any:
+        """One attempt."""
+        context = {"ti": self.ti, **({"task_state_store": self.store} if self.store is not None else {})}
+        try:
+            return rendered(self.make, context).execute(context)
+        finally:
+            self.ti.try_number += 1
+
+
 def kill_deferred(make: Callable[[], Any], before: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> str:
     """Run a task until it is deferred, have its trigger wait for a while, and end the task as a user does.
 

@@ -15,8 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+import taskbench
 from support.declared import DLI_SQL, DMS_UPLOAD, TWINS
-from taskbench import Store, TaskInstance, rendered
 
 from airflow_cloudjobs.alibaba.jobs import AlibabaJobOperator
 from airflow_cloudjobs.api import Call, JobApi
@@ -124,26 +124,15 @@ def spark(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spark]:
         server.shutdown()
 
 
-class Attempts:
-    """A task that is tried again and again, blocking.
+class Attempts(taskbench.Attempts):
+    """The same for a task of these tests.
 
     :param store: False for an Airflow without a store for tasks.
     """
 
     def __init__(self, store: bool = True, cls: Any = AlibabaJobOperator, **arguments: Any) -> None:
-        self.ti = TaskInstance()
-        self.ti.max_tries = 9
-        self.store = Store() if store else None
         arguments = {"api": SPARK, "parameters": PARAMETERS, **arguments}
-        self.make = lambda: cls(task_id="t", poll_interval=0.03, **arguments)
-
-    def run(self) -> Any:
-        """One attempt."""
-        context = {"ti": self.ti, **({"task_state_store": self.store} if self.store is not None else {})}
-        try:
-            return rendered(self.make, context).execute(context)
-        finally:
-            self.ti.try_number += 1
+        super().__init__(lambda: cls(task_id="t", poll_interval=0.03, **arguments), store=store)
 
 
 @pytest.fixture(autouse=True)

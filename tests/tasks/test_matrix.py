@@ -7,10 +7,12 @@ import re
 from typing import Any
 
 import pytest
+from support.catalogue_cases import SHAPES
 from support.jobapis import APIS, DLI, ICE, MODES, JobApi, stable
 from support.matrix_cases import CASES, Case
 from support.matrix_run import JOB_SECONDS, Matrix, Task
 
+from airflow_cloudjobs.jobs.many import as_list
 from airflow_cloudjobs.localcloud.scripts import VOCABULARIES
 
 SCHEMA = ["api", "console_url", "job_key", "outcome", "request_id", "result", "status"]
@@ -18,15 +20,16 @@ SCHEMA = ["api", "console_url", "job_key", "outcome", "request_id", "result", "s
 
 def _reason(case: Case, task: Task) -> list[str]:
     """What the task's log must hold, so that nobody has to look elsewhere."""
-    words = [case.api.api, str(task.job_key or case.key)]
+    words = [case.api.api, *map(str, as_list(task.job_key or case.key))]
+    [result] = as_list(task.result)
     if case.end == "failed":
         vocabulary = VOCABULARIES[case.api.api]
         words += [f"ended as {case.api.failure}"]
         words += [vocabulary.reason] if case.api.reason else []
         words += [vocabulary.code] if case.api.code else []
-        words += [task.result["request_id"], task.result["console_url"]]
+        words += [result["request_id"], result["console_url"]]
     elif case.end == "cancelled":
-        words += ["ended as CANCELLED", task.result["request_id"], task.result["console_url"]]
+        words += ["ended as CANCELLED", result["request_id"], result["console_url"]]
     elif case.end == "unknown status":
         words += ["undocumented status 'ARCHIVING'", case.api.console]
     elif case.end == "timeout":
@@ -48,9 +51,10 @@ def test_a_case(case: Case, matrix: Matrix) -> None:
     assert len(task.trigger_logs) == task.deferrals
     assert bool(task.reschedules) == (waited and case.mode == "reschedule")
     if case.end in ("succeeded", "failed", "cancelled"):
-        assert sorted(task.result) == SCHEMA
-        assert task.result["outcome"] == case.end
-        assert task.result["job_key"] == task.job_key
+        [result], [key] = as_list(task.result), as_list(task.job_key)
+        assert sorted(result) == SCHEMA
+        assert result["outcome"] == case.end
+        assert result["job_key"] == key
     elif case.end == "unknown key":
         assert task.result is None or task.result["outcome"] == "submitted"
 
@@ -73,7 +77,7 @@ def test_the_result_is_the_same_in_every_mode(api: JobApi, end: str, matrix: Mat
 
 
 def test_each_operator_submitted_once(matrix: Matrix) -> None:
-    for api in APIS:
+    for api in (*APIS, *SHAPES):
         expected = sum(1 for case in CASES if case.api is api and case.submits and case.end != "unknown key")
         extras = {"dms.file_upload": 1 + 3 + 1, "dms.data_track_export": 1, "ice.url_upload": 2, "dli.sql_job": 9}
         assert matrix.stats["submits"][api.api] == expected + extras.get(api.api, 0), api
@@ -86,6 +90,18 @@ def test_only_own_jobs_that_nobody_waits_for_any_more_were_cancelled(matrix: Mat
     assert cancelled == {matrix.of(case).job_key for case in own} | {
         _jobs_out_of_time(task_id, matrix)[0]["key"] for task_id in OUT_OF_TIME
     }
+
+
+def test_no_job_of_the_catalogue_was_cancelled(matrix: Matrix) -> None:
+    """Each has come to its own end."""
+    jobs = {(job["api"], job["key"]): job for job in matrix.jobs}
+    for case in CASES:
+        if case.api in SHAPES:
+            [key] = as_list(matrix.of(case).job_key)
+            job = jobs[case.api.api, key]
+            assert (job["ended"], job["succeeded"]) == (True, case.end == "succeeded"), case
+            assert job["polls"] >= 2, case
+    assert not set(matrix.stats["cancels"]) & {row.api for row in SHAPES}
 
 
 def test_one_task_after_the_other(matrix: Matrix) -> None:

@@ -113,6 +113,7 @@ def _described(call: Call, job: Job) -> dict[str, Any]:
     }
     return {
         "InvokeId": job.key,
+        "InvocationStatus": status,
         "InvokeStatus": status,
         "CommandId": _command(job),
         "CommandName": fields.get("Name", ""),
