@@ -26,7 +26,7 @@ from airflow_cloudjobs.jobs.identity import Identity
 from airflow_cloudjobs.jobs.many import as_list
 from airflow_cloudjobs.jobs.outcome import Outcome
 from airflow_cloudjobs.jobs.request import ApiRequest
-from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Scope
+from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Scope, fields_in
 from airflow_cloudjobs.jobs.submission import Step, Submission, first_step
 from airflow_cloudjobs.state_path import StateFiles, StatePathWrong, StateTrouble, StateUnclear, task_store
 
@@ -287,7 +287,8 @@ class SubmitOnce:
         """
         for place in range(SUBMITS):
             try:
-                keys = self._spec.submitted(self._hook.call(request), self._wanted(draft))
+                answer = self._hook.call(request)
+                keys = self._spec.submitted(answer, self._wanted(draft))
             except CloudApiError as error:
                 if self._spec.token and (repeats or error.ambiguous or error.code.startswith(TAKEN_BEFORE)):
                     if not error.ambiguous or place == SUBMITS - 1:
@@ -310,7 +311,9 @@ class SubmitOnce:
                 continue
             if keys and all(keys):
                 return keys
-            raise SubmitOutcomeUnknown(f"{self._spec.api}: the answer to {request.operation} names no job")
+            raise SubmitOutcomeUnknown(
+                f"{self._spec.api}: the answer to {request.operation} names no job (it has {fields_in(answer)})"
+            )
         raise SubmitOutcomeUnknown(
             f"{self._spec.api}: {SUBMITS} submits got no clear answer and the job cannot be found"
         )

@@ -17,6 +17,9 @@ from airflow_cloudjobs.jobs.outcome import Outcome
 from airflow_cloudjobs.jobs.redact import text_without_signatures, without_signatures
 from airflow_cloudjobs.jobs.request import ApiRequest, as_text
 
+MOST_NAMES = 12
+"""How many fields of an answer are named to people."""
+
 Scope = Mapping[str, Any]
 """What names a job beside its key (tenant, ticket, ...), by the API's parameter names in snake_case."""
 
@@ -242,6 +245,12 @@ def whole(answer: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Record]:
 def request_id_of(answer: Mapping[str, Any]) -> str:
     """The vendor's id of the request that an answer is to; empty if it names none."""
     return str(answer.get("RequestId") or answer.get("request_id") or answer.get("requestId") or "")
+
+
+def fields_in(answer: Mapping[str, Any]) -> str:
+    """The names of what an answer has, for people: where something is not, they see where it may be."""
+    names = list(map(str, answer))
+    return f"{', '.join(names[:MOST_NAMES])}{', …' if len(names) > MOST_NAMES else ''}" if names else "nothing"
 
 
 def reasons(read: Sequence[paths.Every], value: Any) -> str:
