@@ -292,6 +292,8 @@ class SubmitOnce:
             except CloudApiError as error:
                 if self._spec.token and (repeats or error.ambiguous or error.code.startswith(TAKEN_BEFORE)):
                     if not error.ambiguous or place == SUBMITS - 1:
+                        if keys := self._there_by_token(draft):
+                            return keys
                         raise self._taken_before(error) from error
                     log.warning("%s: the submit got no clear answer, making it again: %s", self._spec.api, error)
                     time.sleep(LOOKS[place + 1])
@@ -317,6 +319,15 @@ class SubmitOnce:
         raise SubmitOutcomeUnknown(
             f"{self._spec.api}: {SUBMITS} submits got no clear answer and the job cannot be found"
         )
+
+    def _there_by_token(self, draft: Submission) -> list[str]:
+        """The key of a job that the cloud has taken before, where the token is in it: such a cloud refuses the repeat,
+        since a job of that name is there."""
+        if not self._spec.key_of_token:
+            return []
+        keys = self._spec.submitted({}, self._wanted(draft))
+        answers = self._hook.fetch(self._spec, keys, self._scope, patience=CALL_PATIENCE)
+        return keys if all(isinstance(seen, Observation) for seen in answers.values()) else []
 
     def _taken_before(self, error: CloudApiError) -> Exception:
         """What to raise where the cloud may have taken the job, under a token that it knows it by."""

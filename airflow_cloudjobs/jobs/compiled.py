@@ -26,6 +26,7 @@ from airflow_cloudjobs.jobs.placeholders import (
     Unfit,
     filler,
     header_text,
+    holes_in,
     path_part,
     text_filler,
     texts_in,
@@ -52,6 +53,7 @@ def compiled(api: JobApi) -> JobSpec:
     cancel = _Requests(api, "cancel") if api.cancel is not None else None
     explain = _Requests(api, "explain") if api.explain is not None else None
     explained = tuple(map(paths.every, api.explained))
+    key_of_token = TOKEN in holes_in(api.key)
     return JobSpec(
         api=api.api,
         lane=f"{api.api}@{api.digest}",
@@ -63,6 +65,7 @@ def compiled(api: JobApi) -> JobSpec:
         parameters=tuple(api.submit_parameters),
         submitted=_submitted(api),
         token=TOKEN_ARGUMENT if api.takes_token else "",
+        key_of_token=key_of_token,
         many=api.many,
         poll=poll.for_one if KEY in api.calls["poll"].holes() else poll.for_some,
         records=_records(api),
@@ -85,7 +88,7 @@ def compiled(api: JobApi) -> JobSpec:
         cancel=cancel.about if cancel else None,
         finder=finder_of(api, api.find) if api.find else None,
         # A key that is known before the submit may be that of an earlier job too, whose end is none of ours.
-        stale_results=api.key_given and TOKEN not in api.key,
+        stale_results=api.key_given and not key_of_token,
         console=api.console or CONSOLES[api.cloud],
     )
 

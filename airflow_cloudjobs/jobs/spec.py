@@ -150,6 +150,7 @@ class JobSpec:
     :param console: address of the vendor's console, with ``{region}``.
     :param token: the argument of ``submit`` that takes a text by which the cloud knows a repeated submit and takes it
         once; empty where the API has none.
+    :param key_of_token: True if that text is in the job's key, by which a job that was taken can be asked for.
     :param lane: names the waits that may be asked for together; empty for those of the same ``api``.
     """
 
@@ -181,6 +182,7 @@ class JobSpec:
     not_found_grace: float = 60.0
     console: str
     token: str = ""
+    key_of_token: bool = False
     lane: str = ""
 
     def __post_init__(self) -> None:

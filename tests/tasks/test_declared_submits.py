@@ -20,6 +20,7 @@ from taskbench import Store, TaskInstance, rendered
 
 from airflow_cloudjobs.alibaba.jobs import AlibabaJobOperator, AlibabaJobSensor
 from airflow_cloudjobs.api import Call, JobApi
+from airflow_cloudjobs.apis import declared_api
 from airflow_cloudjobs.exceptions import (
     JobFailed,
     JobOutcomeUnknown,
@@ -297,6 +298,24 @@ def test_a_parameter_of_the_wait_is_missed_before_the_submit(spark: Spark) -> No
     with pytest.raises(SubmitRefused, match=r"'region2' is '\.\./x', which cannot stand in a path"):
         attempts.run()
     assert spark.submits == []
+
+
+@pytest.mark.parametrize("store", [True, False])
+def test_a_cloud_that_refuses_a_name_twice_has_one_job(store: bool, control: Control) -> None:
+    """A function's tasks are named by the token; the second of a name is refused with HTTP 409."""
+    attempts = Attempts(store, api=declared_api("fc.async_task"), parameters={"functionName": "f"})
+    control.fault("http", "submit", status=504, after_commit=True, count=1)
+    assert attempts.run()["outcome"] == "succeeded"
+    assert len(control.jobs("fc.async_task")) == 1
+
+
+def test_a_refusal_of_a_name_that_is_not_there_is_told(control: Control) -> None:
+    attempts = Attempts(api=declared_api("fc.async_task"), parameters={"functionName": "f"})
+    control.fault("http", "submit", status=504, count=1)
+    control.fault("http", "submit", status=400, count=1)
+    with pytest.raises(SubmitOutcomeUnknown, match="may have been taken"):
+        attempts.run()
+    assert control.jobs("fc.async_task") == []
 
 
 @pytest.mark.parametrize(
