@@ -16,6 +16,7 @@ from pathlib import Path
 
 from airflow_cloudjobs import __version__
 from airflow_cloudjobs.apis import CATALOGUE, HOOKS, KNOWN, SPECS, declared_api, hook_class_of, spec_of
+from airflow_cloudjobs.jobs.arguments import InvalidArgument
 from airflow_cloudjobs.jobs.compiled import compiled
 from airflow_cloudjobs.jobs.job_api import JobApi
 from airflow_cloudjobs.jobs.spec import JobSpec
@@ -92,7 +93,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="what names the job beside its key, for an API of the catalogue (cloudjobs apis API); may be repeated",
+        help="what names the job beside its key, for an API that is data ('of a job' in cloudjobs apis API and "
+        "check-api FILE); may be repeated",
     )
     wait.add_argument("--interval", type=_seconds, help="longest pause between two polls, seconds (default: the API's)")
     wait.add_argument("--timeout", type=_seconds, help="seconds to wait at most (default: no limit)")
@@ -180,10 +182,16 @@ def _show(spec: JobSpec) -> None:
 def _show_declared(api: JobApi) -> None:
     """What is to be known of an API that is data: its parameters, its calls, what it cannot keep."""
     for title, parameters in (("to submit:", api.submit_parameters), ("of a job:", api.job_parameters)):
-        names = ", ".join(name if needed else f"{name} (optional)" for name, needed in parameters.items())
-        print(f"    {title:<13}{names or '-'}")
+        names = [name if needed else f"{name} (optional)" for name, needed in parameters.items()]
+        if parameters is api.submit_parameters and (submit := api.calls.get("submit")) and submit.place_of_rest:
+            names.append(f"any other of {submit.operation} (sent in the {submit.place_of_rest})")
+        print(f"    {title:<13}{', '.join(names) or '-'}")
     for name, call in api.calls.items():
         print(f"    {name + ':':<13}{call.call}")
+    if api.takes_token:
+        print("    submit once: by {token}, the same for every repeat of a submit")
+    elif api.find:
+        print(f"    submit once: by {{marker}}, looked for with {api.find.lists.operation}")
     for limit in api.limits:
         print(f"    {'limit:':<13}{limit}")
 
@@ -264,7 +272,8 @@ def wait_for_jobs(args: argparse.Namespace) -> int:
 
 def _spec_or_file(api: str) -> JobSpec:
     """The spec of an id, or of a file that holds a job API as data; raises ValueError for neither."""
-    return compiled(_declared_in(api)) if api not in KNOWN and Path(api).is_file() else spec_of(api)
+    is_file = api not in KNOWN and (Path(api).is_file() or api.endswith(".json"))
+    return compiled(_declared_in(api)) if is_file else spec_of(api)
 
 
 def _declared_in(file: str) -> JobApi:
@@ -285,7 +294,10 @@ def _scope(spec: JobSpec, args: argparse.Namespace) -> dict[str, str]:
             names = ", ".join(spec.scope) or "no name"
             raise ValueError(f"--parameter {given} is not for {spec.api}; its are NAME=VALUE of {names}")
         scope[name] = value
-    spec.poll(args.keys, scope)
+    try:
+        spec.poll(args.keys, scope)
+    except InvalidArgument as error:
+        raise InvalidArgument(error.owner, error.argument.replace("parameters", "--parameter"), error.problem) from None
     return scope
 
 

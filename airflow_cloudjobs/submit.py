@@ -26,7 +26,7 @@ from airflow_cloudjobs.jobs.identity import Identity
 from airflow_cloudjobs.jobs.many import as_list
 from airflow_cloudjobs.jobs.outcome import Outcome
 from airflow_cloudjobs.jobs.request import ApiRequest
-from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Scope
+from airflow_cloudjobs.jobs.spec import JobSpec, Observation, Scope, fields_in
 from airflow_cloudjobs.jobs.submission import Step, Submission, first_step
 from airflow_cloudjobs.state_path import StateFiles, StatePathWrong, StateTrouble, StateUnclear, task_store
 
@@ -287,7 +287,8 @@ class SubmitOnce:
         """
         for place in range(SUBMITS):
             try:
-                keys = self._spec.submitted(self._hook.call(request), self._wanted(draft))
+                answer = self._hook.call(request)
+                keys = self._spec.submitted(answer, self._wanted(draft))
             except CloudApiError as error:
                 if key := self._shown_key(draft):
                     return [key]
@@ -312,7 +313,9 @@ class SubmitOnce:
                 continue
             if keys and all(keys):
                 return keys
-            raise SubmitOutcomeUnknown(f"{self._spec.api}: the answer to {request.operation} names no job")
+            raise SubmitOutcomeUnknown(
+                f"{self._spec.api}: the answer to {request.operation} names no job (it has {fields_in(answer)})"
+            )
         raise SubmitOutcomeUnknown(
             f"{self._spec.api}: {SUBMITS} submits got no clear answer and the job cannot be found"
         )
@@ -324,9 +327,9 @@ class SubmitOnce:
 
         :raises LookUpFailed: the cloud does not say just now.
         """
-        if not self._spec.chosen_key:
+        if not self._spec.key_is_token:
             return ""
-        key = self._spec.chosen_key(self._wanted(draft))
+        [key] = self._spec.submitted({}, self._wanted(draft))
         seen = self._hook.fetch(self._spec, [key], self._scope)[key]
         if isinstance(seen, CloudApiError) and seen.retryable:
             raise LookUpFailed(f"{self._spec.api}: {key} may have been submitted, and cannot be seen: {seen}") from seen

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.request import ApiRequest
-from airflow_cloudjobs.jobs.spec import JobSpec, Listing, Observation, request_id_of
+from airflow_cloudjobs.jobs.spec import JobSpec, Listing, Observation, fields_in, request_id_of
 
 Answers = Mapping[str, Observation | CloudApiError]
 """What was seen of each key, or why nothing was."""
@@ -68,7 +68,7 @@ def refused_together(answers: Answers) -> bool:
 
 def _missing(request: ApiRequest, answer: Mapping[str, Any]) -> CloudApiError:
     return CloudApiError(
-        "the cloud does not know this job",
+        f"the cloud does not know this job (its answer has {fields_in(answer)})",
         kind=ErrorKind.NOT_FOUND,
         operation=request.operation,
         code="<not found>",

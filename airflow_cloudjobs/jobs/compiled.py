@@ -63,7 +63,7 @@ def compiled(api: JobApi) -> JobSpec:
         parameters=tuple(api.submit_parameters),
         submitted=_submitted(api),
         token=TOKEN_ARGUMENT if api.takes_token else "",
-        chosen_key=(lambda arguments: known_key(api, arguments)) if api.key_is_token else None,
+        key_is_token=api.key_is_token,
         many=api.many,
         poll=poll.for_one if KEY in api.calls["poll"].holes() else poll.for_some,
         records=_records(api),

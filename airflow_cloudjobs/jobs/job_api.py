@@ -77,7 +77,12 @@ def _frozen_field(owner: str, name: str, value: Any) -> Any:
 def _words(owner: str, name: str, value: Any) -> tuple[str, ...]:
     """Words separated by blanks, or a sequence of them."""
     if isinstance(value, str):
-        return tuple(value.split())
+        words = tuple(value.split())
+        if odd := [word for word in words if word[-1] in ",;|"]:
+            raise InvalidJobApi(
+                owner, name, f"holds {odd[0]!r}; words are separated by blanks alone (a list holds any text)"
+            )
+        return words
     if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
         return tuple(frozen(item) for item in value)
     raise InvalidJobApi(owner, name, f"is {value!r}; give words in one text, separated by blanks, or a list of texts")
@@ -645,7 +650,7 @@ class JobApi:
             raise self._wrong("poll", "has both {key} and {keys}")
         if not (KEY in poll or KEYS in poll or chosen):
             raise self._wrong(
-                "poll", "does not name the job: {key} or {keys} stands nowhere in it, and 'job' chooses none"
+                "poll", "does not name the job: put {key} where the page has the job's id ({keys} for several)"
             )
         if self.batch > 1 and not (KEYS in poll and chosen):
             raise self._wrong("batch", f"is {self.batch}: such a poll needs {{keys}}, and a 'job' like 'jobs[id]'")
@@ -669,7 +674,9 @@ class JobApi:
         if self.cloud == "huawei":
             if call.path == "/":
                 raise self._wrong(
-                    name, f"is {call.call!r}; calls of Huawei Cloud have a method and a path, 'GET /v1/…'"
+                    name,
+                    f"is {call.call!r}; calls of Huawei Cloud have a method and a path, 'GET /v1/…'. If this is "
+                    f"a service of Alibaba Cloud, give its version too: '{self.service}@YYYY-MM-DD'",
                 )
             if call.form or call.rest == "form":
                 raise self._wrong(name, "has a form, which Huawei Cloud's APIs do not take")
@@ -748,8 +755,8 @@ def _known(owner: str, cls: Any, data: Mapping[str, Any]) -> dict[str, Any]:
             raise InvalidJobApi(
                 owner,
                 repr(name),
-                "is not known to this version of airflow-provider-cloudjobs. Was it written by a newer one? Then bring "
-                f"workers and triggerers up to date together. Known are {', '.join(names)}",
+                f"is not known to this version of airflow-provider-cloudjobs; known are {', '.join(names)}. If a "
+                "newer one wrote it, bring workers and triggerers up to date together",
             )
     return dict(data)
 

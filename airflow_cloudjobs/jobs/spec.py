@@ -17,6 +17,9 @@ from airflow_cloudjobs.jobs.outcome import Outcome
 from airflow_cloudjobs.jobs.redact import text_without_signatures, without_signatures
 from airflow_cloudjobs.jobs.request import ApiRequest, as_text
 
+MOST_NAMES = 12
+"""How many fields of an answer are named to people."""
+
 Scope = Mapping[str, Any]
 """What names a job beside its key (tenant, ticket, ...), by the API's parameter names in snake_case."""
 
@@ -147,8 +150,7 @@ class JobSpec:
     :param console: address of the vendor's console, with ``{region}``.
     :param token: the argument of ``submit`` that takes a text by which the cloud knows a repeated submit and takes it
         once; empty where the API has none.
-    :param chosen_key: the key that a submit with these arguments asks for, where that is a token of ours, so that a job
-        with this key is the submit's; None where the cloud gives the keys.
+    :param key_is_token: True if that text is in the job's key, so that a job with this key is the submit's.
     :param lane: names the waits that may be asked for together; empty for those of the same ``api``.
     """
 
@@ -180,7 +182,7 @@ class JobSpec:
     not_found_grace: float = 60.0
     console: str
     token: str = ""
-    chosen_key: Callable[[Mapping[str, Any]], str] | None = None
+    key_is_token: bool = False
     lane: str = ""
 
     def __post_init__(self) -> None:
@@ -245,6 +247,12 @@ def whole(answer: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Record]:
 def request_id_of(answer: Mapping[str, Any]) -> str:
     """The vendor's id of the request that an answer is to; empty if it names none."""
     return str(answer.get("RequestId") or answer.get("request_id") or answer.get("requestId") or "")
+
+
+def fields_in(answer: Mapping[str, Any]) -> str:
+    """The names of what an answer has, for people: where something is not, they see where it may be."""
+    names = list(map(str, answer))
+    return f"{', '.join(names[:MOST_NAMES])}{', …' if len(names) > MOST_NAMES else ''}" if names else "nothing"
 
 
 def reasons(read: Sequence[paths.Every], value: Any) -> str:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from airflow_cloudjobs.jobs.backoff import Backoff
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
-from airflow_cloudjobs.jobs.spec import JobSpec, Observation
+from airflow_cloudjobs.jobs.spec import JobSpec, Observation, fields_in
 from airflow_cloudjobs.jobs.stored import stored_fields
 
 FIRST_PAUSE = 1.0
@@ -279,6 +279,8 @@ class Wait:
         """What the status means for the job."""
         if not self.spec.states.knows(seen.status):
             what = f"the cloud shows the undocumented status {seen.status!r}"
+            if not seen.status:
+                what += f" (no {self.spec.status!r} in {fields_in(seen.record)})"
             return self._wait_out(key, job, now, what, Outcome.UNREADABLE)
         outcome = self.spec.states.outcome(seen.status)
         if outcome is None or stale:

@@ -23,6 +23,22 @@ def test_the_command_shows_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert "of a job:    DBClusterId" in shown
     assert "limit:       no {token} and no look-up" in shown
     assert "mrs.job" not in shown
+    assert "to submit:   any other of SubmitSparkApp (sent in the form)" in shown
+
+
+@pytest.mark.parametrize(
+    ("api", "words"),
+    [
+        ("emr.spark_job", "submit once: by {token}"),
+        ("imm.media_convert", "submit once: by {marker}, looked for with ListTasks"),
+        ("dws.job", ""),
+    ],
+)
+def test_the_command_says_how_a_submit_is_made_once(api: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["apis", api]) == 0
+    shown = capsys.readouterr().out
+    assert (words or "limit:       no {token} and no look-up") in shown
+    assert ("submit once:" in shown) == bool(words)
 
 
 def test_the_command_gives_one_as_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,7 +53,7 @@ def test_the_command_gives_one_as_json(capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ([], "lacks 'cluster_id', which ShowSingleJobExe needs"),
+        ([], "'--parameter' lacks 'cluster_id', which ShowSingleJobExe needs"),
         (["--parameter", "cluster"], "--parameter cluster is not for mrs.job"),
         (["--parameter", "x=1"], "its are NAME=VALUE of cluster_id"),
         (["--parameter", "cluster_id=../x"], "cannot stand in a path"),
@@ -91,4 +107,6 @@ def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert cli.main(["check-api", str(tmp_path / "none.json")]) == 2
     assert "none.json cannot be read" in capsys.readouterr().err
     assert cli.main(["wait", "none.json", "k"]) == 2
-    assert "there is no API 'none.json'; known are" in capsys.readouterr().err
+    assert "No such file or directory: 'none.json'" in capsys.readouterr().err
+    assert cli.main(["wait", "none", "k"]) == 2
+    assert "there is no API 'none'; known are" in capsys.readouterr().err

@@ -98,7 +98,10 @@ POST = "GetJobRun POST /jobRuns/{key}"
         (SPARK, {"poll": Call("StopJobRun POST /jobRuns/{key}", reads=True)}, "poll would change something"),
         (SPARK, {"poll": Call("DeleteJob GET /", query={"id": "{key}"})}, "poll would change something"),
         (SPARK, {"poll": Call("DoJob GET /", query={"id": "{key}"})}, "poll would change something"),
+        (SPARK, {"failed": "Failed, Expired"}, "failed holds 'Failed,'; words are separated by blanks alone"),
         (SPARK, {"poll": "GetJobRun GET /jobRuns"}, "poll does not name the job"),
+        (SPARK, {"poll": "GetJobRun GET /jobRuns/{jobRunId}"}, "put {key} where the page has the job's id"),
+        (SPARK, {"service": "ecs", "poll": "GetJob"}, "give its version too: 'ecs@YYYY-MM-DD'"),
         (SPARK, {"poll": "GetJobRun GET /jobRuns/{Key}"}, "has {Key}; is {key} meant"),
         (SPARK, {"poll": Call(POST, query={"t": "{token}"})}, "poll has {token}; known there are {key}, {keys}"),
         (SPARK, {"poll": Call(POST, query={"t": "{keys}"})}, "both {key} and {keys}"),
@@ -190,7 +193,7 @@ def test_a_call_that_cannot_be_made_is_refused(text: str, more: dict[str, Any], 
 
 def test_a_field_of_a_newer_version_is_refused_by_name() -> None:
     data = made().as_dict()
-    with pytest.raises(InvalidJobApi, match=r"JobApi 'emr\.spark_job': 'until' is not known .* newer one\?"):
+    with pytest.raises(InvalidJobApi, match=r"JobApi 'emr\.spark_job': 'until' is not known .* newer one"):
         JobApi.from_dict({**data, "until": "x"})
     with pytest.raises(InvalidJobApi, match=r"poll: 'retry' is not known"):
         JobApi.from_dict({**data, "poll": {"call": "GetJobRun GET /jobRuns/{key}", "retry": 1}})

@@ -18,9 +18,17 @@ import pytest
 import taskbench
 from support.declared import DLI_SQL, DMS_UPLOAD, TWINS
 
-from airflow_cloudjobs.alibaba.jobs import AlibabaJobOperator
+from airflow_cloudjobs.alibaba.jobs import AlibabaJobOperator, AlibabaJobSensor
 from airflow_cloudjobs.api import Call, JobApi
-from airflow_cloudjobs.exceptions import JobFailed, LookUpFailed, SubmitFailed, SubmitOutcomeUnknown, SubmitRefused
+from airflow_cloudjobs.apis import declared_api
+from airflow_cloudjobs.exceptions import (
+    JobFailed,
+    JobOutcomeUnknown,
+    LookUpFailed,
+    SubmitFailed,
+    SubmitOutcomeUnknown,
+    SubmitRefused,
+)
 from airflow_cloudjobs.huawei.jobs import HuaweiJobOperator
 from airflow_cloudjobs.localcloud import Control
 from airflow_cloudjobs.submit import STORED
@@ -279,6 +287,45 @@ def test_a_parameter_of_the_wait_is_missed_before_the_submit(spark: Spark) -> No
     with pytest.raises(SubmitRefused, match=r"'region2' is '\.\./x', which cannot stand in a path"):
         attempts.run()
     assert spark.submits == []
+
+
+@pytest.mark.parametrize("store", [True, False])
+def test_a_cloud_that_refuses_a_name_twice_has_one_job(store: bool, control: Control) -> None:
+    """A function's tasks are named by the token; the second of a name is refused with HTTP 409."""
+    attempts = Attempts(store, api=declared_api("fc.async_task"), parameters={"functionName": "f"})
+    control.fault("http", "submit", status=504, after_commit=True, count=1)
+    assert attempts.run()["outcome"] == "succeeded"
+    assert len(control.jobs("fc.async_task")) == 1
+
+
+def test_a_refusal_of_a_name_that_is_not_there_is_told(control: Control) -> None:
+    attempts = Attempts(api=declared_api("fc.async_task"), parameters={"functionName": "f"})
+    control.fault("http", "submit", status=504, count=1)
+    control.fault("http", "submit", status=400, count=1)
+    with pytest.raises(SubmitOutcomeUnknown, match="may have been taken"):
+        attempts.run()
+    assert control.jobs("fc.async_task") == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"key": "id"}, r"names no job \(it has jobRunId, requestId\)"),
+        ({"status": "status"}, r"undocumented status '' \(no 'status' in state\)"),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_told_with_what_is_there(wrong: dict[str, Any], told: str, spark: Spark) -> None:
+    with pytest.raises((SubmitOutcomeUnknown, JobOutcomeUnknown), match=told):
+        Attempts(api=JobApi.from_dict({**SPARK.as_dict(), **wrong})).run()
+
+
+def test_a_job_that_is_not_where_it_should_be_is_told_with_what_is_there(spark: Spark) -> None:
+    api = JobApi.from_dict({**SPARK.as_dict(), "job": "run"})
+    sensed = Attempts()
+    sensed.run()
+    sensed.make = lambda: AlibabaJobSensor(task_id="t", api=api, key="jr-0", parameters=PARAMETERS)
+    with pytest.raises(JobOutcomeUnknown, match=r"does not know this job \(its answer has jobRun, requestId\)"):
+        sensed.run()
 
 
 @pytest.mark.parametrize("twin", [one for one in TWINS if one.api is DLI_SQL], ids=str)
