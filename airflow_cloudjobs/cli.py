@@ -48,8 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     command.add_arguments(local)
     local.set_defaults(run=command.main)
 
-    apis = commands.add_parser("apis", help="list the job APIs and what their statuses mean")
-    apis.add_argument("api", nargs="?", choices=KNOWN, metavar="API", help="one of them (default: all)")
+    apis = commands.add_parser("apis", help="list the job APIs, or say what is known of one")
+    apis.add_argument("api", nargs="?", choices=KNOWN, metavar="API", help="one of them (default: a line for each)")
     apis.add_argument(
         "--json", action="store_true", help="those of the catalogue as JSON, as JobApi.from_dict takes it"
     )
@@ -122,23 +122,26 @@ def _seconds(text: str) -> float:
 
 
 def show_apis(args: argparse.Namespace) -> int:
-    """Print the table of APIs, or what is known of one.
+    """Print a list of the APIs, or what is known of one.
 
     :param args: the command line.
     :return: 0; 2 for the JSON of an API that is no data.
     """
-    asked = [args.api] if args.api else KNOWN
     if args.json:
         if args.api in SPECS:
             print(f"cloudjobs apis: {args.api} is not declared as data", file=sys.stderr)
             return UNTOLD
-        declared = [declared_api(api).as_dict() for api in asked if api in CATALOGUE]
-        print(json.dumps(declared[0] if args.api else declared, ensure_ascii=False, indent=2))
-        return 0
-    for api in asked:
-        _show(spec_of(api))
-        if api in CATALOGUE:
-            _show_declared(declared_api(api))
+        asked = declared_api(args.api).as_dict() if args.api else [declared_api(api).as_dict() for api in CATALOGUE]
+        print(json.dumps(asked, ensure_ascii=False, indent=2))
+    elif args.api:
+        _show(spec_of(args.api))
+        if args.api in CATALOGUE:
+            _show_declared(declared_api(args.api))
+    else:
+        for api in KNOWN:
+            spec = spec_of(api)
+            print(f"{api:<27}{spec.cloud:<9}{spec.title}")
+        print("cloudjobs apis ID says what its statuses mean, what it is asked with and what it keeps", file=sys.stderr)
     return 0
 
 

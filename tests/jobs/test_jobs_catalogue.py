@@ -13,7 +13,7 @@ import pytest
 
 from airflow_cloudjobs import cli
 from airflow_cloudjobs.api import JobApi
-from airflow_cloudjobs.apis import CATALOGUE, declared_api
+from airflow_cloudjobs.apis import CATALOGUE, KNOWN, declared_api
 
 
 def test_the_command_shows_one(capsys: pytest.CaptureFixture[str]) -> None:
@@ -39,6 +39,13 @@ def test_the_command_says_how_a_submit_is_made_once(api: str, words: str, capsys
     shown = capsys.readouterr().out
     assert (words or "limit:       no {token} and no look-up") in shown
     assert ("submit once:" in shown) == bool(words)
+
+
+def test_the_command_lists_all_in_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["apis"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(KNOWN)
+    assert "oms.task                   huawei   OMS migration task" in lines
 
 
 def test_the_command_gives_one_as_json(capsys: pytest.CaptureFixture[str]) -> None:
