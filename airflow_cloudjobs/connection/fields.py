@@ -166,7 +166,13 @@ def reaching(services: tuple[str, ...], example: str) -> tuple[Field, ...]:
             otherwise="the vendor's hosts",
             placeholder="empty for the public endpoints",
         ),
-        Field("port", "", "the port of that address", otherwise="the scheme's", placeholder="443"),
+        Field(
+            "port",
+            "",
+            "the port of that address",
+            otherwise="the scheme's",
+            placeholder="443 (the button Test of Airflow 3.3 needs one)",
+        ),
         Field(
             "schema",
             "",

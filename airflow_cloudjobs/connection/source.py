@@ -18,6 +18,7 @@ from airflow_cloudjobs.compat import (
     ahide_in_logs,
     get_async_connection,
     hide_in_logs,
+    is_run_by_hand,
 )
 from airflow_cloudjobs.connection.settings import CloudSettings, ConnectionFields, Extra, InvalidConnection
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
@@ -96,7 +97,10 @@ class ConnectionSource:
 
     async def read_async(self, before: ReadConnection | None = None) -> ReadConnection:
         """The same on an event loop."""
-        connection = await get_async_connection(self.conn_id, self.cloud)  # type: ignore[arg-type]  # asks it likewise
+        if is_run_by_hand():  # Airflow's look-up for event loops does not see its database there
+            connection = await asyncio.to_thread(self.cloud.get_connection, self.conn_id)
+        else:
+            connection = await get_async_connection(self.conn_id, self.cloud)  # type: ignore[arg-type]  # asks it so
         fields = ConnectionFields.of(self.conn_id, connection)
         for secret in Extra(fields).secrets():
             await ahide_in_logs(secret)

@@ -232,3 +232,18 @@ def test_ctrl_c(command: list[str], by_hand: dict[str, str], cloud: LocalCloud) 
         running.kill()
         running.wait()
     assert len(cloud.control.jobs(DLI.api)) == 1
+
+
+def test_a_connection_of_the_database_by_hand(by_hand: dict[str, str], cloud: LocalCloud) -> None:
+    """In the process that tries a DAG, Airflow's look-up for event loops does not find what stands in its database."""
+    connection = json.dumps(cloud.huawei_connection())
+    add = [*AIRFLOW, "connections", "add", "huaweicloud_default", "--conn-json", connection]
+    subprocess.run(add, env=by_hand, check=True, capture_output=True, timeout=120)
+    file = f"{by_hand['AIRFLOW_HOME']}/dags/by_hand.py"
+    tried = subprocess.run(
+        [*AIRFLOW, "dags", "test", "deferrable", "-f", file], env=by_hand, capture_output=True, text=True, timeout=120
+    )
+    assert "state=success" in tried.stdout + tried.stderr, tried.stdout[-3000:]
+    assert "could not be read" not in tried.stdout + tried.stderr
+    [job] = cloud.control.jobs(DLI.api)
+    assert job["status"] == "FINISHED"
