@@ -34,8 +34,9 @@ quick: .venv/test
 demo: .venv/run
 	@$(BIN)/cloudjobs demo $(if $(UI),--ui)
 
+# Two processes, a file of tests at a time: half of them wait.
 test: .venv/test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 network: .venv/test
 	$(BIN)/python -m pytest tests/network

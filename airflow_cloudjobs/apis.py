@@ -71,7 +71,7 @@ def spec_of(api: str | Mapping[str, Any]) -> JobSpec:
     if isinstance(api, str) and api in SPECS:
         spec: JobSpec = _load(SPECS[api])
         return spec
-    from airflow_cloudjobs.jobs.compiled import compiled  # which the APIs with classes of their own do without
+    from airflow_cloudjobs.jobs.compiled import compiled  # which not every process needs
 
     return compiled(declared_api(api)) if isinstance(api, str) else _own_spec(json.dumps(api, sort_keys=True))
 

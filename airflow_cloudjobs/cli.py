@@ -137,6 +137,8 @@ def show_apis(args: argparse.Namespace) -> int:
         _show(spec_of(args.api))
         if args.api in CATALOGUE:
             _show_declared(declared_api(args.api))
+        else:
+            print(f"    {'of a job:':<13}{', '.join(spec_of(args.api).scope) or '-'}")
     else:
         for api in KNOWN:
             spec = spec_of(api)
@@ -298,7 +300,8 @@ def _scope(spec: JobSpec, args: argparse.Namespace) -> dict[str, str]:
             raise ValueError(f"--parameter {given} is not for {spec.api}; its are NAME=VALUE of {names}")
         scope[name] = value
     try:
-        spec.poll(args.keys, scope)
+        for key in args.keys:
+            spec.poll([key], scope)
     except InvalidArgument as error:
         raise InvalidArgument(error.owner, error.argument.replace("parameters", "--parameter"), error.problem) from None
     return scope

@@ -16,7 +16,6 @@ from airflow_cloudjobs.jobs.frozen import frozen, thawed
 from airflow_cloudjobs.jobs.job_api import JobApi, looks_secret
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.outcome import JOB_ENDS, JobResult, Outcome
-from airflow_cloudjobs.jobs.placeholders import Unfit, path_part
 from airflow_cloudjobs.operator import CloudJobOperator
 from airflow_cloudjobs.sensor import CloudJobSensor
 from airflow_cloudjobs.task import CloudJobTask
@@ -84,6 +83,10 @@ class DeclaredTask(CloudJobTask):
         """Those that name a job beside its key, as a trigger's row holds them."""
         return {name: _plain(self._given[name]) for name in self.spec.scope if name in self._given}
 
+    @property
+    def _beside_key(self) -> Any:
+        return self.parameters
+
     def _hidden_in(self, name: str, value: Any) -> list[str]:
         hidden = super()._hidden_in(name, value)
         return [*hidden, *_secrets_in(value, self.api.secret)] if name == PARAMETERS else hidden
@@ -109,25 +112,6 @@ class DeclaredTask(CloudJobTask):
         for name, must in needed.items():
             if must and parameters.get(name) is None:
                 raise arguments.refuse(PARAMETERS, f"lacks {name!r}, which {what} of {self.api.api} needs")
-
-    def _check_job(self, arguments: Arguments) -> None:
-        """Every request about the job can be made, before there is one."""
-        if arguments.known(KEY):
-            for key in as_list(self.key):
-                try:
-                    path_part(KEY, key if isinstance(key, int) else str(key))
-                except Unfit as error:
-                    raise arguments.refuse(KEY, error.problem) from None
-        if not arguments.rendered:
-            return
-        try:
-            self.spec.poll(["key"], self._scope)
-            if self.spec.cancel:
-                self.spec.cancel("key", self._scope)
-            if self.spec.explain:
-                self.spec.explain.request("key", self._scope)
-        except InvalidArgument as error:
-            raise arguments.refuse(error.argument, error.problem) from None
 
     def _results_of(self, event: Mapping[str, Any] | None) -> list[JobResult]:
         """What a trigger found, judged again by this DAG's own API: the row that the trigger was made from may hold an
@@ -195,7 +179,6 @@ class DeclaredOperator(DeclaredTask, CloudJobOperator):
             self._check_parameters(arguments, self.api.submit_parameters, "the submit")
             self._check_parameters(arguments, self.api.job_parameters, "the wait")
             self._check_taken(arguments)
-        self._check_job(arguments)
 
     def _check_taken(self, arguments: Arguments) -> None:
         submit = self.api.calls["submit"]
@@ -253,7 +236,6 @@ class DeclaredSensor(DeclaredTask, CloudJobSensor):
         arguments.required(KEY)
         arguments.keys(KEY)
         self._check_parameters(arguments, self.api.job_parameters, "a job")
-        self._check_job(arguments)
 
 
 def _plain(value: Any) -> Any:

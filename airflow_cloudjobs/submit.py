@@ -182,6 +182,8 @@ class SubmitOnce:
             repeatable=self._is_repeatable(before),
         )
         if step is Step.STOP:
+            if before and (key := self._shown_key(before, taken_before=True)):
+                return self._known(replace(before, keys=before.filled([key])))
             raise SubmitOutcomeUnknown(
                 f"{self._spec.api}: an attempt before this one was stopped while it submitted, so the job may "
                 "or may not run, and the API has no way to look it up"
@@ -290,7 +292,7 @@ class SubmitOnce:
                 answer = self._hook.call(request)
                 keys = self._spec.submitted(answer, self._wanted(draft))
             except CloudApiError as error:
-                if key := self._shown_key(draft):
+                if key := self._shown_key(draft, taken_before=repeats):
                     return [key]
                 if self._spec.token and (repeats or error.ambiguous or error.code.startswith(TAKEN_BEFORE)):
                     if not error.ambiguous or place == SUBMITS - 1:
@@ -320,20 +322,23 @@ class SubmitOnce:
             f"{self._spec.api}: {SUBMITS} submits got no clear answer and the job cannot be found"
         )
 
-    def _shown_key(self, draft: Submission) -> str:
+    def _shown_key(self, draft: Submission, *, taken_before: bool) -> str:
         """The key that we have chosen for the job, if the cloud shows a job that has it; empty if not.
 
         Where keys are chosen by the caller, a submit that is made again is refused: there is such a job already.
 
-        :raises LookUpFailed: the cloud does not say just now.
+        :param taken_before: True if the cloud may have taken the job by an earlier submit.
+        :raises LookUpFailed: it may have, and does not say just now.
         """
         if not self._spec.key_is_token:
             return ""
         [key] = self._spec.submitted({}, self._wanted(draft))
         seen = self._hook.fetch(self._spec, [key], self._scope)[key]
-        if isinstance(seen, CloudApiError) and seen.retryable:
+        if isinstance(seen, Observation):
+            return key if self._spec.states.knows(seen.status) else ""
+        if taken_before and seen.retryable:
             raise LookUpFailed(f"{self._spec.api}: {key} may have been submitted, and cannot be seen: {seen}") from seen
-        return key if isinstance(seen, Observation) else ""
+        return ""
 
     def _taken_before(self, error: CloudApiError) -> Exception:
         """What to raise where the cloud may have taken the job, under a token that it knows it by."""

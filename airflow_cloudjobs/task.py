@@ -24,7 +24,7 @@ from airflow_cloudjobs.compat import (
 from airflow_cloudjobs.connection.settings import InvalidConnection
 from airflow_cloudjobs.exceptions import JobOutcomeUnknown, SubmitFailed, SubmitRefused, WithNextStep
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
-from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument
+from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, is_template
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome, results_in
@@ -97,8 +97,25 @@ class CloudJobTask(TemplatedTask):
         if self.end_from_trigger:
             self._check_end_from_trigger(arguments)
         self.check(arguments)
+        self._check_requests(arguments)
         for name in self._became_none:
             raise arguments.refuse(name, "holds 'None', which a template gave; was there no such XCom?")
+
+    def _check_requests(self, arguments: Arguments) -> None:
+        """Every request about the jobs can be made, before there are any."""
+        if not arguments.rendered and is_template(self._beside_key):
+            return
+        keys = self._given_keys() if arguments.known(self.key_argument) else ["key"]
+        for key in keys:
+            try:
+                self.spec.poll([key], self._scope)
+                if self.spec.cancel:
+                    self.spec.cancel(key, self._scope)
+                if self.spec.explain:
+                    self.spec.explain.request(key, self._scope)
+            except InvalidArgument as error:
+                argument = self.key_argument if error.argument == "key" else error.argument
+                raise arguments.refuse(argument, error.problem) from None
 
     def _check_end_from_trigger(self, arguments: Arguments) -> None:
         """It is for tasks that lose nothing by not coming back to a worker."""
@@ -197,6 +214,11 @@ class CloudJobTask(TemplatedTask):
     @property
     def _scope(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.spec.scope if getattr(self, name) is not None}
+
+    @property
+    def _beside_key(self) -> Any:
+        """What names the jobs beside their keys, as it was given."""
+        return self._scope
 
     @property
     def _console_url(self) -> str:

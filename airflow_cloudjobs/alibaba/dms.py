@@ -56,9 +56,11 @@ _from_oss = compiled(
 )
 
 
-def _submit_upload(*, upload_target: Mapping[str, str] | None = None, **arguments: Any) -> ApiRequest:
+def _submit_upload(
+    *, upload_url: str | None = None, upload_target: Mapping[str, str] | None = None, **arguments: Any
+) -> ApiRequest:
     if upload_target is None:
-        return _from_url.submit(**arguments)
+        return _from_url.submit(upload_url=upload_url, **arguments)
     return _from_oss.submit(upload_target=upload_target, **arguments)
 
 

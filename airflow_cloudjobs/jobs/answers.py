@@ -13,6 +13,9 @@ from airflow_cloudjobs.jobs.spec import JobSpec, Listing, Observation, fields_in
 Answers = Mapping[str, Observation | CloudApiError]
 """What was seen of each key, or why nothing was."""
 
+ODD_FORM, BUG = "<form>", "<bug>"
+"""Codes of what is wrong on our side of the wire: an answer that cannot be read, a call that could not be made."""
+
 _ODD_FORM = (AttributeError, KeyError, TypeError, ValueError)
 """What reading raises where an answer is not as the API's pages say."""
 
@@ -54,13 +57,13 @@ def first_error(answers: Answers) -> CloudApiError | None:
 
 
 def refused_together(answers: Answers) -> bool:
-    """True if the cloud refused a call for several jobs as a whole, and the reason may be one of them."""
+    """True if a call for several jobs failed as a whole, and the reason may be one of them."""
     if len(answers) < 2:
         return False
     problem, *others = answers.values()
     return (
         isinstance(problem, CloudApiError)
-        and problem.http_status > 0
+        and (problem.http_status > 0 or problem.code in (ODD_FORM, BUG))
         and problem.kind in (ErrorKind.NOT_FOUND, ErrorKind.INVALID, ErrorKind.UNKNOWN)
         and all(other is problem for other in others)
     )
@@ -83,5 +86,5 @@ def _odd(request: ApiRequest, error: Exception) -> CloudApiError:
         f"the answer does not have the documented form: {error!r}",
         kind=ErrorKind.UNKNOWN,
         operation=request.operation,
-        code="<form>",
+        code=ODD_FORM,
     )

@@ -26,18 +26,17 @@ from airflow_cloudjobs.jobs.placeholders import (
     Unfit,
     filler,
     header_text,
+    holes_in,
     path_part,
     text_filler,
     texts_in,
 )
+from airflow_cloudjobs.jobs.redact import text_without_signatures
 from airflow_cloudjobs.jobs.request import ApiRequest, as_text
-from airflow_cloudjobs.jobs.spec import Explain, JobSpec, Record, Scope, StateMap, reasons, request_id_of
+from airflow_cloudjobs.jobs.spec import REQUEST_IDS, Explain, JobSpec, Record, Scope, StateMap, reasons, request_id_of
 
 TOKEN_ARGUMENT = "{token}"  # noqa: S105 - the name of an argument, which no parameter of an API has
 """The argument of a submit that holds its token."""
-
-REQUEST_IDS = frozenset({"RequestId", "request_id", "requestId"})
-"""Fields of an answer that are none of the job's."""
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -149,8 +148,9 @@ class _Requests:
             problem = f"lacks {missing.name!r}, which {self._call.operation} needs"
             raise InvalidArgument(self._owner, "parameters", problem) from None
         except Unfit as error:
-            argument = "key" if error.name in (KEY, KEYS) else "parameters"
-            raise InvalidArgument(self._owner, argument, f"cannot be sent: {error}") from None
+            if error.name in (KEY, KEYS):
+                raise InvalidArgument(self._owner, KEY, error.problem) from None
+            raise InvalidArgument(self._owner, "parameters", f"cannot be sent: {error}") from None
 
     def _made(self, values: Mapping[str, Any], rest: Mapping[str, Any]) -> ApiRequest:
         place = self._call.place_of_rest if rest else ""
@@ -269,6 +269,7 @@ def _submitted(api: JobApi) -> Callable[[Mapping[str, Any], Mapping[str, Any]], 
         for path, words in api.refused.items()
     ]
     explained = tuple(map(paths.every, api.reason))
+    in_path = any(KEY in holes_in(call.path) for name, call in api.calls.items() if name != "submit")
     operation = api.calls["submit"].operation if api.submit is not None else ""
 
     def submitted(answer: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[str]:
@@ -287,11 +288,13 @@ def _submitted(api: JobApi) -> Callable[[Mapping[str, Any], Mapping[str, Any]], 
                             ErrorKind.INVALID,
                             hint=started,
                         )
-            for key in filter(None, keys):
+            for key in filter(None, keys) if in_path else ():
                 path_part(KEY, key)
         except (TypeError, Unfit) as error:
             raise problem(
-                f"the answer does not name the job as it should: {error}", ErrorKind.UNKNOWN, ambiguous=True
+                f"the answer does not name the job as it should: {text_without_signatures(str(error))}",
+                ErrorKind.UNKNOWN,
+                ambiguous=True,
             ) from None
         wanted = len(as_list(arguments.get(api.many))) if api.many else 1
         if keys and len(keys) != wanted:

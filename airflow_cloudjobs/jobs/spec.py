@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a job API is, as data: how to submit, how to ask, which statuses mean what.
+"""What a job API is: how to submit, how to ask, which statuses mean what.
 
-A new API is one :class:`JobSpec` value; everything that waits is written against this module only.
+An API is data (``job_api.py``); what is made of that, with what of it only code says, is a :class:`JobSpec`, and
+everything that waits is written against this module only.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from airflow_cloudjobs.jobs.outcome import Outcome
 from airflow_cloudjobs.jobs.redact import text_without_signatures, without_signatures
 from airflow_cloudjobs.jobs.request import ApiRequest, as_text
 
-MOST_NAMES = 12
-"""How many fields of an answer are named to people."""
+REQUEST_IDS = frozenset({"RequestId", "request_id", "requestId"})
+"""Fields of an answer that are none of the job's."""
+
+MOST_NAMES, LONGEST_NAME = 12, 40
+"""How many fields of an answer are named to people, and how many characters of each."""
 
 Scope = Mapping[str, Any]
 """What names a job beside its key (tenant, ticket, ...), by the API's parameter names in snake_case."""
@@ -160,13 +164,13 @@ class JobSpec:
     service: str
     page: str
     submit: Callable[..., ApiRequest]
+    parameters: tuple[str, ...]
     submitted: Callable[[Mapping[str, Any], Mapping[str, Any]], list[str]]
     poll: Callable[[Sequence[str], Scope], ApiRequest]
     records: Callable[[Mapping[str, Any], Sequence[str]], Mapping[str, Record]]
     status: str
     states: StateMap
     reason: tuple[str, ...]
-    parameters: tuple[str, ...] = ()
     many: str = ""
     explain: Explain | None = None
     progress: Callable[[Record], str] = field(default=lambda record: "")
@@ -239,11 +243,6 @@ class JobSpec:
         return result
 
 
-def whole(answer: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Record]:
-    """``records`` of an API whose answer is the one job's record itself."""
-    return {keys[0]: {name: value for name, value in answer.items() if name != "request_id"}}
-
-
 def request_id_of(answer: Mapping[str, Any]) -> str:
     """The vendor's id of the request that an answer is to; empty if it names none."""
     return str(answer.get("RequestId") or answer.get("request_id") or answer.get("requestId") or "")
@@ -251,7 +250,7 @@ def request_id_of(answer: Mapping[str, Any]) -> str:
 
 def fields_in(answer: Mapping[str, Any]) -> str:
     """The names of what an answer has, for people: where something is not, they see where it may be."""
-    names = list(map(str, answer))
+    names = [repr(str(name))[1:-1][:LONGEST_NAME] for name in answer if name not in REQUEST_IDS]
     return f"{', '.join(names[:MOST_NAMES])}{', …' if len(names) > MOST_NAMES else ''}" if names else "nothing"
 
 

@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from typing import Any
 
-from airflow_cloudjobs.jobs.answers import Answers, first_error, refused_together
+from airflow_cloudjobs.jobs.answers import BUG, Answers, first_error, refused_together
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.spec import Observation
 from airflow_cloudjobs.jobs.wait import Wait
@@ -229,4 +229,4 @@ class Poller:
 
 def _failed(error: BaseException, kind: ErrorKind) -> CloudApiError:
     """What to answer where asking itself failed: nobody may be left waiting for an answer that never comes."""
-    return CloudApiError(f"asking failed: {error!r}", kind=kind, code="<bug>")
+    return CloudApiError(f"asking failed: {error!r}", kind=kind, code=BUG)

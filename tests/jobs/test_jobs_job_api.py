@@ -346,8 +346,9 @@ def test_nothing_that_is_filled_in_changes_the_path(name: str, value: Any) -> No
     spec = compiled(made())
     key, workspace = ("j", value) if name == "workspaceId" else (value, "w")
     argument = "key" if name == "key" and value is not None else "parameters"
-    with pytest.raises(InvalidArgument, match=f"argument '{argument}'.*{name!r}"):
+    with pytest.raises(InvalidArgument, match=f"argument '{argument}'") as error:
         spec.poll([key], {"workspaceId": workspace})
+    assert repr(name) in str(error.value)
 
 
 @given(st.text(min_size=1))

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_cloudjobs.apis import SPECS, spec_of
-from airflow_cloudjobs.jobs.errors import CloudApiError
+from airflow_cloudjobs.jobs.answers import polled, refused_together
+from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.outcome import Outcome
 from airflow_cloudjobs.jobs.request import as_text, parameters
 from airflow_cloudjobs.jobs.spec import StateMap
@@ -228,3 +229,14 @@ class TestParameters:
             assert [line for line in sent if line.startswith("dli.sql.sqlasync.enabled=")] == [
                 "dli.sql.sqlasync.enabled=true"
             ]
+
+
+def test_one_odd_record_has_the_jobs_asked_for_one_by_one() -> None:
+    """Ten jobs are asked for together, of several tasks maybe; what one of them shows must not end the others."""
+    request = URL_UPLOAD.poll(["a", "b"], {})
+    records = [{"JobId": "a", "Status": "SUCCESS"}, {"JobId": "b", "Status": {"no": "text"}}]
+    with pytest.raises(CloudApiError, match="documented form") as odd:
+        polled(URL_UPLOAD, ["a", "b"], request, {"URLUploadInfoList": records})
+    assert refused_together(dict.fromkeys(["a", "b"], odd.value))
+    unread = CloudApiError("the connection could not be read", kind=ErrorKind.UNKNOWN, code="<connection>")
+    assert not refused_together(dict.fromkeys(["a", "b"], unread))

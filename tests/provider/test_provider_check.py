@@ -107,3 +107,8 @@ def test_nobody_is_kept_waiting(cloud: LocalCloud, monkeypatch: pytest.MonkeyPat
     good, told = AlibabaCloudHook("mine").test_connection()
     assert time.monotonic() - begun < LIMIT
     assert (good, told.count("no answer")) == (False, 2)
+
+
+def test_every_key_is_looked_at_before_any_is_asked_for(cloud: LocalCloud, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["wait", "dli.sql_job", "j-1", "a/b"]) == 2
+    assert "'a/b', which cannot stand in a path" in capsys.readouterr().err

@@ -14,9 +14,11 @@ from airflow_cloudjobs.alibaba.dms import (
     DATA_TRACK_EXPORT,
     DmsDataTrackExportOperator,
     DmsDataTrackExportSensor,
+    DmsFileUploadSensor,
 )
+from airflow_cloudjobs.apis import spec_of
 from airflow_cloudjobs.huawei.base import HuaweiOperator, HuaweiSensor
-from airflow_cloudjobs.huawei.dli import SQL_JOB, DliSqlJobOperator
+from airflow_cloudjobs.huawei.dli import SQL_JOB, DliSqlJobOperator, DliSqlJobSensor
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument
 
 
@@ -157,3 +159,15 @@ def test_a_users_own_subclass_needs_nothing() -> None:
     assert task.submit_arguments()["sql"] == "SELECT 1"
     with pytest.raises(InvalidArgument, match="argument 'sql' is empty"):
         Mine(task_id="query", team="sales", sql=" ")
+
+
+@pytest.mark.parametrize("cls", [DliSqlJobOperator, DliSqlJobSensor])
+def test_a_key_that_cannot_stand_in_a_path_is_refused_by_its_argument(cls: type[Any]) -> None:
+    with pytest.raises(InvalidArgument, match=r"argument 'job_id' is 'a/b', which cannot stand in a path"):
+        cls(task_id="t", job_id="a/b")
+
+
+def test_a_key_that_stands_in_no_path_may_be_any() -> None:
+    """DMS's are parameters."""
+    assert DmsFileUploadSensor(task_id="t", job_key="a/b==").job_key == "a/b=="
+    assert spec_of("dms.file_upload").submitted({"JobKey": "a/b=="}, {}) == ["a/b=="]

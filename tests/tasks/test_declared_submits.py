@@ -310,7 +310,7 @@ def test_a_refusal_of_a_name_that_is_not_there_is_told(control: Control) -> None
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"key": "id"}, r"names no job \(it has jobRunId, requestId\)"),
+        ({"key": "id"}, r"names no job \(it has jobRunId\)"),
         ({"status": "status"}, r"undocumented status '' \(no 'status' in state\)"),
     ],
 )
@@ -324,7 +324,7 @@ def test_a_job_that_is_not_where_it_should_be_is_told_with_what_is_there(spark: 
     sensed = Attempts()
     sensed.run()
     sensed.make = lambda: AlibabaJobSensor(task_id="t", api=api, key="jr-0", parameters=PARAMETERS)
-    with pytest.raises(JobOutcomeUnknown, match=r"does not know this job \(its answer has jobRun, requestId\)"):
+    with pytest.raises(JobOutcomeUnknown, match=r"does not know this job \(its answer has jobRun\)"):
         sensed.run()
 
 
@@ -390,3 +390,28 @@ def test_a_refusal_of_a_key_that_nobody_has_stays_one(control: Control) -> None:
     with pytest.raises(SubmitRefused, match="AccessDenied"):
         fc_attempts().run()
     assert control.jobs("fc.async_task") == []
+
+
+def test_a_submit_that_was_not_taken_is_not_in_doubt(control: Control) -> None:
+    """Throttled, as the look that follows is: nothing was taken, so the next attempt submits, however late it comes."""
+    control.fault("throttle", "submit")
+    control.fault("throttle", "poll", count=3)
+    attempts = fc_attempts()
+    with pytest.raises(SubmitFailed):
+        attempts.run()
+    control.clear_faults()
+    assert attempts.run()["outcome"] == "succeeded"
+    assert len(control.jobs("fc.async_task")) == 1
+
+
+def test_a_key_of_the_callers_own_is_found_long_after(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token is not trusted for ever, and a job that has our key is ours at any time."""
+    control.fault("http", "InvokeFunction", after_commit=True, status=504, count=9)
+    control.fault("http", "GetAsyncTask", status=504, count=9)
+    attempts = fc_attempts()
+    with pytest.raises(LookUpFailed):
+        attempts.run()
+    control.clear_faults()
+    monkeypatch.setattr("airflow_cloudjobs.submit.TOKEN_LIFE", -1.0)
+    assert attempts.run()["outcome"] == "succeeded"
+    assert len(control.jobs("fc.async_task")) == 1
