@@ -10,9 +10,13 @@ import pytest
 from airflow.sdk import DAG
 from catalogue_matrix import INTERVAL, prepare, task
 from support.catalogue_cases import BY_ID, SERVED, Served
+from support.jobapis import MODES
 from taskbench import FAILED, RETRY, SUCCESS, Attempts, run
 
+from airflow_cloudjobs.alibaba.jobs import AlibabaJobOperator
+from airflow_cloudjobs.apis import declared_api
 from airflow_cloudjobs.exceptions import JobFailed, SubmitOutcomeUnknown, SubmitRefused
+from airflow_cloudjobs.huawei.jobs import HuaweiJobOperator
 from airflow_cloudjobs.jobs.many import as_list
 from airflow_cloudjobs.localcloud import Control
 
@@ -176,3 +180,23 @@ def test_a_sensor_waits_by_the_number_that_an_operator_gives(row: Served, contro
     assert key.isdecimal()
     ran = run(lambda: task(row, "poke", row.waiting("{{ key }}")), key=key)
     assert (ran.state, ran.result["job_key"]) == (SUCCESS, key)
+
+
+@pytest.mark.parametrize("mode", ["blocking", "deferrable"])
+@pytest.mark.parametrize(
+    ("api", "parameters"),
+    [
+        ("cdm.job", {"cluster_id": "c-1", "job_name": "每日同步"}),
+        ("dataarts.job", {"job_name": "报表 一", "workspace": "w-1"}),
+        ("imm.media_convert", {"ProjectName": "项目", "Sources": [{"URI": "oss://b/影片.mp4"}], "Targets": [{}]}),
+    ],
+)
+def test_names_in_chinese(api: str, parameters: dict[str, Any], mode: str, control: Control) -> None:
+    """In a path, a header's neighbour, a query and JSON inside of it."""
+    cls = HuaweiJobOperator if declared_api(api).cloud == "huawei" else AlibabaJobOperator
+    ran = run(lambda: cls(task_id="t", api=api, parameters=parameters, poll_interval=0.03, **MODES[mode][1]))
+    assert ran.state == SUCCESS, ran.error
+    [job] = control.jobs(api)
+    assert [
+        value for value in parameters.values() if isinstance(value, str) and value not in job["fields"].values()
+    ] == []
