@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.table import Tables
 
 from airflow_cloudjobs.localcloud import Control, LocalCloud
 
@@ -29,6 +30,10 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, _path))
 JOB_POLLS = 3
 
 _CREDENTIALS = ("ALIBABA_CLOUD_", "HUAWEICLOUD_", "HC_CONTAINER_")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Tables(), "tables")
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from credential_modes import SEEN
+from support.table import columns, show_at_the_end
 
 
 @pytest.fixture(autouse=True)
@@ -16,15 +17,16 @@ def no_default_chain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the table mode x driver x case."""
-    if not SEEN:
-        return
+@pytest.fixture(autouse=True, scope="session")
+def table(request: pytest.FixtureRequest) -> None:
+    """Show the table mode x driver x case."""
+    show_at_the_end(request.config, lambda: ("credential modes", columns(_rows())))
+
+
+def _rows() -> list[tuple[str, ...]]:
     cases = sorted({case for _, _, case in SEEN}, key=("works", "expires", "ended early", "revoked").index)
-    width = {case: max(len(case), *(len(text) for (_, _, c), text in SEEN.items() if c == case)) for case in cases}
-    terminalreporter.write_sep("-", "credential modes")
-    head = "  ".join(f"{case:<{width[case]}}" for case in cases)
-    terminalreporter.write_line(f"{'mode':<24} {'driver':<9} {head}".rstrip())
-    for mode, driver in sorted({(mode, driver) for mode, driver, _ in SEEN}):
-        row = "  ".join(f"{SEEN.get((mode, driver, case), '-'):<{width[case]}}" for case in cases)
-        terminalreporter.write_line(f"{mode:<24} {driver:<9} {row}".rstrip())
+    places = sorted({(mode, driver) for mode, driver, _ in SEEN})
+    return [
+        ("mode", "driver", *cases),
+        *((mode, driver, *(SEEN.get((mode, driver, case), "-") for case in cases)) for mode, driver in places),
+    ]

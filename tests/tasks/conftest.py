@@ -10,7 +10,7 @@ import pytest
 from catalogue_matrix import CatalogueMatrix
 from support.matrix_cases import CASES
 from support.matrix_run import Matrix, run_matrix
-from support.table import columns
+from support.table import Table, columns, show_at_the_end
 
 from airflow_cloudjobs.localcloud import LocalCloud
 
@@ -52,52 +52,36 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("airflow_cloudjobs.submit.LOOKS", (0.0, 0.05, 0.1))
 
 
-_MATRIX = pytest.StashKey[Matrix]()
-
-
 @pytest.fixture(scope="session")
 def matrix(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Matrix:
     """What became of every task of the matrix on a real Airflow; it is run once."""
     matrix = run_matrix(tmp_path_factory.mktemp("matrix"))
-    request.config.stash[_MATRIX] = matrix
+    show_at_the_end(request.config, lambda: _drawn(matrix))
     return matrix
-
-
-_CATALOGUE = pytest.StashKey[CatalogueMatrix]()
 
 
 @pytest.fixture(scope="session")
 def catalogue(request: pytest.FixtureRequest) -> CatalogueMatrix:
     """What became of the tasks of the catalogue's APIs; each is run when it is first asked for."""
-    return request.config.stash.setdefault(_CATALOGUE, CatalogueMatrix())
+    catalogue, title = CatalogueMatrix(), "the catalogue's APIs x modes x ends: state, submits/cancels"
+    show_at_the_end(request.config, lambda: (title, columns(catalogue.lines())))
+    return catalogue
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Show what became of the tasks of both matrices."""
-    _show_matrix(terminalreporter, config)
-    if catalogue := config.stash.get(_CATALOGUE, None):
-        terminalreporter.section("the catalogue's APIs x modes x ends: state, submits/cancels")
-        for line in columns(catalogue.lines()):
-            terminalreporter.write_line(line)
-
-
-def _show_matrix(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Show the matrix: class and mode down, ends across."""
-    matrix = config.stash.get(_MATRIX, None)
-    if matrix is None:
-        return
-    terminalreporter.section(f"tasks x modes x ends on a real Airflow ({matrix.seconds:.0f} s)")
+def _drawn(matrix: Matrix) -> Table:
+    """The matrix: class and mode down, ends across."""
     rows: dict[tuple[str, str], dict[str, str]] = {}
     for case in CASES:
         end = f"{case.flag} {case.end}".strip()
         rows.setdefault((case.name, case.mode), {})[end] = matrix.of(case).state
     ends = list(dict.fromkeys(end for row in rows.values() for end in row))
     plain = [end for end in ends if "_" not in end]
+    lines: list[str] = []
     for shown in (plain, [end for end in ends if end not in plain]):
         cells = [
             (name, mode, *(row.get(end, "") for end in shown))
             for (name, mode), row in rows.items()
             if any(end in row for end in shown)
         ]
-        for line in columns([("", "", *shown), *cells]):
-            terminalreporter.write_line(line)
+        lines += columns([("", "", *shown), *cells])
+    return f"tasks x modes x ends on a real Airflow ({matrix.seconds:.0f} s)", lines
