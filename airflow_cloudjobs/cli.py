@@ -134,11 +134,12 @@ def show_apis(args: argparse.Namespace) -> int:
         asked = declared_api(args.api).as_dict() if args.api else [declared_api(api).as_dict() for api in CATALOGUE]
         print(json.dumps(asked, ensure_ascii=False, indent=2))
     elif args.api:
-        _show(spec_of(args.api))
+        spec = spec_of(args.api)
+        _show(spec)
         if args.api in CATALOGUE:
             _show_declared(declared_api(args.api))
         else:
-            print(f"    {'of a job:':<13}{', '.join(spec_of(args.api).scope) or '-'}")
+            print(f"    {'of a job:':<13}{', '.join(spec.scope) or '-'}")
     else:
         for api in KNOWN:
             spec = spec_of(api)

@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_cloudjobs.huawei.base import HuaweiOperator, HuaweiSensor
 from airflow_cloudjobs.jobs.arguments import Arguments
-from airflow_cloudjobs.jobs.compiled import compiled, finder_of
+from airflow_cloudjobs.jobs.compiled import compiled
 from airflow_cloudjobs.jobs.identity import MARKER, Identity
 from airflow_cloudjobs.jobs.job_api import Call, Find, JobApi
 from airflow_cloudjobs.jobs.many import is_sequence
@@ -51,13 +51,6 @@ def _no_path(sql: str | None) -> str | None:
 
 JOBS = "/v1.0/{project_id}/jobs"
 
-TAGGED = Find(
-    Call(
-        f"ListSqlJobs GET {JOBS}", query={"tags": MARKER + "={marker}", "page-size": "10", "order": "start_time_desc"}
-    ),
-    "jobs[job_id]",
-    "tags",
-)
 QUERY = JobApi(
     "dli.sql_job",
     "dli",
@@ -89,7 +82,14 @@ QUERY = JobApi(
     interval=10,
     cancel=f"CancelSqlJob DELETE {JOBS}/{{key}}",
     marked={"tags": [{"key": MARKER, "value": "{marker}"}]},
-    find=TAGGED,
+    find=Find(
+        Call(
+            f"ListSqlJobs GET {JOBS}",
+            query={"tags": MARKER + "={marker}", "page-size": "10", "order": "start_time_desc"},
+        ),
+        "jobs[job_id]",
+        "tags",
+    ),
     console="https://console.huaweicloud.com/dli/?region={region}",
 )
 _query = compiled(QUERY)
@@ -136,7 +136,7 @@ SQL_JOB = replace(
     submit=_submit,
     records=_records,
     listing=Listing(_running, _listed, PAGE),
-    finder=replace(finder_of(QUERY, TAGGED), mark=_mark),
+    finder=_query.finder and replace(_query.finder, mark=_mark),
 )
 
 

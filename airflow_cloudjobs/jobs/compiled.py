@@ -83,7 +83,7 @@ def compiled(api: JobApi) -> JobSpec:
         batch=api.batch,
         interval=api.interval,
         cancel=cancel.about if cancel else None,
-        finder=finder_of(api, api.find) if api.find else None,
+        finder=_finder(api, api.find) if api.find else None,
         # A key that is known before the submit may be that of an earlier job too, whose end is none of ours.
         stale_results=api.key_given and not api.key_is_token,
         console=api.console or CONSOLES[api.cloud],
@@ -348,12 +348,7 @@ def _chosen(where: str, by: str) -> Callable[[Mapping[str, Any], Sequence[str]],
     return records
 
 
-def finder_of(api: JobApi, find: Find) -> Finder:
-    """How a job of an API is found again.
-
-    :param api: the API.
-    :param find: its look-up.
-    """
+def _finder(api: JobApi, find: Find) -> Finder:
     requests = _Requests(api, "find")
     mark = filler(api.marked)
     where, by = paths.choice(find.job) or ("", "")

@@ -155,10 +155,11 @@ class JobSpec:
     :param token: the argument of ``submit`` that takes a text by which the cloud knows a repeated submit and takes it
         once; empty where the API has none.
     :param key_is_token: True if that text is in the job's key, so that a job with this key is the submit's.
-    :param lane: names the waits that may be asked for together; empty for those of the same ``api``.
+    :param lane: names the waits that may be asked for together.
     """
 
     api: str
+    lane: str
     title: str
     cloud: str
     service: str
@@ -187,7 +188,6 @@ class JobSpec:
     console: str
     token: str = ""
     key_is_token: bool = False
-    lane: str = ""
 
     def __post_init__(self) -> None:
         product, _, job = self.api.partition(".")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +87,13 @@ class Job:
         self._begun = 0.0
         self._polls = 0
         self._seconds_per_poll = seconds_per_poll
+
+    def fits(self, asked: Mapping[str, Any]) -> bool:
+        """Whether its fields have these values; one that it was not submitted with fits any.
+
+        :param asked: the values by the names of the fields.
+        """
+        return all(self.fields.get(name, value) == value for name, value in asked.items())
 
     def polled(self) -> None:
         """Count a poll that the job has answered."""

@@ -63,7 +63,7 @@ class SharedClient:
 
     async def wait(self, wait: Wait, scope: Scope, log: Log) -> None:
         """Wait for jobs with the poller of their API and scope; different scopes never mix in a call."""
-        key = (wait.spec.lane or wait.spec.api, repr(sorted(scope.items())))
+        key = (wait.spec.lane, repr(sorted(scope.items())))
         poller = self._pollers.get(key)
         if poller is None:
             poller = self._pollers[key] = self._poller(wait.spec, scope)

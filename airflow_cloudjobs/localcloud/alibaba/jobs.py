@@ -63,7 +63,7 @@ def has(job: Job, **values: str) -> bool:
     :param job: the job.
     :param values: the values by the names of the fields.
     """
-    return all(not value or job.fields.get(name, value) == value for name, value in values.items())
+    return job.fits({name: value for name, value in values.items() if value})
 
 
 def why(job: Job, now: float) -> tuple[str, str]:

@@ -6,8 +6,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from airflow_cloudjobs.localcloud.alibaba.rpc import invalid, request_id
-from airflow_cloudjobs.localcloud.answers import Answer, Refused, encode
+from airflow_cloudjobs.localcloud.alibaba import rpc
+from airflow_cloudjobs.localcloud.answers import Answer, Refused
 from airflow_cloudjobs.localcloud.call import Call
 
 
@@ -17,9 +17,7 @@ def answer(call: Call, fields: dict[str, Any]) -> Answer:
     :param call: the call.
     :param fields: what the operation answers.
     """
-    identifier = request_id(call.received)
-    body = encode({"requestId": identifier, **fields})
-    return Answer(200, body, "application/json;charset=utf-8", {"x-acs-request-id": identifier})
+    return rpc.answer(call, fields, id_name="requestId")
 
 
 def json_object(call: Call) -> dict[str, Any]:
@@ -35,5 +33,5 @@ def json_object(call: Call) -> dict[str, Any]:
     except ValueError:
         body = None
     if not isinstance(body, dict):
-        raise invalid("body", "it is not a JSON object")
+        raise rpc.invalid("body", "it is not a JSON object")
     return body

@@ -21,14 +21,15 @@ def request_id(received: Received) -> str:
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
-def answer(call: Call, fields: dict[str, Any]) -> Answer:
+def answer(call: Call, fields: dict[str, Any], id_name: str = "RequestId") -> Answer:
     """A success with these fields and a request id.
 
     :param call: the call.
     :param fields: what the operation answers.
+    :param id_name: the name of the request id.
     """
     identifier = request_id(call.received)
-    body = encode({"RequestId": identifier, **fields})
+    body = encode({id_name: identifier, **fields})
     return Answer(200, body, "application/json;charset=utf-8", {"x-acs-request-id": identifier})
 
 

@@ -184,8 +184,7 @@ ROUTES = (
 
 
 def _mine(call: Call, job: Job) -> bool:
-    project = call.path["project_id"]
-    return bool(job.fields.get("project", project) == project)
+    return job.fits({"project": call.path["project_id"]})
 
 
 def _find(call: Call) -> Job:

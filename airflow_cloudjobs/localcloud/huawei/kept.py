@@ -105,7 +105,7 @@ class KeptJobs:
         :param call: the call.
         :param wanted: further fields and their values.
         """
-        return [job for job in call.state.jobs.of(self.api) if _belongs(job, {**call.path, **wanted})]
+        return [job for job in call.state.jobs.of(self.api) if job.fits({**call.path, **wanted})]
 
     def find(self, call: Call, key: str, **wanted: str) -> Job:
         """The job of a key, which has to belong to what the path names.
@@ -129,7 +129,7 @@ class KeptJobs:
         """
         call.keys.append(key)
         job = call.state.jobs.get(self.api, key)
-        return job if job is not None and _belongs(job, {**call.path, **wanted}) else None
+        return job if job is not None and job.fits({**call.path, **wanted}) else None
 
     def cancel(self, call: Call, job: Job, *, reason: str = "", code: str = "") -> None:
         """Cancel a job, which shows it a moment later.
@@ -169,7 +169,3 @@ def only(fields: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     :param names: their names.
     """
     return {name: fields[name] for name in names if name in fields}
-
-
-def _belongs(job: Job, asked: Mapping[str, str]) -> bool:
-    return all(job.fields.get(name, value) == value for name, value in asked.items())
