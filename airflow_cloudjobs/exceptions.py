@@ -10,10 +10,10 @@ exception                      Airflow's kind           raised when
 :class:`ExecutionTimedOut`     AirflowException         an operator's ``execution_timeout`` did
 :class:`JobOutcomeUnknown`     AirflowFailException     the cloud would not tell whether the job ended, and how
 :class:`SubmitFailed`          AirflowException         nothing was sent, or no job taken; a later attempt may work
-:class:`SubmitRefused`         AirflowFailException     the cloud took no job and will not take it
+:class:`TaskRefused`           AirflowFailException     a check or the cloud refused what the task is to do
 :class:`LookUpFailed`          AirflowException         it may have, and a later attempt can look for the job
 :class:`SubmitOutcomeUnknown`  AirflowFailException     the cloud may or may not have taken the job
-:class:`InvalidConnection`     ValueError               a hook's connection cannot work; a task makes it SubmitRefused
+:class:`InvalidConnection`     ValueError               a hook's connection cannot work; a task makes it TaskRefused
 =============================  =======================  ============================================
 
 The last line of each says what to do next; ``error.next_step`` is that line (:mod:`airflow_cloudjobs.next_step`).
@@ -31,7 +31,7 @@ from airflow_cloudjobs.jobs.outcome import JobResult
 
 
 class WithNextStep(Exception):
-    """An exception that ends a task; what it says ends with a line ``Next: …`` (:mod:`airflow_cloudjobs.next_step`)."""
+    """An exception that ends a task; what it says ends with a line ``Next: …`` (:mod:`airflow_cloudjobs.failure`)."""
 
     next_step = ""
     """What to do about it: that line, without its beginning. Empty until the task has told it."""
@@ -79,8 +79,8 @@ class SubmitFailed(WithNextStep, AirflowException):
     """Nothing was sent, or the cloud took no job, because of passing trouble; of a submit nothing is running."""
 
 
-class SubmitRefused(WithNextStep, AirflowFailException):
-    """The cloud, or a check before it, refused the job; nothing is running."""
+class TaskRefused(WithNextStep, AirflowFailException):
+    """A check of arguments and connection, or the cloud, refused what the task is to do; no job was started."""
 
 
 class LookUpFailed(WithNextStep, AirflowException):
@@ -91,4 +91,7 @@ class SubmitOutcomeUnknown(WithNextStep, AirflowFailException):
     """The submit got no answer: the cloud may have taken the job. It is not repeated blindly."""
 
 
-__getattr__ = former_names(__name__, {"JobUntold": JobOutcomeUnknown, "SubmitUntold": SubmitOutcomeUnknown})
+__getattr__ = former_names(
+    __name__,
+    {"JobUntold": JobOutcomeUnknown, "SubmitUntold": SubmitOutcomeUnknown, "SubmitRefused": TaskRefused},
+)

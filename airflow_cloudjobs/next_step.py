@@ -24,8 +24,7 @@ from airflow_cloudjobs.exceptions import (
     LookUpFailed,
     SubmitFailed,
     SubmitOutcomeUnknown,
-    SubmitRefused,
-    WithNextStep,
+    TaskRefused,
 )
 from airflow_cloudjobs.jobs.arguments import InvalidArgument
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
@@ -36,6 +35,7 @@ NEXT = "Next: "
 """How the line begins, everywhere."""
 
 ARGUMENT, CONNECTION, NOT_HANDED_OUT, TRIGGER, STORE = "argument", "connection", "not handed out", "trigger", "store"
+UNKNOWN_KEY = "unknown key"
 """What can be wrong beside what a cloud says."""
 
 CHECK = "`cloudjobs check {conn_id}`"
@@ -49,6 +49,7 @@ CURES: Mapping[str, str] = {
     ErrorKind.UNKNOWN: "look up the cloud's code (a quota, a right, a name?) and correct that",
     ErrorKind.THROTTLED: "have fewer tasks call this API at a time (a pool)",
     ErrorKind.TRANSIENT: f"see with {CHECK} whether this machine reaches the cloud",
+    UNKNOWN_KEY: "check the key, the region and the account of connection {conn_id!r}",
     ARGUMENT: "correct that argument",
     CONNECTION: f"correct that field of connection {{conn_id!r}}, or the region or endpoint given here ({CHECK})",
     NOT_HANDED_OUT: "create connection {conn_id!r} if there is none, or see why Airflow cannot read it",
@@ -77,9 +78,9 @@ class Situation:
 
     :param who: that one.
     :param conn_id: the Airflow connection.
-    :param console: gives the address of the vendor's console; called only where it is shown.
-    :param message: what the error says, so that it is not said again.
+    :param console: the address of the vendor's console; empty where it is told beside.
     :param trouble: what was wrong, a key of :data:`CURES`; empty where the job's own end says it.
+    :param hint: what the error itself says can be done about it, which goes before :data:`CURES`.
     :param retried: True if Airflow tries again by itself.
     :param goes_on: True if that attempt goes on with the job of this one.
     :param running: the jobs that may still run.
@@ -90,9 +91,9 @@ class Situation:
 
     who: Who
     conn_id: str
-    console: Callable[[], str]
-    message: str = ""
+    console: str = ""
     trouble: str = ""
+    hint: str = ""
     retried: bool = False
     goes_on: bool = False
     running: Sequence[str] = ()
@@ -103,13 +104,20 @@ class Situation:
     @property
     def cure(self) -> str:
         """What to do about what was wrong; empty if it has no trouble of its own."""
-        return CURES[self.trouble].format(conn_id=self.conn_id) if self.trouble else ""
+        if not self.trouble:
+            return ""
+        cure = CURES[self.trouble].format(conn_id=self.conn_id)
+        if not self.hint:
+            return cure
+        hint = self.hint[0].lower() + self.hint[1:].rstrip(".")
+        if self.trouble in (UNKNOWN_KEY, CONNECTION):
+            return f"{cure}; {hint}"
+        return f"{hint} ({CHECK.format(conn_id=self.conn_id)})"
 
     @property
     def the_console(self) -> str:
-        """The console, with its address unless that was told already."""
-        url = self.console()
-        return "the console" if url in self.message else f"the console ({url})"
+        """The console, with its address unless that is told beside."""
+        return f"the console ({self.console})" if self.console else "the console"
 
     @property
     def again(self) -> str:
@@ -226,7 +234,7 @@ SENTENCES: Mapping[type[BaseException], Callable[[Situation], str]] = {
     ExecutionTimedOut: _out_of_time,
     JobOutcomeUnknown: _outcome_unknown,
     SubmitFailed: _submit_failed,
-    SubmitRefused: _submit_refused,
+    TaskRefused: _submit_refused,
     LookUpFailed: _look_up_failed,
     SubmitOutcomeUnknown: _submit_unknown,
     InvalidConnection: lambda at: at.cure,
@@ -255,7 +263,7 @@ def trouble_of(error: BaseException | None, results: Sequence[JobResult] = ()) -
     for each in (error, error and error.__cause__, *(result.error for result in results)):
         if isinstance(each, CloudApiError):
             if each.code != UNREAD:
-                return each.kind
+                return UNKNOWN_KEY if results and each.kind is ErrorKind.NOT_FOUND else each.kind
             return CONNECTION if each.kind is ErrorKind.INVALID else NOT_HANDED_OUT
         if isinstance(each, InvalidConnection):
             return CONNECTION
@@ -268,15 +276,14 @@ def trouble_of(error: BaseException | None, results: Sequence[JobResult] = ()) -
     return ""
 
 
-def tell(error: WithNextStep, text: str) -> None:
-    """Have an exception end with the next step, as the last line that is read of it.
+def hint_of(error: BaseException, results: Sequence[JobResult]) -> str:
+    """What a cloud's error says itself can be done about it; empty if there is none.
 
-    :param error: the exception.
-    :param text: the next step.
+    :param error: what ended the task.
+    :param results: what was found out about its jobs.
     """
-    error.next_step = text
-    error.args = (f"{error}\n{NEXT}{text}",)
-    error.__cause__ = None  # its words are in the message; Airflow would show them once more, below the last line
+    errors = (error.__cause__, *(result.error for result in results))
+    return next((each.hint for each in errors if isinstance(each, CloudApiError) and each.hint), "")
 
 
 def of_a_wait_not_begun(error: Exception, conn_id: str) -> str:
@@ -286,7 +293,7 @@ def of_a_wait_not_begun(error: Exception, conn_id: str) -> str:
     :param conn_id: the Airflow connection.
     """
     trouble = NOT_HANDED_OUT if isinstance(error, AirflowException) else trouble_of(error)
-    return NEXT + sentence(SubmitRefused, Situation(Who.SHELL, conn_id, console=str, trouble=trouble))
+    return NEXT + sentence(TaskRefused, Situation(Who.SHELL, conn_id, trouble=trouble))
 
 
 def of_a_wait(results: Sequence[JobResult], conn_id: str, console: str) -> str:
@@ -306,7 +313,7 @@ def of_a_wait(results: Sequence[JobResult], conn_id: str, console: str) -> str:
     elif Outcome.TIMED_OUT in outcomes:
         kind = JobTimedOut
     trouble = trouble_of(None, bad)
-    at = Situation(Who.SHELL, conn_id, console=lambda: console, trouble=trouble, limit="--timeout")
+    at = Situation(Who.SHELL, conn_id, console=console, trouble=trouble, limit="--timeout")
     return NEXT + sentence(kind, at)
 
 
@@ -317,7 +324,7 @@ def note(error: InvalidConnection) -> None:
 
     :param error: the exception.
     """
-    at = Situation(Who.SHELL, error.conn_id, console=str, trouble=CONNECTION)
+    at = Situation(Who.SHELL, error.conn_id, trouble=CONNECTION)
     error.add_note(NEXT + sentence(type(error), at))
 
 

@@ -26,6 +26,7 @@ from airflow_cloudjobs.exceptions import (
     LookUpFailed,
     SubmitOutcomeUnknown,
 )
+from airflow_cloudjobs.failure import what_happened
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.many import as_list
@@ -34,6 +35,7 @@ from airflow_cloudjobs.jobs.submission import Submission
 from airflow_cloudjobs.jobs.wait import WaitPlan
 from airflow_cloudjobs.owner import JobOwner
 from airflow_cloudjobs.submit import SubmitOnce
+from airflow_cloudjobs.task import with_short_trace
 
 
 class CloudJobOperator(JobOwner, BaseOperator):
@@ -67,7 +69,7 @@ class CloudJobOperator(JobOwner, BaseOperator):
     :raises ExecutionTimedOut: ``execution_timeout`` ran out (retried, as Airflow retries what runs out of it).
     :raises JobOutcomeUnknown: the cloud would not tell whether the job ended, and how; it is cancelled as above.
     :raises SubmitFailed: no job was taken because of passing trouble (retried).
-    :raises SubmitRefused: the cloud, or a check, refused the job.
+    :raises TaskRefused: the cloud, or a check, refused the job.
     :raises LookUpFailed: the cloud may have taken the job, and could not be asked just now (retried).
     :raises SubmitOutcomeUnknown: the cloud may have taken the job, but did not say so.
     """
@@ -122,9 +124,10 @@ class CloudJobOperator(JobOwner, BaseOperator):
         key: str | None = getattr(self, self.key_argument)
         return key
 
+    @with_short_trace
     def execute(self, context: Any) -> Any:
         """Submit or adopt, and wait."""
-        self._context, self._jobs, self._may_run = context, [], []
+        self._context, self._jobs, self._may_run, self._cancelled = context, [], [], []
         with self._answering():
             return self._execute(context)
 
@@ -171,7 +174,7 @@ class CloudJobOperator(JobOwner, BaseOperator):
         except SubmitOutcomeUnknown as error:
             self._submitting = False
             if asks and once.pending:
-                self._ask(context, ask.Doubt(once.pending, str(error).rstrip(" ."), try_number_of(context)))
+                self._ask(context, ask.Doubt(once.pending, what_happened(error).rstrip(" ."), try_number_of(context)))
             raise
         self._submitting = False
         plan = replace(
@@ -189,7 +192,6 @@ class CloudJobOperator(JobOwner, BaseOperator):
             goes_on=self._is_gone_on_with(error),
             running=self._may_run,
             key_argument="" if self.key_argument in self.spec.parameters else self.key_argument,
-            limit="wait_timeout" if isinstance(error, JobTimedOut) else "execution_timeout",
             submitting=self._submitting,
         )
 
@@ -255,6 +257,7 @@ class CloudJobOperator(JobOwner, BaseOperator):
             return once.anew()
         return once.adopted(answer.doubt.submission, self._key_before_submit() or answer.key)
 
+    @with_short_trace
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
         """Go on after a deferral; one that Airflow has ended, since no triggerer did in time, with a last look."""
         self._context = context
@@ -316,7 +319,10 @@ class CloudJobOperator(JobOwner, BaseOperator):
         known = [limit for limit in limits if limit is not None]
         return WaitPlan(started, self.poll_interval, min(known) if known else None)
 
-    def _failure(self, bad: Sequence[JobResult], message: str) -> Exception:
+    def _limit(self, error: BaseException) -> str:
+        return "wait_timeout" if isinstance(error, JobTimedOut) else "execution_timeout"
+
+    def _ended_badly(self, bad: Sequence[JobResult]) -> Exception:
         outcomes = {result.outcome for result in bad}
         if Outcome.TIMED_OUT in outcomes:
             late = self._to_cancel
@@ -327,21 +333,20 @@ class CloudJobOperator(JobOwner, BaseOperator):
             # triggerer that found it passed may be ahead of ours.
             if attempt_ends is not None and (self.wait_timeout is None or time.time() >= attempt_ends):
                 self._end_attempt(late)
-                return ExecutionTimedOut(message, bad)
+                return ExecutionTimedOut("time ran out", bad)
             self._cancel(late)
             # An AirflowSensorTimeout, as a sensor's is, since Airflow does not retry that: ``wait_timeout`` is the time
             # of all attempts together, and is used up.
-            return JobTimedOut(message, bad)
+            return JobTimedOut("time ran out", bad)
         if outcomes <= {Outcome.FAILED, Outcome.CANCELLED}:
-            return JobFailed(message, bad)
+            return JobFailed("the job did not succeed", bad)
         if all(
             one.error is not None and one.error.code == UNREAD and one.error.kind is ErrorKind.UNKNOWN for one in bad
         ):
             # Airflow did not hand the connection out, which says nothing of the jobs: a retry goes on with them.
-            failure = LookUpFailed(message)
+            failure = LookUpFailed("the cloud does not tell what became of the job")
             failure.__cause__ = bad[0].error
             return failure
         keys, self._jobs = self._to_cancel, []
-        if self._cancel(keys):
-            message += f"\nSince nobody waits for it any more, it was cancelled: {', '.join(keys)}"
-        return JobOutcomeUnknown(message, bad)
+        self._cancel(keys)
+        return JobOutcomeUnknown("the cloud does not tell what became of the job", bad)

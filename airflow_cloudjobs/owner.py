@@ -32,6 +32,8 @@ class JobOwner(CloudJobTask):
     """The jobs that this task sees to, unless somebody else goes on with them."""
     _may_run: Sequence[str] = ()
     """The jobs that may still run, whosever they are."""
+    _cancelled: Sequence[str] = ()
+    """The jobs that this attempt has cancelled."""
     _context: Mapping[str, Any] = MappingProxyType({})
     _submitting = False
     _killed = False
@@ -71,10 +73,8 @@ class JobOwner(CloudJobTask):
     def _leave(self, error: BaseException) -> None:
         """See to the jobs of a task that ends with an error before they have ended."""
         if self._submitting and not isinstance(error, Exception):
-            step = next_step.sentence(SubmitOutcomeUnknown, self._situation(error, self._context))
-            self.log.error(
-                "%s: stopped while it submitted, so the job may run. %s%s", self.spec.api, next_step.NEXT, step
-            )
+            stopped = SubmitOutcomeUnknown("stopped in the middle of the submit, so the job may or may not run")
+            self._say_what_is_next(stopped, self._context)
         if not self._jobs or self._stopped:
             return
         jobs = ", ".join(self._jobs)
@@ -160,7 +160,17 @@ class JobOwner(CloudJobTask):
             done = done and result.done
             if result.done:
                 self._may_run = [each for each in self._may_run if each != key]
+                self._cancelled = [*self._cancelled, key]
         return done
+
+    def _left_as(self, keys: Sequence[str]) -> str:
+        it = "it" if len(keys) == 1 else "they"
+        if keys and set(keys) <= set(self._cancelled):
+            return f"; {it} {'was' if it == 'it' else 'were'} cancelled"
+        return f"; {it} may still run" if set(keys) & set(self._may_run) else ""
+
+    def _keys_of(self, error: BaseException) -> list[str]:
+        return super()._keys_of(error) or [*self._cancelled, *self._may_run]
 
     def _has_ended(self, key: str) -> bool:
         return has_ended(self.spec, self.hook.fetch(self.spec, [key], self._scope)[key])

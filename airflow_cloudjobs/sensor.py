@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow_cloudjobs import compat, next_step
+from airflow_cloudjobs import compat
 from airflow_cloudjobs.compat import (
     AirflowFailException,
     AirflowRescheduleException,
@@ -23,12 +23,13 @@ from airflow_cloudjobs.compat import (
     first_reschedule,
     try_number_of,
 )
-from airflow_cloudjobs.exceptions import JobFailedForGood, JobOutcomeUnknown, JobTimedOut, SubmitFailed
+from airflow_cloudjobs.exceptions import JobFailedForGood, JobOutcomeUnknown, JobTimedOut, SubmitFailed, TaskRefused
+from airflow_cloudjobs.failure import what_happened
 from airflow_cloudjobs.jobs.arguments import needs_a_worker
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
 from airflow_cloudjobs.jobs.wait import Wait, WaitPlan
 from airflow_cloudjobs.state_path import StateTrouble, task_store
-from airflow_cloudjobs.task import CloudJobTask
+from airflow_cloudjobs.task import CloudJobTask, with_short_trace
 
 SEEN = "cloudjobs_seen"
 """Where a sensor in reschedule mode keeps what it found at earlier pokes of this try."""
@@ -60,7 +61,7 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         then checked when the DAG is parsed only, and ``timeout`` is watched by Airflow.
     :param poke_interval: the longest pause between two polls, seconds or a timedelta (in reschedule mode every pause,
         of ten seconds at least); None takes the API's own default.
-    :raises SubmitRefused: an argument or the connection cannot work.
+    :raises TaskRefused: an argument or the connection cannot work.
     :raises SubmitFailed: Airflow did not hand the connection out when the wait began (retried).
     :raises JobFailedForGood: the job failed or was cancelled.
     :raises JobTimedOut: time ran out.
@@ -126,6 +127,7 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
             timeout=timedelta(seconds=self.timeout),
         )
 
+    @with_short_trace
     def execute(self, context: Any) -> Any:
         """Look once; then wait in the mode that was asked for."""
         # Airflow's own clock for ``timeout`` starts now too; ours must not be the later one, or its message, which
@@ -149,9 +151,10 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
 
     def execute_complete(self, context: Any, event: Mapping[str, Any] | None = None) -> Any:
         """Go on after the trigger's event."""
-        with self._skipping(context), self._reason_logged(context):
+        with self._skipping(context):
             return super().execute_complete(context, event)
 
+    @with_short_trace
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
         """Go on after a deferral, also after one that Airflow has ended itself."""
         with self._saying_what_is_next(context):
@@ -159,7 +162,7 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
 
     def poke(self, context: Any) -> PokeReturnValue:
         """Look once at the jobs that are due."""
-        with self._reason_logged(context):
+        with self._skipping(context):
             try:
                 return self._poke(context)
             finally:
@@ -187,7 +190,7 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
             if not first:
                 raise
             # In the middle of a wait that ends nothing; the look that follows tells how long it may last.
-            self.log.warning("%s", error)
+            self.log.warning("%s", what_happened(error))
         seen = self._kept(context) if self.reschedule else {}
         keys = seen.get("keys") or self._given_keys()
         self._announce(context, keys)
@@ -231,20 +234,18 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         elif plan.deadline is not None:
             self.poke_interval = min(plan.interval, max(0.0, plan.deadline - now))
 
-    def _situation(self, error: BaseException, context: Mapping[str, Any]) -> next_step.Situation:
-        limit = "timeout or execution_timeout" if self.execution_timeout else "timeout"
-        return replace(super()._situation(error, context), limit=limit)
+    def _limit(self, error: BaseException) -> str:
+        attempt = self.execution_timeout.total_seconds() if self.execution_timeout else math.inf
+        return "execution_timeout" if isinstance(error, AirflowTaskTimeout) or attempt < self.timeout else "timeout"
 
-    @contextmanager
-    def _reason_logged(self, context: Mapping[str, Any]) -> Iterator[None]:
-        """Airflow logs a skip without its cause, which on call is all that matters."""
-        try:
-            with self._saying_what_is_next(context):
-                yield
-        except Exception as error:
-            if self.soft_fail or self.never_fail:
-                self.log.warning("%s", error)
-            raise
+    def _keys_of(self, error: BaseException) -> list[str]:
+        # What was refused may be no keys.
+        return super()._keys_of(error) or ([] if isinstance(error, TaskRefused) else self._given_keys())
+
+    def _is_skipped(self, error: BaseException) -> bool:
+        if isinstance(error, (AirflowSensorTimeout, AirflowTaskTimeout, AirflowFailException)):
+            return bool(self.soft_fail or self.never_fail)
+        return bool(self.never_fail and not self.silent_fail)
 
     @contextmanager
     def _skipping(self, context: Mapping[str, Any]) -> Iterator[None]:
@@ -254,19 +255,15 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
                 yield
         except (AirflowSkipException, AirflowRescheduleException):
             raise
-        except (AirflowSensorTimeout, AirflowTaskTimeout, AirflowFailException) as error:
-            if self.soft_fail or self.never_fail:
-                raise AirflowSkipException(f"Skipping instead of failing: {error}") from error
-            raise
-        except Exception as error:
-            if self.never_fail:
-                raise AirflowSkipException(f"Skipping instead of failing: {error}") from error
+        except (Exception, AirflowTaskTimeout) as error:
+            if self._is_skipped(error):
+                raise AirflowSkipException(f"Skipping instead of failing: {self._failure.summary}") from error
             raise
 
-    def _failure(self, bad: Sequence[JobResult], message: str) -> Exception:
+    def _ended_badly(self, bad: Sequence[JobResult]) -> Exception:
         outcomes = {result.outcome for result in bad}
         if outcomes & {Outcome.FAILED, Outcome.CANCELLED}:
-            return JobFailedForGood(message, bad)
+            return JobFailedForGood("the job did not succeed", bad)
         if Outcome.TIMED_OUT in outcomes:
-            return JobTimedOut(message, bad)
-        return JobOutcomeUnknown(message, bad)
+            return JobTimedOut("time ran out", bad)
+        return JobOutcomeUnknown("the cloud does not tell what became of the job", bad)

@@ -17,7 +17,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow_cloudjobs import compat, task_state
-from airflow_cloudjobs.exceptions import LookUpFailed, SubmitFailed, SubmitOutcomeUnknown, SubmitRefused
+from airflow_cloudjobs.exceptions import LookUpFailed, SubmitFailed, SubmitOutcomeUnknown, TaskRefused
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
 from airflow_cloudjobs.jobs.arguments import InvalidArgument
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
@@ -114,7 +114,7 @@ class SubmitOnce:
     def _stored(self) -> Submission | None:
         """What an attempt before has stored.
 
-        :raises SubmitRefused: the store can never be used, and nothing was submitted before.
+        :raises TaskRefused: the store can never be used, and nothing was submitted before.
         :raises SubmitFailed: it cannot be asked just now, and nothing was submitted before.
         :raises LookUpFailed: it cannot be asked just now, and something may have been submitted.
         :raises SubmitOutcomeUnknown: what is stored cannot be read.
@@ -128,8 +128,8 @@ class SubmitOnce:
         except StateTrouble as error:
             if self._attempt > 1:
                 raise LookUpFailed(
-                    f"{self._spec.api}: an attempt before this one may have submitted a job, and what it has stored "
-                    f"cannot be read: {error}"
+                    "an attempt before this one may have submitted a job, and what it has stored cannot be read: "
+                    f"{error}"
                 ) from error
             raise self._unsent(error) from error
         submission = Submission.from_dict(stored)
@@ -140,14 +140,14 @@ class SubmitOnce:
 
     def _unclear(self, why: str) -> SubmitOutcomeUnknown:
         return SubmitOutcomeUnknown(
-            f"{self._spec.api}: an attempt before this one may have submitted a job, and what is stored of it does not "
-            f"tell: {why}; remove that before another attempt"
+            "an attempt before this one may have submitted a job, and what is stored of it does not tell: "
+            f"{why}; remove that before another attempt"
         )
 
     def _unsent(self, error: StateTrouble) -> Exception:
         """What to raise if the submit could not be remembered, and so was not made."""
-        kind = SubmitRefused if isinstance(error, StatePathWrong) else SubmitFailed
-        return kind(f"{self._spec.api}: nothing was sent, since the submit could not be remembered: {error}")
+        kind = TaskRefused if isinstance(error, StatePathWrong) else SubmitFailed
+        return kind(f"nothing was sent, since the submit could not be remembered: {error}")
 
     def _current(self, identity: Identity | None) -> Identity | None:
         """The identity, in its next generation if the jobs of the last one were abandoned."""
@@ -168,7 +168,7 @@ class SubmitOnce:
         """Submit, or find what was submitted before.
 
         :return: the submission, with its keys.
-        :raises SubmitRefused: the cloud will not take the job.
+        :raises TaskRefused: the cloud will not take the job.
         :raises SubmitFailed: the cloud took no job; a later attempt may work.
         :raises LookUpFailed: the cloud may have taken the job, and a later attempt can look for it.
         :raises SubmitOutcomeUnknown: the cloud may have taken the job.
@@ -185,8 +185,8 @@ class SubmitOnce:
             if before and (key := self._shown_key(before, taken_before=True)):
                 return self._known(replace(before, keys=before.filled([key])))
             raise SubmitOutcomeUnknown(
-                f"{self._spec.api}: an attempt before this one was stopped while it submitted, so the job may "
-                "or may not run, and the API has no way to look it up"
+                "an attempt before this one was stopped while it submitted, so the job may or may not run, and the API "
+                "has no way to look it up"
             )
         draft = before if before and step is not Step.SUBMIT else self._nothing()
         if draft.open_places and not self._fits(draft):
@@ -200,6 +200,7 @@ class SubmitOnce:
             if not failed:
                 log.info("%s: going on with %s, submitted before", self._spec.api, ", ".join(draft.keys))
                 return draft
+            log.info("%s: %s of an attempt before did not succeed: submitting anew", self._spec.api, ", ".join(failed))
             draft = draft.without(failed)
             step = Step.SUBMIT
         done = self._submit(draft, repeats=step is Step.REPEAT)
@@ -241,12 +242,12 @@ class SubmitOnce:
         try:
             request = self._spec.submit(**self._wanted(draft))
         except InvalidArgument as error:
-            raise SubmitRefused(str(error)) from error
+            raise TaskRefused(str(error)) from error
         baseline = self._baseline() if self._spec.stale_results else None
         draft = self._remember(replace(draft, at=draft.at if repeats else time.time(), baseline=baseline))
         try:
             keys = self._sent(request, draft, repeats)
-        except (SubmitRefused, SubmitFailed):
+        except (TaskRefused, SubmitFailed):
             self._quietly("forget that nothing was submitted", self._put_back)
             raise
         return self._known(replace(draft, keys=draft.filled(keys)))
@@ -302,11 +303,11 @@ class SubmitOnce:
                     repeats = True
                     continue
                 if not error.ambiguous:
-                    kind = SubmitFailed if error.retryable else SubmitRefused
-                    raise kind(f"{self._spec.api}: no job was started: {error}") from error
+                    kind = SubmitFailed if error.retryable else TaskRefused
+                    raise kind("no job was started") from error
                 if not self._finder:
                     raise SubmitOutcomeUnknown(
-                        f"{self._spec.api}: the submit got no clear answer, so the job may or may not run: {error}"
+                        "the submit got no clear answer, so the job may or may not run"
                     ) from error
                 log.warning("%s: the submit got no clear answer, looking for the job: %s", self._spec.api, error)
                 keys = self._look_up(draft, LOOKS, certain=False)
@@ -315,12 +316,8 @@ class SubmitOnce:
                 continue
             if keys and all(keys):
                 return keys
-            raise SubmitOutcomeUnknown(
-                f"{self._spec.api}: the answer to {request.operation} names no job (it has {fields_in(answer)})"
-            )
-        raise SubmitOutcomeUnknown(
-            f"{self._spec.api}: {SUBMITS} submits got no clear answer and the job cannot be found"
-        )
+            raise SubmitOutcomeUnknown(f"the answer to {request.operation} names no job (it has {fields_in(answer)})")
+        raise SubmitOutcomeUnknown(f"{SUBMITS} submits got no clear answer, and the job cannot be found")
 
     def _shown_key(self, draft: Submission, *, taken_before: bool) -> str:
         """The key that we have chosen for the job, if the cloud shows a job that has it; empty if not.
@@ -337,7 +334,7 @@ class SubmitOnce:
         if isinstance(seen, Observation):
             return key if self._spec.states.knows(seen.status) else ""
         if taken_before and seen.retryable:
-            raise LookUpFailed(f"{self._spec.api}: {key} may have been submitted, and cannot be seen: {seen}") from seen
+            raise LookUpFailed(f"{key} may have been submitted, and cannot be seen") from seen
         return ""
 
     def _taken_before(self, error: CloudApiError) -> Exception:
@@ -346,12 +343,11 @@ class SubmitOnce:
         # Without an identity the next attempt has another token.
         if passing and self._identity:
             return LookUpFailed(
-                f"{self._spec.api}: the job may have been submitted: {error}. A retry makes the same submit again, "
-                f"which the cloud takes once"
+                "the job may have been submitted: a retry makes the same submit again, which the cloud takes once"
             )
         return SubmitOutcomeUnknown(
-            f"{self._spec.api}: an earlier submit may have been taken, and the same one made again was "
-            f"refused: {error}. Do its templates give another text in every attempt?"
+            "an earlier submit may have been taken, and the same one made again was refused: do its templates give "
+            "another text in every attempt?"
         )
 
     def _look_up(self, draft: Submission, looks: Sequence[float], *, certain: bool) -> list[str]:
@@ -374,9 +370,7 @@ class SubmitOnce:
                     log.warning("%s: cannot look for a job of the attempt before: %s", self._spec.api, error)
                     return []
                 kind = LookUpFailed if error.retryable else SubmitOutcomeUnknown
-                raise kind(
-                    f"{self._spec.api}: a job may have been submitted, and looking for it failed: {error}"
-                ) from error
+                raise kind("a job may have been submitted, and could not be looked for") from error
             try:
                 keys = self._finder.found(answers, arguments, self._identity, {*draft.keys, *draft.superseded})
             except Unclear as error:
@@ -386,7 +380,7 @@ class SubmitOnce:
             if keys:
                 return keys
         if unclear:
-            raise LookUpFailed(f"{self._spec.api}: a job may have been submitted: {unclear}")
+            raise LookUpFailed(f"a job may have been submitted: {unclear}")
         return []
 
     def _failed(self, before: Submission) -> list[str]:
@@ -420,8 +414,8 @@ class SubmitOnce:
         if seen.kind in NOTHING_SHOWN:
             log.info("%s %s: nothing is shown before the submit: %s", self._spec.api, key, seen)
             return None
-        kind = SubmitFailed if seen.retryable else SubmitRefused
-        raise kind(f"{self._spec.api} {key}: nothing was sent: {seen}") from seen
+        kind = SubmitFailed if seen.retryable else TaskRefused
+        raise kind("no job was started") from seen
 
     def _remember(self, submission: Submission) -> Submission:
         """Store what is about to be sent."""

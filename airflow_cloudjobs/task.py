@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, ClassVar
+from functools import wraps
+from typing import Any, ClassVar, TypeVar
 
 from airflow_cloudjobs import compat, metrics, next_step, task_class, task_state
 from airflow_cloudjobs.apis import hook_class_of
@@ -20,9 +22,11 @@ from airflow_cloudjobs.compat import (
     AirflowSensorTimeout,
     AirflowSkipException,
     AirflowTaskTimeout,
+    TaskDeferralError,
 )
 from airflow_cloudjobs.connection.settings import InvalidConnection
-from airflow_cloudjobs.exceptions import JobOutcomeUnknown, SubmitFailed, SubmitRefused, WithNextStep
+from airflow_cloudjobs.exceptions import JobOutcomeUnknown, SubmitFailed, TaskRefused, WithNextStep
+from airflow_cloudjobs.failure import Failure, facts_of, request, shortened, what_happened
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, is_template
 from airflow_cloudjobs.jobs.errors import CloudApiError
@@ -30,6 +34,7 @@ from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome, results_in
 from airflow_cloudjobs.jobs.redact import text_without_signatures
 from airflow_cloudjobs.jobs.result import result_of
+from airflow_cloudjobs.jobs.span import span
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation
 from airflow_cloudjobs.jobs.wait import LogLine, Wait, WaitPlan
 from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
@@ -37,6 +42,24 @@ from airflow_cloudjobs.templates import TemplatedTask
 
 DEFER_GRACE = timedelta(minutes=10)
 """How much later than we do Airflow itself gives up: only if no triggerer is there to do it in time."""
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def with_short_trace(method: Method) -> Method:
+    """Have an exception of ours leave a task without the frames that it came through: its text says all of it.
+
+    :param method: what Airflow calls.
+    """
+
+    @wraps(method)
+    def called(*arguments: Any, **named: Any) -> Any:
+        try:
+            return method(*arguments, **named)
+        except WithNextStep as error:
+            raise error.with_traceback(None) from None
+
+    return called  # type: ignore[return-value]  # of the same signature
 
 
 class CloudJobTask(TemplatedTask):
@@ -61,7 +84,11 @@ class CloudJobTask(TemplatedTask):
     _known_console = ""
     """The console's address, once it is known."""
     _said_of: BaseException | None = None
-    """The error of which the next step was told; a sensor's passes by more than once."""
+    """The error that the log was told of; a sensor's passes by more than once."""
+    _failure: Failure
+    """What it was told of that."""
+    _trigger_trouble = ""
+    """Why the trigger has ended, where Airflow says so."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Complete a class that names its API, by the rules of :mod:`airflow_cloudjobs.task_class`."""
@@ -141,9 +168,9 @@ class CloudJobTask(TemplatedTask):
             endpoint = self.hook.settings_now().endpoint(self.spec.service)
             self.hook.get_conn()
         except (InvalidArgument, InvalidConnection) as error:
-            raise SubmitRefused(str(error)) from error
+            raise TaskRefused(str(error)) from error
         except CloudApiError as error:
-            raise SubmitFailed(f"{self.spec.api}: nothing was sent: {error}") from error
+            raise SubmitFailed("nothing was sent") from error
         self.log.info("Calling %s, with connection %r", endpoint, self._conn_id)
 
     @contextmanager
@@ -158,30 +185,102 @@ class CloudJobTask(TemplatedTask):
             raise
 
     def _say_what_is_next(self, error: BaseException, context: Mapping[str, Any]) -> None:
-        """As the last line of an exception of ours, and in the log before any other."""
+        """In the log before any trace, and in the text of an exception of ours."""
         if error is self._said_of:
             return
         self._said_of = error
-        text = self._next_step(error, context)
+        self._failure = failure = self._failure_of(error, context)
+        level = logging.WARNING if self._is_skipped(error) else logging.ERROR
+        for line in failure.lines:
+            self.log.log(level, "%s", line)
         if isinstance(error, WithNextStep):
-            next_step.tell(error, text)
-        else:
-            self.log.error("%s%s", next_step.NEXT, text)
+            failure.tell(error)
 
-    def _next_step(self, error: BaseException, context: Mapping[str, Any]) -> str:
-        """What to do next about an error that ends this task."""
-        return next_step.sentence(type(error), self._situation(error, context))
+    def _failure_of(self, error: BaseException, context: Mapping[str, Any]) -> Failure:
+        """All there is to say of an error that ends this task."""
+        results: Sequence[JobResult] = getattr(error, "results", ())
+        several = len(results) > 1
+        facts = [] if several else facts_of(error.__cause__ if isinstance(error.__cause__, CloudApiError) else None)
+        for result in results[: not several]:
+            facts = facts_of(result.error) or [request(result.request_id)]
+        named = f"{self.spec.api} {', '.join(shortened(self._keys_of(error)))}".strip()
+        return Failure(
+            what=[self._became(one, error, several) for one in results] or [self._what_happened(error)],
+            where=[fact for fact in (named, *facts) if fact],
+            console=self._console_url,
+            step=next_step.sentence(type(error), self._situation(error, context)),
+        )
+
+    def _became(self, result: JobResult, error: BaseException, several: bool) -> str:
+        """What became of a job that did not succeed, the vendor's reason first."""
+        trouble = result.error.reason if result.error else result.reason
+        if result.outcome in (Outcome.FAILED, Outcome.CANCELLED):
+            text = f"{result.status}: {result.reason or 'the cloud gives no reason'}"
+        elif result.outcome is Outcome.TIMED_OUT:
+            seen = (
+                f"while the job was {result.status or 'without a status'}"
+                if result.record
+                else "before the job was seen"
+            )
+            text = f"{self._time_out(error)} {seen}"
+            text += f", and the last look failed: {trouble}" if result.error else ""
+        else:
+            text = f"{trouble}; the cloud does not tell what became of the job"
+        text += self._left_as([result.key])
+        if several:
+            text += f" ({', '.join(filter(None, [result.key, request(result.request_id)]))})"
+        return text
+
+    def _what_happened(self, error: BaseException) -> str:
+        """What happened, where it is about no job in particular."""
+        if isinstance(error, AirflowTaskTimeout):
+            return self._time_out(error) + self._left_as(self._keys_of(error))
+        if isinstance(error, TaskDeferralError):
+            return f"the trigger ended: {self._trigger_trouble or error}"
+        return what_happened(error)
+
+    def _time_out(self, error: BaseException) -> str:
+        """Which time ran out, by the argument that limits it."""
+        name = self._limit(error)
+        limit = getattr(self, name)
+        seconds = limit.total_seconds() if isinstance(limit, timedelta) else limit
+        if seconds is None:
+            return "time ran out"
+        return f"{name} of {f'{seconds:g} s' if seconds < 60 else span(seconds)} ran out"
+
+    @abstractmethod
+    def _limit(self, error: BaseException) -> str:
+        """The argument whose time has run out."""
+
+    def _left_as(self, keys: Sequence[str]) -> str:
+        """What this task has made of jobs that had not ended; empty for nothing."""
+        return ""
+
+    def _keys_of(self, error: BaseException) -> list[str]:
+        """The jobs that an error is about, as far as they are known."""
+        return [result.key for result in getattr(error, "results", ())]
+
+    def _is_skipped(self, error: BaseException) -> bool:
+        """True if the task ends skipped, and not red, with an error."""
+        return False
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
+        """Go on after a deferral."""
+        trace = (next_kwargs or {}).get("traceback") or []
+        self._trigger_trouble = str(trace[-1]).strip() if trace else ""
+        return super().resume_execution(next_method, next_kwargs, context)
 
     def _situation(self, error: BaseException, context: Mapping[str, Any]) -> next_step.Situation:
         """What the next step depends on."""
+        results = getattr(error, "results", ())
         return next_step.Situation(
             who=next_step.Who.SENSOR,
             conn_id=self._conn_id,
-            console=lambda: self._console_url,
-            message=str(error),
-            trouble=next_step.trouble_of(error, getattr(error, "results", ())),
+            trouble=next_step.trouble_of(error, results),
+            hint=next_step.hint_of(error, results),
             retried=self._is_retried(error, context),
             key_argument=self.key_argument,
+            limit=self._limit(error),
         )
 
     @staticmethod
@@ -347,11 +446,22 @@ class CloudJobTask(TemplatedTask):
         value = self._shaped([self._result(result) for result in results])
         bad = [self._public(self._explained(one)) for one in results if one.outcome is not Outcome.SUCCEEDED]
         if not bad:
+            self._say_what_came_out(results)
             return value
         if self.do_xcom_push:
             # A task that handles the failure downstream wants to know which job it was, and why.
             self._push(context, "return_value", value)
-        raise self._failure(bad, "\n".join(self._sentence(result) for result in bad))
+        raise self._ended_badly(bad)
+
+    def _say_what_came_out(self, results: Sequence[JobResult]) -> None:
+        """The last line of a log in which all went well."""
+        for line in shortened([self._came_out(result) for result in results]):
+            self.log.info("%s", line)
+
+    def _came_out(self, result: JobResult) -> str:
+        figures = self.spec.progress(result.record)
+        text = f"{self.spec.title} {result.key}: {result.status} after {span(result.seconds)}"
+        return f"{text}, {figures}" if figures else text
 
     def _explained(self, result: JobResult) -> JobResult:
         """A failure with the reason that only another call tells; it stands, whatever comes of that call."""
@@ -370,18 +480,5 @@ class CloudJobTask(TemplatedTask):
         return replace(result, record=self.spec.public_fields(result.record))
 
     @abstractmethod
-    def _failure(self, bad: Sequence[JobResult], message: str) -> Exception:
-        """The exception for jobs that did not succeed."""
-
-    def _sentence(self, result: JobResult) -> str:
-        """All that somebody on call needs to know of one job."""
-        head = f"{self.spec.title} {result.key} ({self.spec.api})"
-        if result.outcome in (Outcome.FAILED, Outcome.CANCELLED):
-            text = f"{head} ended as {result.status}: {result.reason or 'the cloud gives no reason'}"
-        elif result.outcome is Outcome.TIMED_OUT:
-            text = f"{head}: {result.reason}"
-        else:
-            text = f"{head} may still run, and the cloud does not tell what became of it: {result.reason}"
-        if result.request_id:
-            text += f" (request id {result.request_id})"
-        return f"{text}. Console: {self._console_url}"
+    def _ended_badly(self, bad: Sequence[JobResult]) -> Exception:
+        """The exception for jobs that did not succeed; what it says is added when it ends the task."""

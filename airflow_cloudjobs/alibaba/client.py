@@ -112,7 +112,8 @@ class AlibabaClient(CloudClient):
         code = first_present(data, "Code", "ErrorCode", "code", "errorCode")
         message = first_present(data, "Message", "ErrorMessage", "message", "errorMessage") or "no message"
         kind = errors.classify(code, answer.status)
-        hint = errors.hint(code) or self.settings.where_hint(request.service, answer.status)
+        hint = errors.hint(code, request.service, request.operation)
+        hint = hint or self.settings.where_hint(request.service, answer.status)
         if self.renewable and errors.of_a_temporary_key(code):
             kind = ErrorKind.EXPIRED
             # STS is asked with what the connection holds, all others with what a login gave.

@@ -59,12 +59,15 @@ _HINTS: dict[str, str] = {
     "authenticationfail.oidctoken.expired": "The token in 'oidc_token_file' has expired: its issuer must renew it",
     "authenticationfail.oidctoken": "The token in 'oidc_token_file' is not one that the OIDC provider in RAM accepts",
     "entitynotexist.role": "The role in 'role_arn' does not exist",
-    "forbidden.ram": "The RAM user lacks the permission for this operation: grant it in RAM",
-    "forbidden": "The account may not do this: check its RAM permissions",
-    "nopermission": "The account may not do this: check its permissions in RAM and DMS",
+    "forbidden.ram": "The RAM user lacks the permission '{action}': grant it in RAM",
+    "forbidden": "The account may not do this: check its permission '{action}' in RAM",
+    "nopermission": "The account may not do this: check its permission '{action}' in RAM, and its rights in DMS",
     "usernotexist": "The caller is not a DMS user: a DMS administrator must add it",
     "tenantnotexist": "Check the argument 'tid'",
 }
+
+_RAM_NAMES = {"dms-enterprise": "dms"}
+"""What RAM calls a service where that is not what its hosts begin with."""
 
 
 def classify(code: str, http_status: int) -> ErrorKind:
@@ -96,7 +99,14 @@ def of_a_temporary_key(code: str) -> bool:
     return code.lower().startswith(("invalidsecuritytoken", "invalidaccesskeyid"))
 
 
-def hint(code: str) -> str:
-    """What a person can do about an error; empty where nothing is known."""
+def hint(code: str, service: str, operation: str) -> str:
+    """What a person can do about an error; empty where nothing is known.
+
+    :param code: the vendor's code.
+    :param service: the service that was called; with the operation it names the permission. A policy's actions are
+        ``<service>:<operation>`` (https://www.alibabacloud.com/help/doc-detail/93738.htm).
+    :param operation: the vendor's name of the operation.
+    """
     word = code.lower()
-    return next((_HINTS[prefix] for prefix in sorted(_HINTS, key=len, reverse=True) if word.startswith(prefix)), "")
+    words = next((_HINTS[prefix] for prefix in sorted(_HINTS, key=len, reverse=True) if word.startswith(prefix)), "")
+    return words.replace("{action}", f"{_RAM_NAMES.get(service, service)}:{operation}")

@@ -98,11 +98,11 @@ def _submitted(answer: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[
     without = [url for url in urls if not waiting.get(url)]
     if without:
         raise CloudApiError(
-            f"no job was started for {', '.join(map(without_signatures, without))}",
+            f"no job was started for {', '.join(map(without_signatures, without))}"
+            + (f"; started were {', '.join(started)}" if started else ""),
             kind=ErrorKind.INVALID,
             operation=SUBMIT,
             request_id=str(answer.get("RequestId") or ""),
-            hint=f"Started were {', '.join(started)}" if started else "",
         )
     return [waiting[url].pop(0) if len(waiting[url]) > 1 else waiting[url][0] for url in urls]
 

@@ -129,7 +129,7 @@ class ConnectionSource:
         # A secrets backend that is away may look as if it did not hold the connection.
         kind = ErrorKind.UNKNOWN if isinstance(error, AirflowNotFoundException) else ErrorKind.TRANSIENT
         return CloudApiError(
-            f"the connection {self.conn_id!r} could not be read: {error or type(error).__name__}",
+            f"connection {self.conn_id!r} could not be read: {error or type(error).__name__}",
             kind=kind,
             code=UNREAD,
         )

@@ -102,7 +102,8 @@ class HuaweiClient(CloudClient):
             return data
         code, message = _code_and_message(data)
         kind = errors.classify(code, answer.status, message)
-        hint = errors.hint(code, kind) or self.settings.where_hint(request.service, answer.status)
+        hint = errors.hint(code, kind, request.service, request.operation)
+        hint = hint or self.settings.where_hint(request.service, answer.status)
         if self.renewable and (kind is ErrorKind.EXPIRED or errors.of_a_stale_credential(code)):
             kind = ErrorKind.EXPIRED
             hint = RENEWAL_DID_NOT_HELP

@@ -52,10 +52,18 @@ _KINDS: dict[str, ErrorKind] = {
 
 _HINTS: dict[str, str] = {
     "APIGW.0301": "The AK, the SK or the token is wrong: check login and password of the connection",
-    "APIGW.0302": "The IAM user may not do this: check its permissions and status in IAM",
+    "APIGW.0302": "The IAM user may not do this: check its permission {action} and its status in IAM",
     "APIGW.0303": "This machine's clock is off: set it (NTP)",
     "APIGW.0307": "The token has expired or was invalidated by a change of permissions",
-    "DLI.0003": "The IAM user lacks the permission for this SQL",
+    "DLI.0003": "The IAM user lacks the permission {action}, or the right on the data",
+}
+
+# No rule leads from an operation to its action; these are the ones that the pages of DLI name (docs/connections.md).
+_ACTIONS: dict[str, str] = {
+    "CreateSqlJob": "'dli:queue:submitJob'",
+    "ShowSqlJobStatus": "'dli:jobs:get'",
+    "ListSqlJobs": "'dli:jobs:get'",
+    "CancelSqlJob": "'dli:queue:cancelJob'",
 }
 
 
@@ -94,11 +102,18 @@ def of_a_stale_credential(code: str) -> bool:
     return _spelled(code) == "APIGW.0301"
 
 
-def hint(code: str, kind: ErrorKind) -> str:
-    """What a person can do about an error; empty where nothing is known."""
+def hint(code: str, kind: ErrorKind, service: str, operation: str) -> str:
+    """What a person can do about an error; empty where nothing is known.
+
+    :param code: the vendor's code.
+    :param kind: what the error asks of the caller.
+    :param service: the service that was called; with the operation it names the permission.
+    :param operation: the vendor's name of the operation.
+    """
     if kind is ErrorKind.EXPIRED and _spelled(code) == "APIGW.0301":
         return "The security token has expired: put a fresh AK, SK and token into the connection"
-    return _HINTS.get(_spelled(code), "")
+    action = _ACTIONS.get(operation, f"of '{service}' for {operation}")
+    return _HINTS.get(_spelled(code), "").replace("{action}", action)
 
 
 def _spelled(code: str) -> str:

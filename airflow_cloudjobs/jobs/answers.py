@@ -77,7 +77,6 @@ def _missing(request: ApiRequest, answer: Mapping[str, Any]) -> CloudApiError:
         code="<not found>",
         request_id=request_id_of(answer),
         http_status=200,
-        hint="Check the key, the region and the account of the connection",
     )
 
 

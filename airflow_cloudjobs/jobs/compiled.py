@@ -282,11 +282,10 @@ def _submitted(api: JobApi) -> Callable[[Mapping[str, Any], Mapping[str, Any]], 
                 for found in every(answer):
                     if as_text(found).upper() in words:
                         reason = reasons(explained, answer)
-                        started = f"Started were {', '.join(filter(None, keys))}" if api.many and any(keys) else ""
+                        started = f"; started were {', '.join(filter(None, keys))}" if api.many and any(keys) else ""
                         raise problem(
-                            f"the answer says {path} = {as_text(found)}{reason and f': {reason}'}",
+                            f"the answer says {path} = {as_text(found)}{reason and f': {reason}'}{started}",
                             ErrorKind.INVALID,
-                            hint=started,
                         )
             for key in filter(None, keys) if in_path else ():
                 path_part(KEY, key)

@@ -113,6 +113,12 @@ class CloudApiError(Exception):
         """True where the same call, made later, may work."""
         return self.kind in (ErrorKind.TRANSIENT, ErrorKind.THROTTLED)
 
+    @property
+    def reason(self) -> str:
+        """The vendor's own words on one line: its code, and its message without a full stop."""
+        words = " ".join(self.message.split()).rstrip(" .")
+        return words if self.code.startswith("<") or not self.code else f"{self.code}: {words}"
+
     def __str__(self) -> str:
         facts = [f"HTTP {self.http_status}"] if self.http_status else []
         if self.request_id:

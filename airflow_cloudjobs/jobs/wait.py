@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from airflow_cloudjobs.jobs.backoff import Backoff
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
+from airflow_cloudjobs.jobs.span import span as _span
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation, fields_in
 from airflow_cloudjobs.jobs.stored import stored_fields
 
@@ -365,15 +366,3 @@ class Wait:
 
 def _shown(status: str) -> str:
     return status or "(no status)"
-
-
-def _span(seconds: float) -> str:
-    """A duration for people: ``12 s``, ``3 min 20 s``, ``2 h 5 min``."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min"

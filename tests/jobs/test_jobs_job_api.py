@@ -431,7 +431,7 @@ def test_the_keys_of_a_submit() -> None:
         many.submitted({"JobResultList": {"JobResult": results[:1]}}, two)
     assert error.value.ambiguous
     results[1] = {"Success": False}
-    with pytest.raises(CloudApiError, match=r"Success = false.*Started were a") as error:
+    with pytest.raises(CloudApiError, match=r"Success = false.*started were a") as error:
         many.submitted({"JobResultList": {"JobResult": results}}, two)
     assert not error.value.ambiguous
 

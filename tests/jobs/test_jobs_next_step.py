@@ -22,7 +22,7 @@ from airflow_cloudjobs.exceptions import (
     LookUpFailed,
     SubmitFailed,
     SubmitOutcomeUnknown,
-    SubmitRefused,
+    TaskRefused,
 )
 from airflow_cloudjobs.jobs.arguments import InvalidArgument
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
@@ -40,7 +40,7 @@ OURS = [
     for each in vars(exceptions).values()
     if isinstance(each, type) and issubclass(each, Exception) and each.__module__.startswith("airflow_cloudjobs.")
 ]
-OF_A_SHELL = (JobFailedForGood, JobTimedOut, JobOutcomeUnknown, SubmitRefused, InvalidConnection)
+OF_A_SHELL = (JobFailedForGood, JobTimedOut, JobOutcomeUnknown, TaskRefused, InvalidConnection)
 """The ends of ``cloudjobs wait``."""
 
 ENDS = [each for each in OURS if each not in (exceptions.WithNextStep, exceptions._WithResults)]
@@ -121,10 +121,10 @@ def test_it_is_the_last_line_of_the_exception(kind: type[exceptions.WithNextStep
         (JobOutcomeUnknown, {"running": [KEY, "k"]}, "give job_id=their keys to this operator"),
         (JobOutcomeUnknown, {"who": Who.SENSOR}, "if well, mark this task success"),
         (JobOutcomeUnknown, {"who": Who.SENSOR, "trouble": "not_found"}, "then clear this task: it looks at the"),
-        (SubmitRefused, {"trouble": "argument"}, "correct that argument, then clear this task"),
-        (SubmitRefused, {"trouble": "connection"}, f"correct that field of connection {CONN_ID!r}"),
-        (SubmitRefused, {"trouble": "clock"}, "NTP"),
-        (SubmitRefused, {"trouble": "expired"}, "fresh credential"),
+        (TaskRefused, {"trouble": "argument"}, "correct that argument, then clear this task"),
+        (TaskRefused, {"trouble": "connection"}, f"correct that field of connection {CONN_ID!r}"),
+        (TaskRefused, {"trouble": "clock"}, "NTP"),
+        (TaskRefused, {"trouble": "expired"}, "fresh credential"),
         (SubmitFailed, {"trouble": "throttled"}, "a pool"),
         (SubmitFailed, {"trouble": "transient", "retried": True}, "if that fails too, see with `cloudjobs check"),
         (SubmitFailed, {"trouble": "not handed out"}, f"create connection {CONN_ID!r} if there is none"),
@@ -158,7 +158,7 @@ def test_it_says_the_right_thing(kind: type[BaseException], known: dict[str, obj
 )
 def test_what_was_wrong_is_told_by_type_and_kind(error: Exception, trouble: str) -> None:
     assert trouble_of(error) == trouble
-    refused = SubmitRefused("m")
+    refused = TaskRefused("m")
     refused.__cause__ = error
     assert trouble_of(refused) == trouble
     if isinstance(error, CloudApiError):

@@ -20,7 +20,7 @@ from airflow_cloudjobs.exceptions import (
     JobFailedForGood,
     JobOutcomeUnknown,
     JobTimedOut,
-    SubmitRefused,
+    TaskRefused,
 )
 from airflow_cloudjobs.jobs.many import as_list
 from airflow_cloudjobs.localcloud import Control
@@ -68,14 +68,14 @@ def outcome(row: Served, end: str) -> str:
 def said(row: Served, end: str) -> str:
     """What the exception has to tell."""
     words = {
-        "failed": f"ended as {row.failure}: {'' if row.reason else 'the cloud gives no reason'}",
-        "cancelled": f"ended as {row.cancelled_word}",
+        "failed": f"{row.failure}: {'' if row.reason else 'the cloud gives no reason'}",
+        "cancelled": f"{row.cancelled_word}: ",
         "unknown status": f"undocumented status '{UNKNOWN_STATUS}'",
-        "time out": f"the job is still {row.words.running[0][0]}",
+        "time out": f"ran out while the job was {row.words.running[0][0]}",
         "unknown key": {
-            GONE: "the cloud does not tell what became of it",
-            REFUSED: "refuses to tell",
-            A_FAILURE: "ended as",
+            GONE: "the cloud does not tell what became of the job",
+            REFUSED: "the cloud does not tell what became of the job",
+            A_FAILURE: "FAILED: ",
         }[row.nobody],
     }
     return words[end]
@@ -157,7 +157,7 @@ def test_no_word_but_that_of_success_is_success(row: Served, control: Control) -
 def test_a_refusal_is_told_in_the_vendor_s_words(row: Served, control: Control) -> None:
     control.fault("http", "submit", status=400, code="Not.Today", message="the quota is used up")
     ran = run(lambda: task(row, "deferrable", row.submitting()))
-    assert (ran.state, type(ran.error)) == (FAILED, SubmitRefused)
+    assert (ran.state, type(ran.error)) == (FAILED, TaskRefused)
     assert "Not.Today" in str(ran.error)
     assert "the quota is used up" in str(ran.error)
     assert control.jobs(row.api) == []
@@ -169,9 +169,9 @@ def test_a_submit_that_is_refused_in_a_200(row: Served, mode: str, control: Cont
     arguments = row.submitting()
     arguments["parameters"] |= row.bad or {}
     ran = run(lambda: task(row, mode, arguments))
-    assert (ran.state, type(ran.error)) == (FAILED, SubmitRefused)
+    assert (ran.state, type(ran.error)) == (FAILED, TaskRefused)
     [path] = row.declared.refused
-    assert f"no job was started: {row.declared.calls['submit'].operation}" in str(ran.error)
+    assert "; no job was started" in str(ran.error)
     assert f"the answer says {path} = " in str(ran.error)
     assert (control.jobs(row.api), ran.store, ran.deferrals) == ([], {}, 0)
     assert "job_key" not in ran.ti.xcoms

@@ -15,7 +15,7 @@ from taskbench import FAILED, RETRY, SUCCESS, Attempts, run
 
 from airflow_cloudjobs.alibaba.jobs import AlibabaJobOperator
 from airflow_cloudjobs.apis import declared_api
-from airflow_cloudjobs.exceptions import JobFailed, SubmitOutcomeUnknown, SubmitRefused
+from airflow_cloudjobs.exceptions import JobFailed, SubmitOutcomeUnknown, TaskRefused
 from airflow_cloudjobs.huawei.jobs import HuaweiJobOperator
 from airflow_cloudjobs.jobs.many import as_list
 from airflow_cloudjobs.localcloud import Control
@@ -142,8 +142,8 @@ def test_one_output_that_is_refused_names_the_jobs_that_were_started(control: Co
     del arguments["parameters"]["Outputs"][1]["TemplateId"]
     ran = run(lambda: task(MPS, "blocking", arguments))
     [job] = control.jobs(MPS.api)
-    assert (ran.state, type(ran.error)) == (FAILED, SubmitRefused)
-    assert f"Started were {job['key']}" in str(ran.error)
+    assert (ran.state, type(ran.error)) == (FAILED, TaskRefused)
+    assert f"started were {job['key']}" in str(ran.error)
     assert "The output has no TemplateId" in str(ran.error)
 
 

@@ -106,7 +106,7 @@ WRONG_ANSWERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "undocumented status 'Queued'": ({"succeeded": "Done"}, {}),
     "'' (no 'status' in …)": ({"status": "status"}, {}),
     "does not know this job (its answer has …)": ({"job": "run"}, {}),
-    "The host asked was …": ({}, {"key": "jr-2"}),
+    "the host asked was …": ({}, {"key": "jr-2"}),
 }
 
 

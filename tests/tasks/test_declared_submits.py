@@ -27,7 +27,7 @@ from airflow_cloudjobs.exceptions import (
     LookUpFailed,
     SubmitFailed,
     SubmitOutcomeUnknown,
-    SubmitRefused,
+    TaskRefused,
 )
 from airflow_cloudjobs.huawei.jobs import HuaweiJobOperator
 from airflow_cloudjobs.localcloud import Control
@@ -234,7 +234,7 @@ def test_a_repeat_that_is_refused_says_nothing_of_the_first(spark: Spark) -> Non
 
 
 @pytest.mark.parametrize(
-    ("answer", "error"), [((400, "InvalidParameter"), SubmitRefused), ((503, "Throttling.User"), SubmitFailed)]
+    ("answer", "error"), [((400, "InvalidParameter"), TaskRefused), ((503, "Throttling.User"), SubmitFailed)]
 )
 def test_a_first_refusal_is_one(
     spark: Spark, answer: tuple[int, str], error: type[Exception], monkeypatch: pytest.MonkeyPatch
@@ -284,7 +284,7 @@ def test_a_parameter_of_the_wait_is_missed_before_the_submit(spark: Spark) -> No
     ):
         Attempts(api=api).run()
     attempts = Attempts(api=api, parameters={**PARAMETERS, "region2": "{{ '../x' }}"})
-    with pytest.raises(SubmitRefused, match=r"'region2' is '\.\./x', which cannot stand in a path"):
+    with pytest.raises(TaskRefused, match=r"'region2' is '\.\./x', which cannot stand in a path"):
         attempts.run()
     assert spark.submits == []
 
@@ -387,7 +387,7 @@ def test_after_a_failed_job_the_callers_key_is_another(store: bool, control: Con
 
 def test_a_refusal_of_a_key_that_nobody_has_stays_one(control: Control) -> None:
     control.fault("http", "submit", status=403, code="AccessDenied", count=1)
-    with pytest.raises(SubmitRefused, match="AccessDenied"):
+    with pytest.raises(TaskRefused, match="AccessDenied"):
         fc_attempts().run()
     assert control.jobs("fc.async_task") == []
 

@@ -134,7 +134,7 @@ def told(api: JobApi, outcome: str, record: dict[str, Any]) -> Any:
 
 def test_the_worker_judges_an_end_by_the_dags_own_api(cloud: LocalCloud) -> None:
     assert told(DLI_SQL, "succeeded", {"status": "FINISHED"})["outcome"] == "succeeded"
-    with pytest.raises(JobFailedForGood, match="ended as FAILED: no space"):
+    with pytest.raises(JobFailedForGood, match="FAILED: no space"):
         told(DLI_SQL, "succeeded", {"status": "FAILED", "message": "no space"})
     for record in ({"status": "RUNNING"}, {"status": "PAUSED"}, {"status": ["FINISHED"]}, {}):
         with pytest.raises(JobOutcomeUnknown, match="no end of a job by the API as this DAG has it"):
@@ -338,7 +338,7 @@ def test_a_reason_that_only_another_call_tells(control: Control, cloud: LocalClo
     asked = Call("ShowSqlJobStatus GET /v1.0/{project_id}/jobs/{key}/status")
     api = JobApi.from_dict({**but(DLI_SQL, reason=[]).as_dict(), "explain": asked.as_dict(), "explained": ["message"]})
     control.create_job("dli.sql_job", "j", "fail", reason="disk full")
-    assert "ended as FAILED: disk full" in str(run(lambda: sensor(api)).error)
+    assert "FAILED: disk full" in str(run(lambda: sensor(api)).error)
 
 
 def test_not_waiting(control: Control, cloud: LocalCloud) -> None:

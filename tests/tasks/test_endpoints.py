@@ -14,7 +14,7 @@ from support.jobapis import APIS, DLI, DMS_UPLOAD, MODES, JobApi
 from taskbench import FAILED, SUCCESS, first_event, rendered, run
 
 from airflow_cloudjobs.connection.settings import ConnectionFields, InvalidConnection
-from airflow_cloudjobs.exceptions import JobOutcomeUnknown, SubmitRefused
+from airflow_cloudjobs.exceptions import JobOutcomeUnknown, TaskRefused
 from airflow_cloudjobs.huawei.settings import huawei_settings
 from airflow_cloudjobs.localcloud import Control, LocalCloud
 
@@ -66,7 +66,7 @@ def test_a_stranger_gets_no_token(
     monkeypatch.setenv("AIRFLOW_CONN_HUAWEICLOUD_DEFAULT", json.dumps(cloud.huawei_connection("token")))
     cloud.control.create_job(DLI.api, "k")
     ran = run(waiting(DLI, mode, endpoint=stranger.url))
-    assert (ran.state, type(ran.error)) == (FAILED, SubmitRefused)
+    assert (ran.state, type(ran.error)) == (FAILED, TaskRefused)
     told = (stranger.url, "'endpoint'", "'endpoints'", "'host'", "'huaweicloud_default'", "*.myhuaweicloud.com")
     assert [word for word in told if word not in str(ran.error)] == []
     assert stranger.control.stats()["requests"] == []

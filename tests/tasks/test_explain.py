@@ -58,7 +58,7 @@ def test_a_failure_is_explained(mode: str, control: Control) -> None:
     ran = failing(mode, control, reason=f"{REASON}, see {SIGNED}")
     operator = MODES[mode][0] == "operator"
     assert type(ran.error) is (JobFailed if operator else JobFailedForGood)
-    assert f"ended as FAILED: {REASON}" in str(ran.error)
+    assert f"FAILED: {REASON}" in str(ran.error)
     [reason] = [result.reason for result in ran.error.results]
     assert reason.startswith(REASON)
     assert asked(control) == 1
@@ -73,7 +73,7 @@ def test_trouble_with_that_is_a_line_in_the_log(mode: str, trouble: dict[str, An
     ran = failing(mode, control)
     operator = MODES[mode][0] == "operator"
     assert (type(ran.error), ran.state) == ((JobFailed, RETRY) if operator else (JobFailedForGood, FAILED))
-    assert "ended as FAILED: the cloud gives no reason" in str(ran.error)
+    assert "FAILED: the cloud gives no reason" in str(ran.error)
     assert ran.log.count("could not be asked why it failed") == 1
     assert "WARNING" in ran.log
     assert asked(control) == 1
@@ -91,7 +91,7 @@ def test_an_answer_without_a_reason(control: Control, monkeypatch: pytest.Monkey
 def test_nobody_asks_about_other_ends(mode: str, control: Control) -> None:
     assert failing(mode, control, "success").state == SUCCESS
     control.reset()
-    assert "ended as CANCELLED: the cloud gives no reason" in str(failing(mode, control, "cancelled").error)
+    assert "CANCELLED: the cloud gives no reason" in str(failing(mode, control, "cancelled").error)
     assert asked(control) == 0
 
 

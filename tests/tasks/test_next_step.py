@@ -24,7 +24,7 @@ from airflow_cloudjobs.exceptions import (
     JobOutcomeUnknown,
     JobTimedOut,
     SubmitOutcomeUnknown,
-    SubmitRefused,
+    TaskRefused,
 )
 from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
 from airflow_cloudjobs.localcloud import Control, LocalCloud
@@ -164,7 +164,7 @@ def test_a_connection_that_cannot_work(
     kind, arguments = MODES[mode]
     new = api.submitting("task-1", str(template)) if kind == "operator" else api.waiting("k")
     ran = run(lambda: (api.operator if kind == "operator" else api.sensor)(task_id="t", **new, **arguments))
-    assert type(ran.error) is SubmitRefused
+    assert type(ran.error) is TaskRefused
     assert "correct that field of connection" in told(ran)
 
 

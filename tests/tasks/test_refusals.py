@@ -17,7 +17,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from support.jobapis import APIS, DLI, DMS_EXPORT, DMS_UPLOAD, DRS, ICE, MODES, JobApi
 from taskbench import FAILED, SUCCESS, run
 
-from airflow_cloudjobs.exceptions import SubmitRefused
+from airflow_cloudjobs.exceptions import TaskRefused
 from airflow_cloudjobs.jobs.arguments import InvalidArgument
 from airflow_cloudjobs.localcloud import Control, LocalCloud
 
@@ -143,7 +143,7 @@ def test_what_templates_become(
         return task
 
     ran = run(make, later="x")
-    assert type(ran.error) is SubmitRefused
+    assert type(ran.error) is TaskRefused
     assert isinstance(ran.error, AirflowFailException), "a retry would be refused again"
     assert f"argument {argument!r}" in str(ran.error)
     assert [word for word in words if word not in str(ran.error)] == []
@@ -198,7 +198,7 @@ def test_a_template_that_gives_none_is_refused(
     api: JobApi, arguments: dict[str, Any], name: str, mode: str, control: Control
 ) -> None:
     ran = run(lambda: api.operator(task_id="t", **arguments, **MODES[mode][1]), nothing=None)
-    assert (ran.state, type(ran.error)) == (FAILED, SubmitRefused)
+    assert (ran.state, type(ran.error)) == (FAILED, TaskRefused)
     assert [word for word in (repr(name), "'None'", "was there no such XCom?") if word not in str(ran.error)] == []
     assert control.stats()["submits"] == {}
 
@@ -269,7 +269,7 @@ def test_files_that_drs_does_not_take(file: str, tmp_path: Path, control: Contro
     path, words = _files(tmp_path)[file]
     control.create_job("drs.job", "task-1")
     ran = run(lambda: DRS.operator(task_id="t", job_id="task-1", file_path=str(path)))
-    assert type(ran.error) is SubmitRefused
+    assert type(ran.error) is TaskRefused
     assert "argument 'file_path'" in str(ran.error)
     assert [word for word in words if word not in str(ran.error)] == []
     assert control.stats()["operations"] == {}
@@ -316,7 +316,7 @@ def test_connections_that_cannot_work(
         ran = run(lambda: api.operator(task_id="t", **api.new, **arguments))
     else:
         ran = run(lambda: api.sensor(task_id="t", **api.waiting("k"), **arguments))
-    assert type(ran.error) is SubmitRefused
+    assert type(ran.error) is TaskRefused
     assert ran.state == FAILED
     assert [word for word in words if word not in str(ran.error)] == []
     assert good["password"] not in str(ran.error)
@@ -338,11 +338,11 @@ def test_a_region_of_the_other_cloud(api: JobApi, region: str, mode: str, contro
 
 def test_what_the_cloud_refuses_is_refused_for_good(control: Control) -> None:
     ran = run(lambda: DLI.operator(task_id="t", sql="FOO BAR"))
-    assert type(ran.error) is SubmitRefused
+    assert type(ran.error) is TaskRefused
     assert "DLI.0004" in str(ran.error)
     assert control.stats()["submits"] == {}
     ran = run(lambda: DLI.operator(task_id="t", sql="SELECT 1", queue_name="missing_queue"))
-    assert type(ran.error) is SubmitRefused
+    assert type(ran.error) is TaskRefused
     assert "missing_queue" in str(ran.error)
 
 

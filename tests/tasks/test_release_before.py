@@ -44,9 +44,9 @@ def test_a_success(make: Any) -> None:
 
 
 def test_a_failure() -> None:
-    with pytest.raises(JobFailedForGood, match="ended as S: why"):
+    with pytest.raises(JobFailedForGood, match="S: why"):
         completed(sensor(), event("failed"))
-    with pytest.raises(JobFailed, match="ended as S: why"):
+    with pytest.raises(JobFailed, match="S: why"):
         completed(adopting(), event("cancelled"))
 
 

@@ -20,7 +20,7 @@ from airflow_cloudjobs.exceptions import (
     LookUpFailed,
     SubmitFailed,
     SubmitOutcomeUnknown,
-    SubmitRefused,
+    TaskRefused,
 )
 from airflow_cloudjobs.localcloud import Control, LocalCloud
 from airflow_cloudjobs.submit import STORED, SubmitOnce, abandon
@@ -248,7 +248,7 @@ def test_a_file_of_the_connection_that_is_not_there_is_no_submit(
     bad = {**good, "extra": {**good["extra"], "ca_bundle": "/no/such.pem"}}
     monkeypatch.setenv(f"AIRFLOW_CONN_{name}CLOUD_DEFAULT", json.dumps(bad))
     attempts = Attempts(api)
-    with pytest.raises(SubmitRefused, match="ca_bundle"):
+    with pytest.raises(TaskRefused, match="ca_bundle"):
         attempts.run()
     assert STORED not in attempts.store
     monkeypatch.setenv(f"AIRFLOW_CONN_{name}CLOUD_DEFAULT", json.dumps(good))
@@ -277,7 +277,7 @@ def test_the_first_import_of_a_drs_job(answer: str, mode: str, control: Control,
 
 
 def test_a_drs_job_that_does_not_exist_is_refused_by_the_submit(control: Control, template: Any) -> None:
-    with pytest.raises(SubmitRefused, match=r"UploadDbObjectTemplate DRS\.10000010: .*does not exist"):
+    with pytest.raises(TaskRefused, match=r"UploadDbObjectTemplate DRS\.10000010: .*does not exist"):
         Attempts(DRS, **DRS.submitting("nowhere", str(template))).run()
 
 
@@ -285,7 +285,7 @@ def test_drs_is_sent_nothing_where_the_look_before_is_denied(control: Control, t
     """Without permission to look nobody could tell how the import ends."""
     control.create_job("drs.job", "task-1")
     control.fault("http", "poll", status=403, code="APIGW.0302", message="no permission")
-    with pytest.raises(SubmitRefused, match=r"nothing was sent: .*APIGW\.0302"):
+    with pytest.raises(TaskRefused, match=r"nothing was sent: .*APIGW\.0302"):
         Attempts(DRS, **DRS.submitting("task-1", str(template))).run()
     assert control.stats()["submits"] == {}
 

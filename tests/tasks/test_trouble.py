@@ -20,7 +20,7 @@ from airflow_cloudjobs.exceptions import (
     JobTimedOut,
     SubmitFailed,
     SubmitOutcomeUnknown,
-    SubmitRefused,
+    TaskRefused,
 )
 from airflow_cloudjobs.localcloud import Control, LocalCloud
 
@@ -239,7 +239,7 @@ def test_a_submit_that_a_firewalls_page_puts_off_is_made_again(
 def test_a_submit_that_a_page_refuses_is_refused(api: JobApi, status: int, control: Control, template: Path) -> None:
     control.fault("html", "submit", status=status)
     ran = _submit(api, control, template)
-    assert type(ran.error) is SubmitRefused
+    assert type(ran.error) is TaskRefused
     assert control.stats()["operations"][api.submit]["calls"] == 1, "asking again would not help"
     assert ("fewer addresses or tables a task" in str(ran.error)) is (status in (413, 414, 431))
 
@@ -412,9 +412,9 @@ def test_an_expired_security_token_is_named(cloud: LocalCloud, monkeypatch: pyte
 def test_a_refusal_in_http_200_is_one(control: Control) -> None:
     control.fault("http", DMS_UPLOAD.submit, status=200, code="InvalidParameter", message="no good", count=1)
     ran = run(lambda: DMS_UPLOAD.operator(task_id="t", **DMS_UPLOAD.new))
-    assert type(ran.error) is SubmitRefused
+    assert type(ran.error) is TaskRefused
     assert "no good" in str(ran.error)
     control.fault("http", DLI.submit, status=200, code="", message="resource is short", count=1)
     ran = run(lambda: DLI.operator(task_id="t", **DLI.new))
-    assert isinstance(ran.error, (SubmitRefused, SubmitFailed))
+    assert isinstance(ran.error, (TaskRefused, SubmitFailed))
     assert "resource is short" in str(ran.error)

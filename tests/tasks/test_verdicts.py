@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from support.jobapis import APIS, DLI, DMS_EXPORT, DMS_UPLOAD, DRS, ICE, MODES, JobApi, stable
 from taskbench import FAILED, RETRY, SKIPPED, SUCCESS, Ran, run
 
-from airflow_cloudjobs.exceptions import JobFailed, JobFailedForGood, JobOutcomeUnknown, JobTimedOut, SubmitRefused
+from airflow_cloudjobs.exceptions import JobFailed, JobFailedForGood, JobOutcomeUnknown, JobTimedOut, TaskRefused
 from airflow_cloudjobs.localcloud import Control
 
 INTERVAL = 0.03
@@ -123,8 +123,8 @@ def test_time_runs_out(api: JobApi, mode: str, start: Start, control: Control) -
     assert isinstance(ran.error, AirflowSensorTimeout)
     assert ran.state == FAILED
     [job] = control.jobs(api.api)
-    assert _missing([api.api, job["key"], "time ran out", api.console], ran) == []
-    assert job["status"] is None or f"still {job['status']}" in str(ran.error) or api is DLI
+    assert _missing([api.api, job["key"], "ran out while the job was", api.console], ran) == []
+    assert job["status"] is None or f"was {job['status']}" in str(ran.error) or api is DLI
     asked = [request["time"] for request in control.stats(1000)["requests"] if request["operation"] == api.poll]
     assert lasted >= 2.0
     assert asked[-1] - began >= 1.0, "the last look is made when time is up"
@@ -142,7 +142,7 @@ def test_a_key_that_the_cloud_does_not_know(api: JobApi, mode: str, control: Con
         ran = run(lambda: api.operator(task_id="t", **api.submitting("nope", str(template)), **arguments))
 
     assert ran.state == FAILED
-    assert type(ran.error) is (JobOutcomeUnknown if kind == "sensor" or api.adopts else SubmitRefused)
+    assert type(ran.error) is (JobOutcomeUnknown if kind == "sensor" or api.adopts else TaskRefused)
     words = [api.api, api.console, "request id"] if type(ran.error) is JobOutcomeUnknown else [api.api, "request id"]
     assert _missing(words, ran) == []
     assert "not know" in str(ran.error) or "not exist" in str(ran.error)
@@ -271,7 +271,7 @@ def test_sensors_that_skip_instead_of_failing(flag: str, mode: str, end: str, st
     else:
         ran = start(DLI, mode, end, timeout=0.5 if end == "forever" else 60, **{flag: True})
     assert ran.state == SKIPPED
-    reasons = {"fail": REASON, "forever": "time ran out", "unknown": "ARCHIVING", "nope": "nope"}
+    reasons = {"fail": REASON, "forever": "ran out while the job was", "unknown": "ARCHIVING", "nope": "nope"}
     assert ran.error is not None
     assert reasons[end] in f"{ran.log} {ran.error}", "Airflow logs a skip without its cause"
 
