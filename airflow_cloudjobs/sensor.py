@@ -158,7 +158,12 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
         """Go on after a deferral, also after one that Airflow has ended itself."""
         with self._saying_what_is_next(context):
-            return super().resume_execution(next_method, next_kwargs, context)
+            try:
+                return super().resume_execution(next_method, next_kwargs, context)
+            except AirflowSkipException:
+                if self._said_of is None:
+                    raise
+                raise self._skip() from None  # Airflow puts words of its own in the place of ours
 
     def poke(self, context: Any) -> PokeReturnValue:
         """Look once at the jobs that are due."""
@@ -257,8 +262,11 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
             raise
         except (Exception, AirflowTaskTimeout) as error:
             if self._is_skipped(error):
-                raise AirflowSkipException(f"Skipping instead of failing: {self._failure.summary}") from error
+                raise self._skip() from error
             raise
+
+    def _skip(self) -> AirflowSkipException:
+        return AirflowSkipException(f"Skipping instead of failing: {self._failure.summary}")
 
     def _ended_badly(self, bad: Sequence[JobResult]) -> Exception:
         outcomes = {result.outcome for result in bad}

@@ -234,10 +234,12 @@ class CloudJobTask(TemplatedTask):
     def _what_happened(self, error: BaseException) -> str:
         """What happened, where it is about no job in particular."""
         if isinstance(error, AirflowTaskTimeout):
-            return self._time_out(error) + self._left_as(self._keys_of(error))
-        if isinstance(error, TaskDeferralError):
-            return f"the trigger ended: {self._trigger_trouble or error}"
-        return what_happened(error)
+            text = self._time_out(error)
+        elif isinstance(error, TaskDeferralError):
+            text = f"the trigger ended: {self._trigger_trouble or error}"
+        else:
+            text = what_happened(error)
+        return text + self._left_as(self._keys_of(error))
 
     def _time_out(self, error: BaseException) -> str:
         """Which time ran out, by the argument that limits it."""

@@ -109,7 +109,7 @@ def run(make: Callable[[], Any], **context: Any) -> Ran:
     :param context: further names for its templates.
     """
     ran = Ran()
-    with _logged() as lines:
+    with logged() as lines:
         try:
             ran.result = _phases(make, ran, {"ti": ran.ti, "task_state_store": ran.store, **context})
             ran.state = SUCCESS
@@ -172,7 +172,7 @@ def kill_deferred(make: Callable[[], Any], before: Callable[[], None], monkeypat
         await asyncio.wait([waiting])
         await trigger.on_kill()
 
-    with _logged() as lines:
+    with logged() as lines:
         asyncio.run(wait_and_kill())
     return "\n".join(lines)
 
@@ -186,7 +186,7 @@ class _Supervisor:
 
 
 @contextmanager
-def _logged() -> Iterator[list[str]]:
+def logged() -> Iterator[list[str]]:
     """What is logged meanwhile, whether through Airflow's task loggers or through Python's."""
     lines: list[str] = []
     python = _Lines(lines)

@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 import json
+import re
 import time
+import traceback
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowTaskTimeout, TaskDeferralError
-from support.jobapis import APIS, DLI, DMS_UPLOAD, DRS, MODES, JobApi
-from taskbench import Ran, Store, TaskInstance, rendered, run
+from support.jobapis import APIS, DLI, DMS_UPLOAD, DRS, ICE, MODES, JobApi
+from taskbench import SUCCESS, Attempts, Ran, Store, TaskInstance, logged, rendered, run
 
 from airflow_cloudjobs import cli
 from airflow_cloudjobs.demo.local_airflow import LocalAirflow
@@ -85,6 +87,8 @@ def test_a_skip_says_it_too(mode: str, control: Control) -> None:
     ran = ending(DLI, mode, control, soft_fail=True)
     assert ran.state == "skipped"
     assert ran.log.count(NEXT) == 1
+    assert "ERROR" not in ran.log
+    assert re.fullmatch(r"Skipping instead of failing: FAILED: .+ \(dli\.sql_job k, request id \w+\)", str(ran.error))
 
 
 @pytest.mark.parametrize(("api", "words"), [(DLI, "it submits a new job"), (DMS_UPLOAD, "give job_key=")], ids=str)
@@ -94,6 +98,8 @@ def test_time_ran_out(mode: str, api: JobApi, words: str, control: Control) -> N
     control.plan(api.api, "forever")
     ran = ending(api, mode, control, wait_timeout=0.5)
     assert type(ran.error) is JobTimedOut
+    left = "it was cancelled" if api is DLI else "it may still run"
+    assert re.match(rf"wait_timeout of 0\.5 s ran out while the job was \w+; {left}$", str(ran.error).splitlines()[0])
     assert "raise wait_timeout" in told(ran)
     assert words in told(ran)
 
@@ -109,8 +115,6 @@ def test_airflows_own_timeout_on_a_worker(control: Control, monkeypatch: pytest.
     """Airflow raises in the middle of the wait, and calls ``on_kill`` with it."""
     control.plan(DLI.api, "forever")
     task = rendered(lambda: DLI.operator(task_id="t", **DLI.new, poll_interval=FAST), {})
-    lines: list[str] = []
-    monkeypatch.setattr(type(task.log), "error", lambda _, text, *parts: lines.append(text % parts), raising=False)
 
     def strike(seconds: float) -> None:
         monkeypatch.setattr("airflow_cloudjobs.hook.time.sleep", sleep)
@@ -118,13 +122,74 @@ def test_airflows_own_timeout_on_a_worker(control: Control, monkeypatch: pytest.
 
     sleep = time.sleep
     monkeypatch.setattr("airflow_cloudjobs.hook.time.sleep", strike)
-    try:
-        task.execute({"ti": TaskInstance(), "task_state_store": Store()})
-    except AirflowTaskTimeout:
-        task.on_kill()
-    assert [line for line in lines if line.startswith(NEXT)] == [
-        f"{NEXT}if the job needs longer, raise execution_timeout, then clear this task: it submits a new job"
+    task.execution_timeout = timedelta(minutes=2)
+    with logged() as lines:
+        try:
+            task.execute({"ti": TaskInstance(), "task_state_store": Store()})
+        except AirflowTaskTimeout:
+            task.on_kill()
+    [job] = control.jobs(DLI.api)
+    assert [line.replace("\n", " ") for line in lines if line.startswith("ERROR")] == [
+        "ERROR execution_timeout of 2 min 0 s ran out; it was cancelled",
+        f"ERROR {NEXT}if the job needs longer, raise execution_timeout, then clear this task: it submits a new job",
+        f"ERROR dli.sql_job {job['key']} https://console.huaweicloud.com/dli/?region=cn-north-4",
     ], lines
+
+
+@pytest.mark.parametrize("mode", ["poke", "deferrable sensor"])
+@pytest.mark.parametrize(("shorter", "value"), [("timeout", 2), ("execution_timeout", timedelta(seconds=2))])
+def test_time_of_a_sensor_ran_out(mode: str, shorter: str, value: Any, control: Control) -> None:
+    control.create_job(DLI.api, "k", "forever")
+    ran = ending(DLI, mode, control, **{shorter: value})
+    assert type(ran.error) is JobTimedOut
+    assert str(ran.error).startswith(f"{shorter} of 2 s ran out while the job was ")
+    assert f"raise {shorter}, then clear" in told(ran)
+
+
+@pytest.mark.parametrize("mode", ["blocking", "deferrable", "poke"])
+def test_a_log_begins_with_three_lines(mode: str, control: Control) -> None:
+    control.plan(DLI.api, "fail", reason="Table or view not found: missing_table")
+    control.create_job(DLI.api, "k", "fail", reason="Table or view not found: missing_table")
+    ran = ending(DLI, mode, control)
+    what, step, where = re.findall(r"^ERROR (.*(?:\n(?!INFO|WARNING|ERROR).*)*)", ran.log, re.MULTILINE)
+    assert what == "FAILED: Table or view not found: missing_table"
+    assert " ".join(step.split()) == told(ran)
+    [job] = control.jobs(DLI.api)[-1:] if mode != "poke" else [{"key": "k"}]
+    assert re.fullmatch(rf"dli\.sql_job {job['key']},\s+request id \w+\nhttps://\S+", where)
+
+
+@pytest.mark.parametrize("mode", ["blocking", "poke"])
+def test_a_trace_is_short(mode: str, control: Control) -> None:
+    control.plan(DLI.api, "fail")
+    ran = ending(DLI, mode, control)
+    assert ran.error is not None
+    frames = [frame.name for frame in traceback.extract_tb(ran.error.__traceback__)]
+    assert frames[frames.index("wrapper") :] == ["wrapper", "called"], "Airflow's own, and one of ours"
+    assert (ran.error.__context__ is None or ran.error.__suppress_context__, ran.error.__cause__) == (True, None)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_log_in_which_all_went_well_ends_with_what_came_out(mode: str, control: Control) -> None:
+    control.create_job(DMS_UPLOAD.api, "k", "success", fields={"FileName": "f"})
+    kind, arguments = MODES[mode]
+    if kind == "operator":
+        ran = run(lambda: DMS_UPLOAD.operator(task_id="t", **DMS_UPLOAD.new, poll_interval=FAST, **arguments))
+    else:
+        ran = run(lambda: DMS_UPLOAD.sensor(task_id="t", job_key="k", poke_interval=FAST, **arguments))
+    assert ran.state == SUCCESS
+    last = [line for line in ran.log.splitlines() if "Success criteria met" not in line][-1]
+    assert re.fullmatch(r"INFO DMS file upload \S+: SUCCESS after \d+ s, \d+ of \d+ bytes", last), ran.log
+
+
+def test_a_retry_says_that_it_is_one(control: Control) -> None:
+    control.plan(DLI.api, "fail")
+    attempts = Attempts(lambda: DLI.operator(task_id="t", **DLI.new, poll_interval=FAST))
+    with pytest.raises(JobFailed):
+        attempts.run()
+    with logged() as lines:
+        attempts.run()
+    [first, _] = control.jobs(DLI.api)
+    assert f"INFO dli.sql_job: {first['key']} of an attempt before did not succeed: submitting anew" in lines
 
 
 @pytest.mark.parametrize("mode", ["blocking", "poke"])
@@ -134,14 +199,39 @@ def test_a_permission_that_is_missing(mode: str, control: Control) -> None:
     control.fault("http", "poll", status=403, code="APIGW.0302", message="no permission")
     ran = ending(DLI, mode, control)
     assert type(ran.error) is JobOutcomeUnknown
-    assert "mend key or permissions of connection 'huaweicloud_default'" in told(ran)
+    assert "check its permission 'dli:jobs:get'" in told(ran)
+
+
+@pytest.mark.parametrize(
+    ("api", "code", "permission"),
+    [
+        (ICE, "Forbidden.RAM", "'ice:UploadMediaByURL'"),
+        (DMS_UPLOAD, "NoPermission", "'dms:CreateUploadFileJob'"),
+        (DLI, "APIGW.0302", "'dli:queue:submitJob'"),
+        (DLI, "DLI.0003", "'dli:queue:submitJob'"),
+    ],
+    ids=str,
+)
+def test_a_permission_to_submit_is_named(api: JobApi, code: str, permission: str, control: Control) -> None:
+    control.fault("http", "submit", status=403, code=code, message="not authorized")
+    ran = ending(api, "blocking", control)
+    assert type(ran.error) is TaskRefused
+    assert permission in told(ran)
+
+
+@pytest.mark.parametrize("api", APIS, ids=str)
+def test_a_key_that_nobody_knows(api: JobApi, cloud: LocalCloud) -> None:
+    ran = run(lambda: api.sensor(task_id="t", **api.waiting("nope"), poke_interval=FAST))
+    assert type(ran.error) is JobOutcomeUnknown
+    assert "check the key, the region and the account of connection" in told(ran)
 
 
 def test_a_submit_of_unknown_fate(control: Control) -> None:
     control.fault("http", "submit", status=503, after_commit=True)
     ran = ending(DMS_UPLOAD, "blocking", control)
     assert type(ran.error) is SubmitOutcomeUnknown
-    assert "look for the job in the console (https://" in told(ran)
+    assert "look for the job in the console: if it is there" in told(ran)
+    assert f"Console: {DMS_UPLOAD.console}" in str(ran.error)
     assert "give its key here (job_key)" in told(ran)
 
 
@@ -179,8 +269,8 @@ def test_a_hook_in_somebodys_own_code(cloud: LocalCloud, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("mode", ["deferrable", "deferrable sensor"])
-def test_a_trigger_that_airflow_could_not_run(mode: str, control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The exception is Airflow's, so the line is in the log before it."""
+def test_a_trigger_that_airflow_could_not_run(mode: str, control: Control) -> None:
+    """The exception is Airflow's, so the lines in the log are all there is."""
     control.plan(DLI.api, "forever")
     control.create_job(DLI.api, "k", "forever")
     kind, arguments = MODES[mode]
@@ -188,11 +278,13 @@ def test_a_trigger_that_airflow_could_not_run(mode: str, control: Control, monke
     task = rendered(lambda: (DLI.operator if kind == "operator" else DLI.sensor)(task_id="t", **named, **arguments), {})
     ti = TaskInstance()
     ti.xcom_pull = lambda key, **_: "k"  # type: ignore[attr-defined]
-    lines: list[str] = []
-    monkeypatch.setattr(type(task.log), "error", lambda _, text, *parts: lines.append(text % parts), raising=False)
-    with pytest.raises(TaskDeferralError):
-        task.resume_execution("__fail__", {"error": "Trigger failure", "traceback": ["..."]}, {"ti": ti})
-    assert [line for line in lines if line.startswith(NEXT + "see in the triggerer's log")]
+    failed = {"error": "Trigger failure", "traceback": ["...", "KeyError: 'k'"]}
+    with logged() as lines, pytest.raises(TaskDeferralError):
+        task.resume_execution("__fail__", failed, {"ti": ti})
+    what, step, where = (line for line in lines if line.startswith("ERROR") and "Trigger failed" not in line)
+    assert what == "ERROR the trigger ended: KeyError: 'k'" + ("; it may still run" if kind == "operator" else "")
+    assert step.startswith(f"ERROR {NEXT}see in the triggerer's log")
+    assert where.startswith("ERROR dli.sql_job k\nhttps://")
 
 
 @pytest.mark.parametrize(
