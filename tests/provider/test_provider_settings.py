@@ -10,6 +10,7 @@ import pytest
 
 from airflow_cloudjobs.alibaba.hook import AlibabaCloudHook
 from airflow_cloudjobs.alibaba.settings import AlibabaSettings, alibaba_settings
+from airflow_cloudjobs.connection.fields import table_of
 from airflow_cloudjobs.connection.settings import ConnectionFields, InvalidConnection
 from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
 from airflow_cloudjobs.huawei.settings import HuaweiSettings, huawei_settings
@@ -171,7 +172,7 @@ def test_fields_of_all_modes_and_of_the_peers_are_no_doubt() -> None:
         ("huawei", {"obs_bucket": "b", "project_id": "p", "idp_id": "i"}),
     ):
         mode = {"alibaba": "ak", "huawei": "aksk"}[cloud]
-        assert MAKERS[cloud]({"auth": mode, "region": "", **extra}, conn_type=cloud).warnings == ()
+        assert MAKERS[cloud]({"auth": mode, "region": "", **extra}, conn_type=table_of(cloud).types[1]).warnings == ()
 
 
 @pytest.mark.parametrize(("make", "region"), [(alibaba, "cn-north-4"), (huawei, "cn-hangzhou")])
