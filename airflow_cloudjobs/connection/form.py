@@ -41,8 +41,8 @@ def _schema(field: Field) -> dict[str, Any]:
     if field.secret:
         schema["format"] = "password"
     if field.kind == "choice":
-        # Without a default, which the page would store: Airflow warns in every task's log of each text of an extra that is
-        # shorter than five signs, as of a secret that it cannot hide.
+        # Without a default, which the page would store: Airflow warns in each task's log of every text in an extra that
+        # is shorter than five signs, as of a secret that it cannot hide.
         schema["enum"] = list(field.choices)
         schema["values_display"] = {word: f"{word}: {meaning}" for word, meaning in field.choices.items()}
     if field.examples:

@@ -28,8 +28,8 @@ _REGIONS = {"cn-hangzhou": "华东1 杭州", "cn-shanghai": "华东2 上海", "a
 _FURTHER = frozenset(
     """
     cn-qingdao cn-beijing cn-zhangjiakou cn-huhehaote cn-wulanchabu cn-nanjing cn-fuzhou cn-wuhan-lr cn-shenzhen
-    cn-heyuan cn-guangzhou cn-chengdu cn-hongkong ap-southeast-3 ap-southeast-5 ap-southeast-6 ap-southeast-7 ap-northeast-1
-    ap-northeast-2 eu-central-1 eu-west-1 us-west-1 us-east-1 na-south-1 me-east-1 me-central-1
+    cn-heyuan cn-guangzhou cn-chengdu ap-southeast-3 ap-southeast-5 ap-southeast-6 ap-southeast-7 ap-northeast-1
+    cn-hongkong ap-northeast-2 eu-central-1 eu-west-1 us-west-1 us-east-1 na-south-1 me-east-1 me-central-1
     """.split()  # noqa: SIM905 - a list of words is easier to read
 )
 
