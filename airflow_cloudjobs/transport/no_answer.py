@@ -123,9 +123,27 @@ class NoAnswer:
             hint = f"The host comes from {origin}; if this persists, check that, and 'proxy' of the connection"
         return self._error(code, what, misdirected=misdirected, hint=hint)
 
-    def _error(self, code: str, what: str, *, kind: ErrorKind = ErrorKind.TRANSIENT, **more: object) -> CloudApiError:
-        fields = {"operation": self.operation, "code": f"<{code}>", **more}
-        return CloudApiError(f"{what} (host {self.host})", kind=kind, **fields)  # type: ignore[arg-type]
+    def _error(
+        self,
+        code: str,
+        what: str,
+        *,
+        kind: ErrorKind = ErrorKind.TRANSIENT,
+        http_status: int = 0,
+        ambiguous: bool = False,
+        misdirected: bool = False,
+        hint: str = "",
+    ) -> CloudApiError:
+        return CloudApiError(
+            f"{what} (host {self.host})",
+            kind=kind,
+            operation=self.operation,
+            code=f"<{code}>",
+            http_status=http_status,
+            ambiguous=ambiguous,
+            misdirected=misdirected,
+            hint=hint,
+        )
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
