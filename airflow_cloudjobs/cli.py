@@ -209,6 +209,7 @@ def check_connection(args: argparse.Namespace) -> int:
     :return: 0 if a service could be used, 1 if none could, 2 if there is no such connection.
     """
     from airflow_cloudjobs import compat
+    from airflow_cloudjobs.connection.fields import table_of
 
     compat.let_read_connections()
     try:
@@ -216,7 +217,7 @@ def check_connection(args: argparse.Namespace) -> int:
     except compat.AirflowException as error:
         print(f"cloudjobs check: {error}", file=sys.stderr)
         return 2
-    cloud = args.cloud or next((name for name in HOOKS if conn_type.startswith(name)), None)
+    cloud = args.cloud or next((name for name in HOOKS if conn_type in table_of(name).types), None)
     if cloud is None:
         print(f"cloudjobs check: is a connection of type {conn_type!r} for --cloud alibaba or huawei?", file=sys.stderr)
         return 2

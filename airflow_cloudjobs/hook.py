@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 CALL_PATIENCE = 60.0
 """Seconds for which a single call is repeated where that is safe."""
 
+MISDIRECTED_PATIENCE = 10.0
+"""Seconds for which it is repeated where the host is none or speaks no TLS: a name server's slip passes within them, a
+mistake in the connection does not, and whoever waits for a submit should hear of it soon."""
+
 CALL_BACKOFF = Backoff(first=1.0, cap=20.0)
 """The pauses before it is repeated."""
 
@@ -165,7 +169,7 @@ class CloudHook(BaseHook):
         :raises CloudApiError: with ``ambiguous`` set where the cloud may have acted on the call.
         """
         request = _request(what, operation, given)
-        give_up = time.monotonic() + patience
+        begun = time.monotonic()
         attempt = 0
         while True:
             try:
@@ -175,7 +179,8 @@ class CloudHook(BaseHook):
                     continue
                 harmless = request.idempotent or not error.ambiguous
                 wait = CALL_BACKOFF.after(attempt, error.retry_after, random.random)
-                if not (error.retryable and harmless) or time.monotonic() + wait > give_up:
+                limit = min(patience, MISDIRECTED_PATIENCE) if error.misdirected else patience
+                if not (error.retryable and harmless) or time.monotonic() + wait > begun + limit:
                     raise
                 self.log.warning("Will call again in %.1f s: %s", wait, error)
             time.sleep(wait)
@@ -302,7 +307,7 @@ class CloudHook(BaseHook):
             )
             client = self.make_client(replace(self.settings, transport=quick))
         except Exception as error:
-            return False, str(error)
+            return False, self._unnamed(str(error))
         good, found = False, []
         failed: dict[str, list[str]] = {}
         with SyncCaller(client) as caller:
@@ -318,7 +323,12 @@ class CloudHook(BaseHook):
         if client.clock_offset:
             found.append(f"this machine's clock is {abs(client.clock_offset):.0f} s off the cloud's: set it (NTP)")
         found += self.settings.warnings
-        return good, "; ".join(found)
+        return good, self._unnamed("; ".join(found))
+
+    def _unnamed(self, text: str) -> str:
+        """A text about the connection without its id: whoever tests one knows it, and Airflow's page makes one up."""
+        name = f"connection {self._source.conn_id!r}"
+        return text.replace(f"{name}: ", "").replace(f"of {name}", "of the connection")
 
 
 def _request(what: ApiRequest | str, operation: tuple[str, ...], given: Mapping[str, Any]) -> ApiRequest:

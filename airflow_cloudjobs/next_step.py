@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from airflow_cloudjobs.compat import AirflowException, AirflowSensorTimeout, AirflowTaskTimeout, TaskDeferralError
+from airflow_cloudjobs.connection.settings import InvalidPlace
 from airflow_cloudjobs.connection.source import UNREAD
 from airflow_cloudjobs.exceptions import (
     ExecutionTimedOut,
@@ -263,10 +264,12 @@ def trouble_of(error: BaseException | None, results: Sequence[JobResult] = ()) -
     for each in (error, error and error.__cause__, *(result.error for result in results)):
         if isinstance(each, CloudApiError):
             if each.code != UNREAD:
+                if each.misdirected:
+                    return CONNECTION
                 return UNKNOWN_KEY if results and each.kind is ErrorKind.NOT_FOUND else each.kind
             return CONNECTION if each.kind is ErrorKind.INVALID else NOT_HANDED_OUT
         if isinstance(each, InvalidConnection):
-            return CONNECTION
+            return ARGUMENT if isinstance(each, InvalidPlace) else CONNECTION
         if isinstance(each, InvalidArgument):
             return ARGUMENT
         if isinstance(each, TaskDeferralError):
@@ -324,7 +327,7 @@ def note(error: InvalidConnection) -> None:
 
     :param error: the exception.
     """
-    at = Situation(Who.SHELL, error.conn_id, trouble=CONNECTION)
+    at = Situation(Who.SHELL, error.conn_id, trouble=trouble_of(error))
     error.add_note(NEXT + sentence(type(error), at))
 
 

@@ -166,6 +166,7 @@ class CloudJobOperator(JobOwner, BaseOperator):
             key=self._key_before_submit(),
             context=context,
             durable=self.durable,
+            deadline=self._plan(context, time.time()).deadline,
         )
         if once.abandoned and self._may_cancel():
             self._cancel([key for key in once.abandoned if not self._has_ended(key)])
@@ -182,6 +183,7 @@ class CloudJobOperator(JobOwner, BaseOperator):
             not_found_until=submission.at + self.spec.not_found_grace,
             baseline=submission.baseline,
             trusted_after=submission.trusted_after,
+            answered=True,
         )
         return list(submission.keys), plan
 

@@ -176,11 +176,11 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
     def _poke(self, context: Any) -> PokeReturnValue:
         if self._wait is None:
             self._wait = self._begin(context)
-        wait, unknown_since = self._wait, self._wait.unknown_since
+        wait, before = self._wait, self._to_keep(self._wait)
         self.hook.poll_once(wait, self._scope, self._log_line)
         if wait.over:
             return PokeReturnValue(True, self._results(context, wait.results))
-        if self.reschedule and wait.unknown_since != unknown_since:
+        if self.reschedule and self._to_keep(wait) != before:
             self._keep(context, wait)
         if wait.plan.deadline is not None and time.time() >= wait.plan.deadline:
             wait.give_up(time.time())
@@ -205,8 +205,13 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
             limits.append(first + self.execution_timeout.total_seconds())
         elif limit := self._execution_deadline(context):
             limits.append(limit)
+        # What was seen before is not known everywhere: then the pokes before are taken for answered.
+        answered = bool(first) and seen.get("answered", True)
         wait = self._new_wait(
-            keys, WaitPlan(started, self.poke_interval, min(limits), looked=bool(first)), seen.get("doubts")
+            keys,
+            WaitPlan(started, self.poke_interval, min(limits), looked=bool(first), answered=answered),
+            seen.get("doubts"),
+            seen.get("misdirected"),
         )
         if self.reschedule and not seen:
             self._keep(context, wait)
@@ -221,11 +226,16 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
             return {}
         return seen if seen and seen.get("try") == try_number_of(context) else {}
 
+    @staticmethod
+    def _to_keep(wait: Wait) -> dict[str, Any]:
+        """What the next poke has to know of this one."""
+        return {"doubts": wait.unknown_since, "answered": wait.answered, "misdirected": wait.misdirected_since}
+
     def _keep(self, context: Mapping[str, Any], wait: Wait) -> None:
-        """Remember for the next poke which jobs are waited for, and since when they show something undocumented."""
+        """Remember for the next poke which jobs are waited for, and what was seen."""
         if store := task_store(context):
             try:
-                store.set(SEEN, {"try": try_number_of(context), "keys": wait.keys, "doubts": wait.unknown_since})
+                store.set(SEEN, {"try": try_number_of(context), "keys": wait.keys, **self._to_keep(wait)})
             except StateTrouble as error:
                 self.log.warning("The next look will not know what this one has seen: %s", error)
 

@@ -80,6 +80,7 @@ class SubmitOnce:
     :param key: the key, where it is known before (the API gives the job none of its own).
     :param context: Airflow's; None or empty outside of a task.
     :param durable: False submits at every attempt, whatever was submitted before.
+    :param deadline: when the task's time is up, seconds since the epoch: nothing is repeated after it; None for never.
     """
 
     def __init__(
@@ -92,8 +93,10 @@ class SubmitOnce:
         key: str | None,
         context: Mapping[str, Any],
         durable: bool,
+        deadline: float | None = None,
     ) -> None:
         self._spec = spec
+        self._deadline = deadline
         self._hook = hook
         self._scope = scope
         self._key = key
@@ -110,6 +113,11 @@ class SubmitOnce:
         self._arguments = arguments
         self._own_token = secrets.token_hex(16)
         """What the cloud knows the submit by where the task has no identity, or is to submit at every attempt."""
+
+    @property
+    def _patience(self) -> float:
+        """Seconds for which a call is repeated: never longer than the task has."""
+        return CALL_PATIENCE if self._deadline is None else max(0.0, min(CALL_PATIENCE, self._deadline - time.time()))
 
     def _stored(self) -> Submission | None:
         """What an attempt before has stored.
@@ -290,7 +298,7 @@ class SubmitOnce:
         """
         for place in range(SUBMITS):
             try:
-                answer = self._hook.call(request)
+                answer = self._hook.call(request, patience=self._patience)
                 keys = self._spec.submitted(answer, self._wanted(draft))
             except CloudApiError as error:
                 if key := self._shown_key(draft, taken_before=repeats):
@@ -364,7 +372,7 @@ class SubmitOnce:
             time.sleep(pause)
             try:
                 requests = self._finder.requests(arguments, self._identity)
-                answers = [self._hook.call(request) for request in requests]
+                answers = [self._hook.call(request, patience=self._patience) for request in requests]
             except CloudApiError as error:
                 if certain and not error.retryable:
                     log.warning("%s: cannot look for a job of the attempt before: %s", self._spec.api, error)
@@ -385,12 +393,12 @@ class SubmitOnce:
 
     def _failed(self, before: Submission) -> list[str]:
         """The jobs to submit anew: none as long as one goes on."""
-        answers = self._hook.fetch(self._spec, before.keys, self._scope, patience=CALL_PATIENCE)
+        answers = self._hook.fetch(self._spec, before.keys, self._scope, patience=self._patience)
         records = [seen.record for seen in answers.values() if isinstance(seen, Observation)]
         remaining = before.trusted_after - time.time()
         if before.baseline in records and remaining > 0:
             time.sleep(remaining)  # it may be an earlier job's end that is still shown
-            answers = self._hook.fetch(self._spec, before.keys, self._scope, patience=CALL_PATIENCE)
+            answers = self._hook.fetch(self._spec, before.keys, self._scope, patience=self._patience)
         outcomes = {
             key: self._spec.states.outcome(seen.status) if isinstance(seen, Observation) else None
             for key, seen in answers.items()
@@ -408,7 +416,7 @@ class SubmitOnce:
     def _baseline(self) -> Mapping[str, Any] | None:
         """How the poll answers before our submit; an end shown there is an earlier job's."""
         key = str(self._key)
-        seen = self._hook.fetch(self._spec, [key], self._scope, patience=CALL_PATIENCE)[key]
+        seen = self._hook.fetch(self._spec, [key], self._scope, patience=self._patience)[key]
         if isinstance(seen, Observation):
             return seen.record
         if seen.kind in NOTHING_SHOWN:

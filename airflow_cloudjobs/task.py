@@ -24,7 +24,7 @@ from airflow_cloudjobs.compat import (
     AirflowTaskTimeout,
     TaskDeferralError,
 )
-from airflow_cloudjobs.connection.settings import InvalidConnection
+from airflow_cloudjobs.connection.settings import InvalidConnection, InvalidPlace, check_place
 from airflow_cloudjobs.exceptions import JobOutcomeUnknown, SubmitFailed, TaskRefused, WithNextStep
 from airflow_cloudjobs.failure import Failure, facts_of, request, shortened, what_happened
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
@@ -120,6 +120,7 @@ class CloudJobTask(TemplatedTask):
         arguments.required(self._hook_class().conn_name_attr)
         arguments.is_text("region", "endpoint", self._hook_class().conn_name_attr)
         arguments.not_empty("region", "endpoint")
+        self._check_place(arguments)
         arguments.is_unicode(*(name for name in self.template_fields if name in vars(self)))
         if self.end_from_trigger:
             self._check_end_from_trigger(arguments)
@@ -127,6 +128,14 @@ class CloudJobTask(TemplatedTask):
         self._check_requests(arguments)
         for name in self._became_none:
             raise arguments.refuse(name, "holds 'None', which a template gave; was there no such XCom?")
+
+    def _check_place(self, arguments: Arguments) -> None:
+        """Region and endpoint may be ones of the cloud; whether they go with the connection is seen by the hook."""
+        region, endpoint = (getattr(self, name) if arguments.known(name) else None for name in ("region", "endpoint"))
+        try:
+            check_place(self.spec.cloud, region, endpoint)
+        except InvalidPlace as error:
+            raise arguments.refuse(error.field, error.problem) from None
 
     def _check_requests(self, arguments: Arguments) -> None:
         """Every request about the jobs can be made, before there are any."""
@@ -364,8 +373,21 @@ class CloudJobTask(TemplatedTask):
         started = getattr(context.get("ti"), "start_date", None)
         return (started.timestamp() if started else time.time()) + self.execution_timeout.total_seconds()
 
-    def _new_wait(self, keys: Sequence[str], plan: WaitPlan, unknown_since: Mapping[str, float] | None = None) -> Wait:
-        return Wait(self.spec, keys, plan, random=random.random, unknown_since=unknown_since)
+    def _new_wait(
+        self,
+        keys: Sequence[str],
+        plan: WaitPlan,
+        unknown_since: Mapping[str, float] | None = None,
+        misdirected_since: float | None = None,
+    ) -> Wait:
+        return Wait(
+            self.spec,
+            keys,
+            plan,
+            random=random.random,
+            unknown_since=unknown_since,
+            misdirected_since=misdirected_since,
+        )
 
     def _log_line(self, line: LogLine) -> None:
         self.log.log(line.level, line.text)

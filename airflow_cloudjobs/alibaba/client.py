@@ -58,6 +58,10 @@ class AlibabaClient(CloudClient):
         self.renewable = settings.source is not None
         self._chain = DefaultChain()
 
+    def origin(self, host: str) -> str:
+        """The field or argument that says where the host is."""
+        return self.settings.origin(host)
+
     def authenticate(self) -> Flow:
         """The connection's key, or what its mode gives for now."""
         return self.with_cooldown(obtain(self, self.settings, self._chain))

@@ -12,6 +12,7 @@ BY_ROLE = ("ram_role_arn", "oidc_role_arn")
 """The modes in which a RAM role is taken on."""
 
 FIELDS = FieldTable(
+    "alibaba",
     (
         Field(
             "auth",
@@ -100,5 +101,6 @@ FIELDS = FieldTable(
         Field("tid", "DMS tenant id", "DMS tenant (a number) of calls whose task names none", otherwise="DMS chooses"),
         *reaching(("dms-enterprise", "ice", "sts", METADATA), "dms-enterprise-vpc.cn-shanghai.aliyuncs.com"),
     ),
+    types=("alibaba_cloudjobs", "alibaba_cloud", "oss", "adb_spark", "maxcompute"),
     peers=("project", "endpoint"),
 )

@@ -39,8 +39,6 @@ class AlibabaCloudHook(CloudHook):
     @classmethod
     def read_settings(cls, fields: ConnectionFields, region: str | None = None) -> AlibabaSettings:
         """The connection, checked."""
-        if fields.conn_type in ("huawei_cloudjobs", "huaweicloud"):
-            raise fields.invalid("conn_type", f"is {fields.conn_type!r}; this task runs on Alibaba Cloud")
         return alibaba_settings(fields, region)
 
     @classmethod

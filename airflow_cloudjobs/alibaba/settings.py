@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from airflow_cloudjobs.alibaba.fields import FIELDS
 from airflow_cloudjobs.alibaba.regions import CENTRAL, host
-from airflow_cloudjobs.connection import regions
 from airflow_cloudjobs.connection.fields import METADATA
 from airflow_cloudjobs.connection.settings import (
     CloudSettings,
@@ -93,6 +92,8 @@ class AlibabaSettings(CloudSettings):
     source: Source | None
     tid: str
 
+    cloud = "alibaba"
+
     metadata = "http://100.100.100.200"
 
     login_services = ("sts", METADATA)
@@ -123,8 +124,6 @@ def alibaba_settings(fields: ConnectionFields, region: str | None) -> AlibabaSet
     """
     read = FieldReader(fields, FIELDS)
     common = common_settings(read, region)
-    if regions.foreign_region(common["region"], regions.ALIBABA, regions.HUAWEI):
-        raise fields.invalid("region", f"is {common['region']!r}, a region of Huawei Cloud")
     auth = read.auth
     peer = read.extra.text("auth_type")
     if peer not in ("", "AK"):

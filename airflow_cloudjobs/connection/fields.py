@@ -17,6 +17,9 @@ from airflow_cloudjobs.transport.config import TransportConfig
 OWN = ("login", "password", "host", "port", "schema")
 """The fields that every connection of Airflow has; all others stand in its extra."""
 
+GENERIC = "generic"
+"""The type of a connection that is of no service's kind; so is an empty one."""
+
 METADATA = "metadata"
 """The service of an instance that tells it its own credential; it is no host of the cloud's API."""
 
@@ -104,12 +107,16 @@ class Field:
 class FieldTable:
     """The fields of a cloud's connections, as the form shows them from top to bottom.
 
+    :param cloud: ``alibaba`` or ``huawei``.
     :param fields: the rows; one is ``auth``, whose choices are the credential modes.
+    :param types: the types that a connection of it may have: ours, and the peer providers'.
     :param peers: the names that only the peer provider reads, in the extra of connections made for it.
     :raises ValueError: if a row names a mode that is none, or a name stands twice.
     """
 
+    cloud: str
     fields: tuple[Field, ...]
+    types: tuple[str, ...]
     peers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -118,6 +125,10 @@ class FieldTable:
             unknown = {*each.modes, *each.senses, *each.environment} - set(self.modes)
             if unknown or names.count(each.name) > 1:
                 raise ValueError(f"field {each.name!r} stands twice or names modes that are none: {sorted(unknown)}")
+
+    def takes(self, conn_type: str) -> bool:
+        """True for the types that a connection of the cloud may have."""
+        return conn_type in ("", GENERIC, *self.types)
 
     def __getitem__(self, name: str) -> Field:
         """The row of a field."""

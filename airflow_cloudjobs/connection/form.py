@@ -20,8 +20,8 @@ page's field for numbers loses the point of ``2.5`` while one types.
 def help_text(field: Field) -> str:
     """What stands below a field."""
     modes = f" (auth {', '.join(field.modes)})" if field.modes else ""
-    # Of these two the form shows the default as chosen.
-    fallback = "" if field.kind in ("choice", "flag") or not field.fallback else f". If empty: {field.fallback}"
+    # Of a switch the form shows the default.
+    fallback = "" if field.kind == "flag" or not field.fallback else f". If empty: {field.fallback}"
     text = f"{field.meaning}{modes}{fallback}.".replace("`", "")
     return text[0].upper() + text[1:]
 
@@ -41,8 +41,9 @@ def _schema(field: Field) -> dict[str, Any]:
     if field.secret:
         schema["format"] = "password"
     if field.kind == "choice":
+        # Without a default, which the page would store: Airflow warns in each task's log of every text in an extra that
+        # is shorter than five signs, as of a secret that it cannot hide.
         schema["enum"] = list(field.choices)
-        schema["default"] = schema["enum"][0]
         schema["values_display"] = {word: f"{word}: {meaning}" for word, meaning in field.choices.items()}
     if field.examples:
         schema["examples"] = list(field.examples)

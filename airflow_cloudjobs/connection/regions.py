@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The regions that the vendors list, to notice a region of the other cloud.
+"""The regions that the vendors list, to notice a region of the other cloud, and to guess what a misspelt one means.
 
 A region in neither list is accepted: vendors open regions faster than packages are released.
 Sources: https://www.alibabacloud.com/help/en/sdk/product-overview/regions-and-zones (and the endpoint pages of
@@ -7,6 +7,9 @@ DMS and ICE); region lists of Huawei Cloud's SDK for DLI, DRS and IAM.
 """
 
 from __future__ import annotations
+
+import re
+from difflib import get_close_matches
 
 
 def words(text: str) -> frozenset[str]:
@@ -35,6 +38,31 @@ HUAWEI = words(
 )
 
 
-def foreign_region(region: str, own: frozenset[str], other: frozenset[str]) -> bool:
-    """True if a region is listed by the other cloud only."""
-    return region in other and region not in own
+REGIONS = {"alibaba": ALIBABA, "huawei": HUAWEI}
+NAMES = {"alibaba": "Alibaba Cloud", "huawei": "Huawei Cloud"}
+
+
+def problem(cloud: str, region: str) -> str:
+    """Why a text can be no region of a cloud; empty if it may be one.
+
+    :param cloud: ``alibaba`` or ``huawei``.
+    :param region: the text; empty for none.
+    """
+    if cloud == "huawei" and "_" in region:
+        return (
+            f"is {region!r}, which names a project in a region: give the region alone, e.g. cn-north-4, and the "
+            "project's id in 'project_id' of the connection (IAM console, My Credentials)"
+        )
+    if not re.fullmatch(r"[a-z0-9-]*", region):
+        # A part of the host that credentials are sent to, which a task's template may have made.
+        return f"is {region!r}; region ids look like 'cn-north-4'"
+    for other, listed in REGIONS.items():
+        if region in listed and region not in REGIONS[cloud]:
+            return f"is {region!r}, a region of {NAMES[other]}"
+    return ""
+
+
+def meant(cloud: str, region: str) -> str:
+    """The listed region that somebody may have meant by one that is not; empty if it is listed, or like none."""
+    listed = REGIONS[cloud]
+    return "" if region in listed else next(iter(get_close_matches(region, sorted(listed), n=1)), "")

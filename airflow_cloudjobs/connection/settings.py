@@ -19,7 +19,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
-from airflow_cloudjobs.connection.fields import METADATA, Field, FieldTable, secret_names
+from airflow_cloudjobs.connection import regions
+from airflow_cloudjobs.connection.fields import GENERIC, METADATA, Field, FieldTable, secret_names
 from airflow_cloudjobs.jobs.request import SERVICES, is_service
 from airflow_cloudjobs.transport.config import TransportConfig
 from airflow_cloudjobs.transport.environment import trusted, trusting
@@ -40,6 +41,20 @@ class InvalidConnection(ValueError):
         super().__init__(f"connection {conn_id!r}: field {name!r} {problem}")
         self.conn_id = conn_id
         self.field = name
+        self.problem = problem
+
+
+class InvalidPlace(InvalidConnection):
+    """A task's own region or endpoint that cannot work: an argument, and no field of the connection.
+
+    :param conn_id: the connection that it is used with.
+    :param name: the argument.
+    :param problem: what is wrong and what is allowed.
+    """
+
+    def __init__(self, conn_id: str, name: str, problem: str) -> None:
+        super().__init__(conn_id, name, problem)
+        self.args = (f"argument {name!r} {problem}",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +142,8 @@ class FieldReader:
 
     :param fields: the connection.
     :param table: the fields of its cloud.
-    :raises InvalidConnection: if the connection's URI has no scheme, or its extra is no JSON object.
+    :raises InvalidConnection: if the connection's URI has no scheme, it is of a type that is another service's, or its
+        extra is no JSON object.
     """
 
     def __init__(self, fields: ConnectionFields, table: FieldTable) -> None:
@@ -137,6 +153,13 @@ class FieldReader:
                 "conn_type",
                 "is empty, since the URI's scheme is none: it begins with alibaba-cloudjobs:// or huawei-cloudjobs://, "
                 "without '_'",
+            )
+        if not table.takes(fields.conn_type):
+            # Somebody's key would go, in a signed request, to whom it is none of.
+            raise fields.invalid(
+                "conn_type",
+                f"is {fields.conn_type!r}; this task runs on {regions.NAMES[table.cloud]}. Allowed are "
+                f"{', '.join(map(repr, table.types))}, {GENERIC!r} and none",
             )
         self.fields = fields
         self.table = table
@@ -288,6 +311,7 @@ class CloudSettings:
     :param auth: the credential mode.
     :param warnings: what in it may be a mistake, a sentence each.
     :param own: a task's own address, for every service but those of logins; wins over all; empty for none.
+    :param asked: True if the region is a task's own.
     """
 
     conn_id: str
@@ -298,6 +322,9 @@ class CloudSettings:
     auth: str
     warnings: tuple[str, ...]
     own: str = field(default="", kw_only=True)
+    asked: bool = field(default=False, kw_only=True)
+
+    cloud: ClassVar[str]
 
     metadata: ClassVar[str]
     """The vendor's own address of the metadata service, link-local."""
@@ -317,15 +344,16 @@ class CloudSettings:
         """The same connection with another address of every service but those that give credentials.
 
         :param address: a task's own endpoint.
-        :raises InvalidConnection: if it is no address, or one that must not get what the connection logs in with.
+        :raises InvalidPlace: if it is no address, or one that must not get what the connection logs in with.
         """
-        own = _address(ConnectionFields(self.conn_id, ""), "endpoint", address, "https")
+        own = _endpoint(self.conn_id, address)
         if self.sends_token and not self._may_get_token(own):
             domains = " and ".join(f"*.{domain}" for domain in self.vendor_domains)
-            raise self.invalid(
+            raise InvalidPlace(
+                self.conn_id,
                 "endpoint",
-                f"(the task's) is {own!r}, where the login's token must not go: who gets it can use it. Allowed are "
-                f"{domains} by https, and what 'host' or 'endpoints' of the connection name; name it there",
+                f"is {own!r}, where the login's token must not go: who gets it can use it. Allowed are {domains} by "
+                f"https, and what 'host' or 'endpoints' of connection {self.conn_id!r} name; name it there",
             )
         return replace(self, own=own)
 
@@ -344,6 +372,26 @@ class CloudSettings:
         if self.own and service not in self.login_services:
             return self.own
         return self.endpoints.get(service) or self.base or f"https://{self._vendor_host(service)}"
+
+    def origin(self, host: str) -> str:
+        """The argument or the field that says where a host is, with its value where that may be misspelt.
+
+        :param host: the host, with its port if it has one.
+        :return: words for people; empty where the vendor alone says it.
+        """
+        connection = f"of connection {self.conn_id!r}"
+        if _is_at(self.own, host):
+            return "the argument 'endpoint'"
+        for service, address in self.endpoints.items():
+            if _is_at(address, host):
+                return f"'endpoints' ({service}) {connection}"
+        if _is_at(self.base, host):
+            return f"'host' {connection}"
+        if not self.region or self.region not in host:
+            return ""
+        who = "the argument 'region'" if self.asked else f"'region' {connection}"
+        meant = regions.meant(self.cloud, self.region)
+        return f"{who}, {self.region!r}{meant and f': did you mean {meant!r}?'}"
 
     def _vendor_host(self, service: str) -> str:
         if not is_service(service):
@@ -412,14 +460,12 @@ def common_settings(read: FieldReader, region: str | None) -> dict[str, Any]:
     :param region: the task's region, which wins over the connection's.
     :raises InvalidConnection: naming the field.
     """
-    region = region or read["region"]
-    if not re.fullmatch(r"[a-z0-9-]*", region):
-        # A part of the host that credentials are sent to, which a task's template may have made.
-        raise read.fields.invalid(
-            "region", f"(or the task's 'region') is {region!r}; region ids look like 'cn-north-4'"
-        )
+    cloud, conn_id = read.table.cloud, read.fields.conn_id
+    check_place(cloud, region, None, conn_id)
+    if not region and (problem := regions.problem(cloud, read["region"])):
+        raise read.fields.invalid("region", problem)
     return {
-        "conn_id": read.fields.conn_id,
+        "conn_id": conn_id,
         "transport": TransportConfig(
             connect_timeout=read["connect_timeout"],
             read_timeout=read["read_timeout"],
@@ -427,10 +473,34 @@ def common_settings(read: FieldReader, region: str | None) -> dict[str, Any]:
             ca_bundle=read["ca_bundle"] or None,
             verify=read["verify"],
         ),
-        "region": region,
+        "region": region or read["region"],
+        "asked": bool(region),
         "base": _base(read),
         "endpoints": read["endpoints"],
     }
+
+
+def check_place(cloud: str, region: str | None, endpoint: str | None, conn_id: str = "") -> None:
+    """Refuse a task's own region or endpoint that works with no connection.
+
+    :param cloud: ``alibaba`` or ``huawei``.
+    :param region: the region; None for the connection's.
+    :param endpoint: the address; None for the connection's.
+    :param conn_id: the connection, where it is known.
+    :raises InvalidPlace: naming the argument.
+    """
+    if problem := regions.problem(cloud, region or ""):
+        raise InvalidPlace(conn_id, "region", problem)
+    if endpoint:
+        _endpoint(conn_id, endpoint)
+
+
+def _endpoint(conn_id: str, address: str) -> str:
+    """A task's own address."""
+    try:
+        return _address(ConnectionFields(conn_id, ""), "endpoint", address, "https")
+    except InvalidConnection as error:
+        raise InvalidPlace(conn_id, "endpoint", error.problem) from None
 
 
 def _proxy(fields: ConnectionFields, value: str) -> str | None:
@@ -474,6 +544,10 @@ def _address(fields: ConnectionFields, name: str, value: str, scheme: str) -> st
     if parts.path.strip("/") or parts.query:
         raise fields.invalid(name, f"has a path ({parts.path or '?'}); give only the host")
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _is_at(address: str, host: str) -> bool:
+    return bool(address) and urlsplit(address).netloc.lower() == host.lower()
 
 
 def _origin(address: str) -> tuple[str, str | None, int]:

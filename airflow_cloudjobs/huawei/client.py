@@ -49,6 +49,10 @@ class HuaweiClient(CloudClient):
             self.renew_ahead = 3600.0
         self._chain = DefaultChain(settings)
 
+    def origin(self, host: str) -> str:
+        """The field or argument that says where the host is."""
+        return self.settings.origin(host)
+
     def authenticate(self) -> Flow:
         """The connection's key, or what its mode gives for now, with the project that requests are for."""
         return self.with_cooldown(obtain(self, self.settings, self._chain))

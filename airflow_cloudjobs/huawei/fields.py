@@ -6,6 +6,7 @@ from __future__ import annotations
 from airflow_cloudjobs.connection.fields import METADATA, Field, FieldTable, reaching
 
 FIELDS = FieldTable(
+    "huawei",
     (
         Field(
             "auth",
@@ -69,5 +70,6 @@ FIELDS = FieldTable(
         ),
         *reaching(("dli", "drs", "iam", METADATA), "dli.cn-north-4.example.com"),
     ),
+    types=("huawei_cloudjobs", "huaweicloud"),
     peers=("obs_bucket",),
 )

@@ -39,8 +39,6 @@ class HuaweiCloudHook(CloudHook):
     @classmethod
     def read_settings(cls, fields: ConnectionFields, region: str | None = None) -> HuaweiSettings:
         """The connection, checked."""
-        if fields.conn_type in ("alibaba_cloudjobs", "alibaba_cloud"):
-            raise fields.invalid("conn_type", f"is {fields.conn_type!r}; this task runs on Huawei Cloud")
         return huawei_settings(fields, region)
 
     @classmethod

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from airflow_cloudjobs.connection import regions
 from airflow_cloudjobs.connection.fields import METADATA
 from airflow_cloudjobs.connection.settings import (
     CloudSettings,
@@ -93,6 +92,8 @@ class HuaweiSettings(CloudSettings):
     credential: Credential | None
     source: Source | None
 
+    cloud = "huawei"
+
     metadata = "http://169.254.169.254"
 
     login_services = ("iam", METADATA)
@@ -137,19 +138,11 @@ def huawei_settings(fields: ConnectionFields, region: str | None) -> HuaweiSetti
     :raises InvalidConnection: naming the field, the mode and what is allowed.
     """
     read = FieldReader(fields, FIELDS)
-    if "_" in (region or read["region"]):
-        raise fields.invalid(
-            "region",
-            f"(or the task's 'region') is {region or read['region']!r}, which names a project in a region: give the "
-            "region alone, e.g. cn-north-4, and the project's id in 'project_id' (IAM console, My Credentials)",
-        )
     if "project_name" in read.extra.not_asked_for() and not read["project_id"]:
         raise fields.invalid(
             "project_name", "is not read: give the project's id in 'project_id' (IAM console, My Credentials)"
         )
     common = common_settings(read, region)
-    if regions.foreign_region(common["region"], regions.HUAWEI, regions.ALIBABA):
-        raise fields.invalid("region", f"is {common['region']!r}, a region of Alibaba Cloud")
     auth = read.auth
     if not re.fullmatch(r"[A-Za-z0-9_-]*", read["project_id"]):
         raise fields.invalid(

@@ -67,6 +67,8 @@ class CloudApiError(Exception):
     :param http_status: 0 if there was no answer.
     :param retry_after: seconds the cloud asked us to wait, or None.
     :param ambiguous: True if the cloud may have acted on the request all the same.
+    :param misdirected: True if the host is none, or does not speak as it was spoken to: from the beginning of a wait a
+        mistake that no waiting mends, rather than an outage.
     :param hint: what a person can do about it.
     """
 
@@ -79,6 +81,7 @@ class CloudApiError(Exception):
     http_status: int = 0
     retry_after: float | None = None
     ambiguous: bool = False
+    misdirected: bool = False
     hint: str = ""
 
     def __post_init__(self) -> None:

@@ -13,7 +13,7 @@ random source, so poke, blocking and deferrable waiting are the same wait with a
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
@@ -40,6 +40,11 @@ GRACE_POLLS = 10
 GRACE_CAP = 600.0
 """What is in no table (a status, a refusal) is waited out for this many intervals, seconds at most."""
 
+MISDIRECTED_GRACE = 300.0
+"""Seconds for which a wait that never had an answer bears a host that is none, or speaks no TLS. It is a mistake in the
+connection then, which no waiting mends; a host that is made just now may be unknown for as long, since name servers
+keep for minutes that they did not find it."""
+
 HEARTBEAT = 300.0
 """Seconds between two signs of life in the log while nothing changes."""
 
@@ -57,6 +62,7 @@ class WaitPlan:
     :param not_before: the first look is not made before; a wait that moves keeps the pause it is in.
     :param looked: True if looks were taken at the jobs in an earlier part of this wait: one that is not found now was
         there then, and may be there again.
+    :param answered: True if the cloud has answered before: its host is right then, and trouble of the network passes.
     :param handed_over: when a worker gave the wait to a triggerer, seconds since the epoch; 0 if none did.
     """
 
@@ -68,6 +74,7 @@ class WaitPlan:
     trusted_after: float = 0.0
     not_before: float = 0.0
     looked: bool = False
+    answered: bool = False
     handed_over: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
@@ -76,8 +83,11 @@ class WaitPlan:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> WaitPlan:
-        """The inverse of :meth:`as_dict`; fields of another version are ignored or defaulted."""
-        return cls(**stored_fields(cls, data, _FORMER))
+        """The inverse of :meth:`as_dict`; fields of another version are ignored or defaulted.
+
+        The release before did not tell whether looks were answered; they are taken for it.
+        """
+        return cls(**stored_fields(cls, {"answered": data.get("looked", False), **data}, _FORMER))
 
 
 _FORMER = {"earlier": "baseline", "earlier_until": "trusted_after"}
@@ -135,6 +145,7 @@ class Wait:
     :param resumed: the time, if this goes on with a wait begun elsewhere: the first looks are then spread
         over a pause, since many waits resume together when a process restarts.
     :param unknown_since: since when something undocumented is seen, by key, from an earlier part of this wait.
+    :param misdirected_since: since when no host is found that could answer, from an earlier part of this wait.
     """
 
     def __init__(
@@ -146,9 +157,14 @@ class Wait:
         random: Callable[[], float],
         resumed: float | None = None,
         unknown_since: Mapping[str, float] | None = None,
+        misdirected_since: float | None = None,
     ) -> None:
         self.spec = spec
         self.plan = plan
+        self.answered = plan.answered
+        """Whether the cloud has answered, now or in an earlier part of this wait."""
+        self.misdirected_since = misdirected_since
+        """Since when no host is found that could answer; None if the last look had other trouble, or none."""
         self._guard = _StaleGuard(plan.baseline, plan.trusted_after)
         self._random = random
         start = plan.started if resumed is None else resumed
@@ -186,6 +202,7 @@ class Wait:
             baseline=self._guard.baseline,
             not_before=now + self.pause(now),
             looked=True,
+            answered=self.answered,
             handed_over=now,
         )
 
@@ -215,6 +232,7 @@ class Wait:
         """
         lines: list[LogLine] = []
         pause = self._steady_pause(now)
+        self._learn_of_host(answers.values(), now)
         for key, answer in answers.items():
             job = self._jobs[key]
             if job.result is not None:
@@ -236,6 +254,16 @@ class Wait:
             job = self._jobs[key]
             if job.result is None:
                 self._finish(key, job, now, Outcome.TIMED_OUT, self._last_words(job, now))
+
+    def _learn_of_host(self, answers: Collection[Observation | CloudApiError], now: float) -> None:
+        """Whether the connection's host is right, as far as answers tell."""
+        errors = [answer for answer in answers if isinstance(answer, CloudApiError)]
+        if len(errors) < len(answers) or any(error.http_status for error in errors):
+            self.answered = True
+        if self.answered or not all(error.misdirected for error in errors):
+            self.misdirected_since = None
+        elif errors and self.misdirected_since is None:
+            self.misdirected_since = now
 
     def _take_observation(self, key: str, job: _Job, seen: Observation, now: float, pause: float) -> list[LogLine]:
         lines = self._readable_again(key, job, now)
@@ -311,10 +339,16 @@ class Wait:
         if not (error.retryable or not_yet):
             self._finish(key, job, now, Outcome.ERROR, str(error))
             return []
+        since, again = self.misdirected_since, "will ask again"
+        if since is not None:
+            if now - since >= MISDIRECTED_GRACE:
+                self._finish(key, job, now, Outcome.ERROR, f"no answer since {_span(now - since)}: {error}")
+                return []
+            again += f" for {_span(MISDIRECTED_GRACE - (now - since))}"
         job.due = now + self._error_pause(job)
         if job.blind_since is None:
             job.blind_since = job.logged = now
-            return [LogLine(logging.WARNING, f"{name}: could not be read, will ask again: {error}")]
+            return [LogLine(logging.WARNING, f"{name}: could not be read, {again}: {error}")]
         return self._still_blind(name, job, now, job.blind_since)
 
     def _still_blind(self, name: str, job: _Job, now: float, since: float) -> list[LogLine]:

@@ -37,7 +37,7 @@ ALIBABA_ROLES = {ALIBABA_ROLE_ARN: "", ALIBABA_PARTNER_ROLE_ARN: ALIBABA_EXTERNA
 DEFAULT_ALIBABA_REGION = "cn-shanghai"
 DEFAULT_HUAWEI_REGION = "cn-north-4"
 
-#: Projects that exist before anyone has asked for them: one for each region the vendor's DRS client knows.
+#: The projects: one for each region the vendor's DRS client knows.
 _REGIONS = (
     "eu-west-101",
     "cn-north-4",
@@ -122,13 +122,12 @@ class Accounts:
         self.projects: dict[str, str] = {project_id(name): name for name in _REGIONS}
 
     def project(self, name: str) -> str:
-        """The id of the project of that name; the project is made if need be, one exists for every region.
+        """The id of the project of that name; empty if there is none, as for a region that the cloud does not have.
 
         :param name: region name.
         """
         identifier = project_id(name)
-        self.projects.setdefault(identifier, name)
-        return identifier
+        return identifier if identifier in self.projects else ""
 
     def issue_key(self, cloud: Cloud, expires_at: float) -> Key:
         """Make a temporary access key with a security token, as the clouds' token services do.

@@ -21,7 +21,8 @@ from airflow_cloudjobs.transport.config import TransportConfig
 from airflow_cloudjobs.transport.credential import Credential
 from airflow_cloudjobs.transport.environment import proxy_for, trusted, trusting
 from airflow_cloudjobs.transport.flow import CloudClient, DirectRequest, Flow, Renew
-from airflow_cloudjobs.transport.message import HttpAnswer, HttpRequest, network_error, proxy_error, tls_error
+from airflow_cloudjobs.transport.message import HttpAnswer, HttpRequest
+from airflow_cloudjobs.transport.no_answer import NoAnswer
 from airflow_cloudjobs.transport.shared import Shared
 
 POOL = 200
@@ -87,6 +88,7 @@ class AsyncCaller:
         url = URL(request.url, encoded=True)
         host = url.raw_authority
         proxy = None if isinstance(request, DirectRequest) else proxy_for(url.scheme, host, transport)
+        why = NoAnswer(request.operation, host, self.client.origin)
         try:
             answer = await self._session.request(
                 request.method,
@@ -99,28 +101,27 @@ class AsyncCaller:
             )
             body = await answer.read()  # which lets go of the connection, however it ends
         except aiohttp.ClientProxyConnectionError:
-            raise proxy_error(request.operation, 0, host, proxy or "") from None
+            raise why.proxy(0, proxy or "") from None
         except aiohttp.ClientHttpProxyError as error:
-            raise proxy_error(request.operation, error.status, host, proxy or "") from None
+            raise why.proxy(error.status, proxy or "") from None
         except aiohttp.ClientConnectorCertificateError as error:
-            raise tls_error(request.operation, error.certificate_error, host) from None
+            raise why.tls(error.certificate_error) from None
         except aiohttp.ClientConnectorSSLError as error:
-            raise tls_error(request.operation, error.os_error, host) from None
+            raise why.tls(error.os_error) from None
         except ssl.SSLError as error:
-            raise tls_error(request.operation, error, host) from None
-        except (_NotSent, aiohttp.ClientConnectorError, aiohttp.InvalidURL, UnicodeError):
-            raise network_error(request.operation, "no connection", host, code="no connection", sent=False) from None
+            raise why.tls(error) from None
+        except (aiohttp.InvalidURL, UnicodeError):
+            raise why.no_host() from None
+        except (_NotSent, aiohttp.ClientConnectorError) as error:
+            raise why.no_connection(error, transport.connect_timeout) from None
         except aiohttp.ConnectionTimeoutError:
-            text = f"no connection within {transport.connect_timeout:g} s"
-            raise network_error(request.operation, text, host, code="connect timeout", sent=False) from None
+            raise why.connect_timeout(transport.connect_timeout) from None
         except TimeoutError:
-            text = f"no answer within {transport.read_timeout:g} s"
-            raise network_error(request.operation, text, host, code="timeout", sent=True) from None
+            raise why.timeout(transport.read_timeout) from None
         except (aiohttp.ClientError, ConnectionError):
-            text = "the connection broke before the answer was whole"
-            raise network_error(request.operation, text, host, code="connection lost", sent=True) from None
+            raise why.lost() from None
         if proxy and answer.status == 407:
-            raise proxy_error(request.operation, 407, host, proxy)
+            raise why.proxy(407, proxy)
         # Its names are found in any case, so they are not copied.
         return HttpAnswer(answer.status, answer.headers, body, host)
 
@@ -154,7 +155,8 @@ async def _open_session(transport: TransportConfig) -> aiohttp.ClientSession:
     # Loading the trusted certificates takes tens of milliseconds of CPU and reads files.
     context = await asyncio.to_thread(tls_context, transport)
     return aiohttp.ClientSession(
-        connector=_Connector(limit=POOL, ssl=context, ttl_dns_cache=DNS_LIFE),
+        # The look-up of the blocking driver: another one, where aiodns is installed, has errors and hosts of its own.
+        connector=_Connector(limit=POOL, ssl=context, ttl_dns_cache=DNS_LIFE, resolver=aiohttp.ThreadedResolver()),
         # One timer for all of a call, and one more until there is a connection, if none is kept: a place in the pool,
         # looking the host up, handshake, tunnel. One for each of the reads would cost a tenth of a poll.
         timeout=aiohttp.ClientTimeout(total=transport.read_timeout, connect=transport.connect_timeout),

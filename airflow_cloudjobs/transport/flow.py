@@ -85,6 +85,10 @@ class CloudClient(ABC):
         """The cloud's time, as far as it is known."""
         return self._now() + self.clock_offset
 
+    def origin(self, host: str) -> str:
+        """What of the connection or the task makes a host, for people; empty if that is not known."""
+        return ""
+
     @abstractmethod
     def sign(self, request: ApiRequest, credential: Credential) -> HttpRequest:
         """The request as it is sent, signed for this moment; every attempt is signed anew."""

@@ -20,7 +20,8 @@ from airflow_cloudjobs.transport.config import TransportConfig
 from airflow_cloudjobs.transport.credential import Credential
 from airflow_cloudjobs.transport.environment import proxy_for, trusted
 from airflow_cloudjobs.transport.flow import Blocking, CloudClient, DirectRequest, Flow, Renew
-from airflow_cloudjobs.transport.message import HttpAnswer, HttpRequest, network_error, proxy_error, tls_error
+from airflow_cloudjobs.transport.message import HttpAnswer, HttpRequest
+from airflow_cloudjobs.transport.no_answer import NoAnswer
 
 
 class SyncCaller:
@@ -86,6 +87,7 @@ class SyncCaller:
         host = where.netloc
         proxy = None if isinstance(request, DirectRequest) else proxy_for(where.scheme, host, transport)
         headers: dict[str, str | bytes] = dict(request.headers)
+        why = NoAnswer(request.operation, host, self.client.origin)
         try:
             answer = self._session.request(
                 request.method,
@@ -98,32 +100,30 @@ class SyncCaller:
             )
         except requests.exceptions.ProxyError as error:
             found = re.search(r"Tunnel connection failed: (\d{3})", str(error))
-            raise proxy_error(request.operation, int(found[1]) if found else 0, host, proxy or "") from None
+            raise why.proxy(int(found[1]) if found else 0, proxy or "") from None
         except requests.exceptions.SSLError as error:
-            raise tls_error(request.operation, _inner(error, ssl.SSLError) or error, host) from None
+            raise why.tls(_inner(error, ssl.SSLError) or error) from None
         except requests.exceptions.ConnectTimeout:
-            text = f"no connection within {transport.connect_timeout:g} s"
-            raise network_error(request.operation, text, host, code="connect timeout", sent=False) from None
+            raise why.connect_timeout(transport.connect_timeout) from None
         except requests.exceptions.Timeout:
-            text = f"no answer within {transport.read_timeout:g} s"
-            raise network_error(request.operation, text, host, code="timeout", sent=True) from None
+            raise why.timeout(transport.read_timeout) from None
+        except _NO_HOST:
+            raise why.no_host() from None
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise self._broken(request.operation, host, error) from None
+            raise self._broken(why, error) from None
         if proxy and answer.status_code == 407:
-            raise proxy_error(request.operation, 407, host, proxy)
+            raise why.proxy(407, proxy)
         received = {name.lower(): value for name, value in answer.headers.items()}
         return HttpAnswer(answer.status_code, received, answer.content, host)
 
-    def _broken(self, operation: str, host: str, error: Exception) -> CloudApiError:
+    def _broken(self, why: NoAnswer, error: Exception) -> CloudApiError:
         """A request that was not sent, or whose answer did not come whole."""
         reason = _reason(error)
-        if isinstance(reason, _NO_CONNECTION) or isinstance(error, _NO_HOST):
-            return network_error(operation, "no connection", host, code="no connection", sent=False)
+        if isinstance(reason, _NO_CONNECTION):
+            return why.no_connection(reason, self.client.transport.connect_timeout)
         if isinstance(reason, urllib3.exceptions.ReadTimeoutError):
-            text = f"no answer within {self.client.transport.read_timeout:g} s"
-            return network_error(operation, text, host, code="timeout", sent=True)
-        text = "the connection broke before the answer was whole"
-        return network_error(operation, text, host, code="connection lost", sent=True)
+            return why.timeout(self.client.transport.read_timeout)
+        return why.lost()
 
 
 def _session(transport: TransportConfig) -> requests.Session:

@@ -39,7 +39,7 @@ def read(line: str, monkeypatch: pytest.MonkeyPatch) -> CloudSettings:
 
 
 @pytest.mark.parametrize(
-    "block", BLOCKS, ids=lambda block: re.sub(r'.*"auth": "(\w+)".*', r"\1", block.splitlines()[0])
+    "block", BLOCKS, ids=lambda block: (re.findall(r'"auth": "(\w+)"', block) or ["the default"])[0]
 )
 def test_json_and_uri_say_the_same(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
     as_json, as_uri = (read(line, monkeypatch) for line in block.splitlines())

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from wait_driving import (
     START,
+    Answer,
     error,
     handed_over,
     plan,
@@ -331,6 +332,64 @@ def drs(status: str, number: str = "10") -> object:
     return seen(status, TEMPLATE, parsed_success_number=number)
 
 
+class TestAHostThatIsNone:
+    """A mistake in the connection and an outage look alike; whether there ever was an answer tells them apart."""
+
+    def test_a_wait_without_any_answer_ends_after_five_minutes(self) -> None:
+        wait = wait_for(the_plan=plan(10.0, deadline=7 * 86400.0))
+        now, notes = polled_until(wait, error(misdirected=True, message="no such host"), 3600)
+        ended = the_end(wait)
+        assert (ended.outcome, ended.error is not None) == (Outcome.ERROR, True)
+        assert START + 300 <= now < START + 300 + 2 * 60
+        assert "no answer since 5 min" in ended.reason
+        assert "no such host" in ended.reason
+        assert "will ask again for 5 min 0 s" in notes[0].text
+        assert notes[0].level == logging.WARNING
+
+    @pytest.mark.parametrize("answer", [seen("RUNNING"), CloudApiError("m", kind=ErrorKind.TRANSIENT, http_status=503)])
+    def test_after_an_answer_it_is_ridden_out(self, answer: Answer) -> None:
+        wait = wait_for()
+        poll(wait, answer, START)
+        polled_until(wait, error(misdirected=True), 3600, START)
+        assert not wait.over
+
+    def test_an_answer_had_elsewhere_counts(self) -> None:
+        first = wait_for()
+        poll(first, seen("RUNNING"), START)
+        rest = handed_over(first, START + 50)
+        polled_until(rest, error(misdirected=True), 3600, START + 50)
+        assert not rest.over
+
+    def test_a_hand_over_does_not_begin_anew(self) -> None:
+        first = wait_for()
+        poll(first, error(misdirected=True), START)
+        rest = handed_over(first, START + 299)
+        poll(rest, error(misdirected=True), START + 310)
+        assert the_end(rest).outcome is Outcome.ERROR
+
+    def test_an_outage_from_the_beginning_is_none(self) -> None:
+        wait = wait_for()
+        polled_until(wait, error(), 3600)
+        assert not wait.over
+
+    def test_other_trouble_in_between_begins_anew(self) -> None:
+        wait = wait_for()
+        for minute in range(60):
+            poll(wait, error(misdirected=bool(minute % 4)), START + 61.0 * minute)
+        assert not wait.over
+
+    def test_one_job_that_is_seen_saves_the_others(self) -> None:
+        wait = wait_for(("a", "b"), misdirected_since=START - 300)
+        poll(wait, {"a": error(misdirected=True), "b": seen("RUNNING")}, START)
+        assert not wait.over
+
+    def test_a_plan_of_the_release_before_is_taken_for_answered(self) -> None:
+        stored = through_json(plan(looked=True, answered=True).as_dict())
+        del stored["answered"]
+        assert WaitPlan.from_dict(stored).answered
+        assert not WaitPlan.from_dict({**stored, "looked": False}).answered
+
+
 class TestEarlierEnd:
     """DRS tells the progress of a template by its job: right after an upload an older end may still show."""
 
@@ -479,7 +538,7 @@ class TestTravel:
         poll(wait, seen("", TEMPLATE), START)
         assert wait.plan == given
         assert wait.continued(START) == replace(
-            given, baseline=None, not_before=START + 1.0, looked=True, handed_over=START
+            given, baseline=None, not_before=START + 1.0, looked=True, answered=True, handed_over=START
         )
 
     def test_doubts_survive_a_hand_over(self) -> None:

@@ -52,7 +52,10 @@ api_errors = st.builds(
     kind=st.sampled_from([*PASSING, *PASSING, *PASSING, *ErrorKind]),
     retry_after=st.none() | st.floats(0, 500),
     ambiguous=st.booleans(),
+    http_status=st.sampled_from([0, 0, 503]),
 )
+#: What a request meets that reaches nobody.
+unreached = st.builds(CloudApiError, st.just("m"), kind=st.just(ErrorKind.TRANSIENT), misdirected=st.booleans())
 
 
 def answers(spec: JobSpec, errors: bool = True) -> st.SearchStrategy[Answer]:
@@ -325,6 +328,30 @@ def test_the_log_has_a_line_for_each_change_and_seldom_one_more(run: Run) -> Non
     )
     doubts = sum(1 for _, answer in run.of(key) if isinstance(answer, Observation))
     assert len(told) - changes <= waited / 300 + 3 * runs_of_errors + doubts
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    specs,
+    st.lists(st.tuples(st.floats(0.1, 400), st.one_of(unreached, unreached, unreached, api_errors)), max_size=25),
+    st.booleans(),
+)
+def test_only_a_host_that_never_answered_and_is_none_for_minutes_ends_a_wait(
+    spec: JobSpec, history: list[tuple[float, CloudApiError]], answered: bool
+) -> None:
+    """And such a one always does. What the cloud says itself ends waits by other rules."""
+    wait = Wait(spec, ["k"], WaitPlan(START, 10.0, answered=answered), random=lambda: 0.5)
+    now, since = START, None
+    for gap, error in history:
+        now += gap
+        if not (error.retryable or error.misdirected):
+            continue
+        answered = answered or bool(error.http_status)
+        since = (since or now) if error.misdirected and not answered else None
+        wait.take({"k": error}, now)
+        assert wait.over == (since is not None and now - since >= 300)
+        if wait.over:
+            return
 
 
 @property_of_waits

@@ -25,9 +25,15 @@ def seen(status: str, spec: JobSpec = SPEC, **record: Any) -> Observation:
     return Observation(status, {spec.status: status, **record}, "request-1")
 
 
-def error(kind: ErrorKind = ErrorKind.TRANSIENT, retry_after: float | None = None, message: str = "m") -> CloudApiError:
+def error(
+    kind: ErrorKind = ErrorKind.TRANSIENT,
+    retry_after: float | None = None,
+    message: str = "m",
+    *,
+    misdirected: bool = False,
+) -> CloudApiError:
     """One look that showed nothing."""
-    return CloudApiError(message, kind=kind, retry_after=retry_after)
+    return CloudApiError(message, kind=kind, retry_after=retry_after, misdirected=misdirected)
 
 
 def plan(interval: float = 10.0, deadline: float | None = None, **more: Any) -> WaitPlan:
@@ -63,6 +69,7 @@ def handed_over(wait: Wait, now: float) -> Wait:
         spec=wait.spec,
         resumed=now,
         unknown_since=through_json(wait.unknown_since),
+        misdirected_since=wait.misdirected_since,
         random=lambda: 0.5,
     )
 

@@ -230,6 +230,11 @@ BAD: dict[str, tuple[str, Callable[[Any], Any], str]] = {
         lambda client: client.list_executions(oos.ListExecutionsRequest(max_results=9)),
         "InvalidParameter",
     ),
+    "no such region": (
+        "ecs.command",
+        lambda client: client.describe_invocations(ecs.DescribeInvocationsRequest(region_id="cn-shangai")),
+        "InvalidRegionId.NotFound",
+    ),
     "no instance": ("ecs.command", lambda client: run_command(client, "a", "", instance_id=None), "MissingParameter"),
     "no such type of command": (
         "ecs.command",

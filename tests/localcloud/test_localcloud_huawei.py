@@ -367,10 +367,19 @@ def test_a_token_opens_its_project_and_no_other(cloud: LocalCloud, scope: dict[s
     assert get(cloud, f"/v1.0/{PROJECT}/queues", token).json()["is_success"]
     foreign = get(cloud, f"/v1.0/{accounts.project_id('cn-east-3')}/queues", token)
     assert (foreign.status_code, foreign.json()["error_code"]) == (403, "APIGW.0302")
-    (project,) = get(cloud, "/v3/projects?name=any-region-9", token).json()["projects"]
-    assert project["id"] == accounts.project_id("any-region-9")
+    (project,) = get(cloud, "/v3/projects?name=cn-east-3", token).json()["projects"]
+    assert project["id"] == accounts.project_id("cn-east-3")
     assert get(cloud, "/v3/auth/projects", token).json()["projects"]
     assert get(cloud, "/v3/auth/domains", token).json()["domains"][0]["name"] == accounts.IAM_DOMAIN
+
+
+def test_a_region_that_the_cloud_does_not_have(cloud: LocalCloud) -> None:
+    """There is no project of its name, to look up or to log in to."""
+    token = login(cloud, {"project": {"name": "cn-north-4"}}).headers["X-Subject-Token"]
+    assert get(cloud, "/v3/projects?name=cn-noth-4", token).json()["projects"] == []
+    refused = login(cloud, {"project": {"name": "cn-noth-4"}})
+    assert refused.status_code == 401
+    assert "cn-noth-4" in refused.json()["error"]["message"]
 
 
 def test_a_token_ends(cloud: LocalCloud, control: Control) -> None:

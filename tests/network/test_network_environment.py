@@ -66,7 +66,7 @@ CASES = {
         {"HTTPS_PROXY": "{wrong}", "NO_PROXY": "*", "REQUESTS_CA_BUNDLE": "/no/such/file"},
         {"proxy": "{proxy}", "ca_bundle": "{ca}"},
     ),
-    "only the other scheme": Case("http", {"HTTPS_PROXY": "{proxy}"}, proxied=False, code="<no connection>"),
+    "only the other scheme": Case("http", {"HTTPS_PROXY": "{proxy}"}, proxied=False, code="<host not found>"),
     "a wrong password": Case("https", {"HTTPS_PROXY": "{wrong}", "SSL_CERT_FILE": "{ca}"}, code="<proxy>"),
     "no bundle": Case("https", {"HTTPS_PROXY": "{proxy}"}, code="<tls>"),
     "without scheme": Case("https", {"HTTPS_PROXY": "{bare}", "SSL_CERT_FILE": "{ca}"}, code="<proxy>"),

@@ -32,7 +32,7 @@ def test_nobody_else_finds_the_host(connect: Connect, way: Way) -> None:
     connect("alibaba", "http", hidden=True)
     error = way.asks("alibaba")
     assert isinstance(error, CloudApiError)
-    assert error.code == "<no connection>"
+    assert error.code == "<host not found>"
 
 
 @pytest.mark.parametrize("schema", SCHEMAS)

@@ -102,13 +102,13 @@ def test_no_handshake(connect: Connect, way: Way, mute: str) -> None:
 def test_a_handshake_that_breaks_off(connect: Connect, way: Way, curt: str) -> None:
     connect("alibaba", "http", endpoints={"dms-enterprise": f"https://{curt}"})
     error = gave_up(way, "alibaba")
-    assert (error.code, error.ambiguous) == ("<no connection>", False)
+    assert (error.code, error.ambiguous) == ("<reset>", False)
 
 
 def test_a_tunnel_that_breaks_off(connect: Connect, way: Way, curt: str) -> None:
     connect("alibaba", "https", proxy=f"http://{curt}")
     error = gave_up(way, "alibaba")
-    assert (error.code, error.ambiguous) == ("<no connection>", False)
+    assert (error.code, error.ambiguous) == ("<reset>", False)
     assert "proxy" in str(error)
 
 

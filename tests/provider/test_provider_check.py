@@ -59,6 +59,31 @@ def test_a_field_that_nobody_reads_is_told_of(cloud: LocalCloud) -> None:
     assert "field 'projet_id' is unknown and has no effect: was 'project_id' meant?" in told.splitlines()[-1]
 
 
+@pytest.mark.parametrize("conn_type", ["oss", "alibaba_cloud", "alibaba_cloudjobs"])
+def test_a_type_of_the_peers_is_known(cloud: LocalCloud, conn_type: str) -> None:
+    code, told = check("mine", {**cloud.alibaba_connection(), "conn_type": conn_type})
+    assert (code, told.count("works")) == (0, 2), told
+
+
+def test_a_connection_of_another_service_is_not_tried(cloud: LocalCloud) -> None:
+    connection = {**cloud.alibaba_connection(), "conn_type": "aws"}
+    code, told = check("mine", connection)
+    assert (code, "'aws'" in told) == (2, True), told
+    code, told = check("mine", connection, "--cloud", "alibaba")
+    assert (code, "field 'conn_type' is 'aws'" in told) == (1, True), told
+    assert cloud.control.stats()["operations"] == {}
+
+
+def test_a_login_that_met_no_network(cloud: LocalCloud) -> None:
+    """The key is not what is wrong, so nobody is sent to check it."""
+    connection = cloud.huawei_connection("token", endpoints={"iam": "nowhere.invalid"})
+    code, told = check("mine", connection)
+    assert code == 1
+    for words in ("<host not found>", "'endpoints' (iam) of the connection", "This is the login by auth 'token'"):
+        assert words in told, told
+    assert "check login" not in told
+
+
 def test_a_wrong_secret(cloud: LocalCloud) -> None:
     code, told = check("mine", {**cloud.huawei_connection(), "password": "wr0ng-c4nary"})
     assert (code, "password" in told, "wr0ng-c4nary" in told) == (1, True, False), told

@@ -41,7 +41,7 @@ def reader(table: FieldTable, extra: dict[str, Any], **own: Any) -> FieldReader:
 )
 def test_a_row_with_a_slip_is_refused(field: Field) -> None:
     with pytest.raises(ValueError, match=field.name):
-        FieldTable((AUTH, field))
+        FieldTable("alibaba", (AUTH, field), ())
 
 
 @pytest.mark.parametrize(("cloud", "mode", "field"), NEEDED, ids=lambda each: getattr(each, "name", each))

@@ -9,12 +9,16 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
+from airflow.sdk._shared.secrets_masker import secrets_masker
 from airflow.sdk._shared.secrets_masker.secrets_masker import _secrets_masker, redact
 from jinja2.exceptions import UndefinedError
 
 from airflow_cloudjobs import compat
 from airflow_cloudjobs.alibaba.dms import DmsFileUploadOperator
+from airflow_cloudjobs.connection.fields import table_of
+from airflow_cloudjobs.connection.form import conn_fields
 from airflow_cloudjobs.huawei.dli import DliSqlJobOperator
+from airflow_cloudjobs.localcloud import LocalCloud
 
 SIGNED = "OSSAccessKeyId=k&Expires=1&Signature=c4nary-s3cret"
 URL = f"https://bucket.example.com/a.sql?{SIGNED}"
@@ -45,6 +49,27 @@ def masked() -> Iterator[None]:
     _secrets_masker().reset_masker()
     yield
     _secrets_masker().reset_masker()
+
+
+@pytest.mark.parametrize("cloud_name", ["alibaba", "huawei"])
+@pytest.mark.parametrize("made", ["by localcloud", "in the form"])
+def test_nothing_in_an_extra_is_too_short_to_hide(
+    made: str, cloud_name: str, masked: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow takes each text of an extra for a secret, and warns in every task's log of one below five signs."""
+    home = LocalCloud(port=1)
+    extra = home.alibaba_connection()["extra"] if cloud_name == "alibaba" else home.huawei_connection()["extra"]
+    if made == "in the form":
+        fields = conn_fields(table_of(cloud_name))
+        extra = {name: field["schema"].get("default") for name, field in fields.items()} | {"region": extra["region"]}
+    masker = _secrets_masker()
+    monkeypatch.setattr(type(masker), "_has_warned_short_secret", False)
+    warned: list[str] = []
+    monkeypatch.setattr(secrets_masker.log, "warning", lambda text, *args, **more: warned.append(text))
+    masker.add_mask(extra)
+    assert warned == []
+    masker.add_mask({**extra, "auth": "ak"})
+    assert ["too short" in text for text in warned] == [True], "Airflow warns no more: let the form show its default"
 
 
 @pytest.mark.parametrize("make", [plain, mapped])

@@ -10,7 +10,8 @@ import pytest
 
 from airflow_cloudjobs.alibaba.hook import AlibabaCloudHook
 from airflow_cloudjobs.alibaba.settings import AlibabaSettings, alibaba_settings
-from airflow_cloudjobs.connection.settings import ConnectionFields, InvalidConnection
+from airflow_cloudjobs.connection.fields import table_of
+from airflow_cloudjobs.connection.settings import ConnectionFields, InvalidConnection, InvalidPlace
 from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
 from airflow_cloudjobs.huawei.settings import HuaweiSettings, huawei_settings
 
@@ -171,13 +172,59 @@ def test_fields_of_all_modes_and_of_the_peers_are_no_doubt() -> None:
         ("huawei", {"obs_bucket": "b", "project_id": "p", "idp_id": "i"}),
     ):
         mode = {"alibaba": "ak", "huawei": "aksk"}[cloud]
-        assert MAKERS[cloud]({"auth": mode, "region": "", **extra}, conn_type=cloud).warnings == ()
+        assert MAKERS[cloud]({"auth": mode, "region": "", **extra}, conn_type=table_of(cloud).types[1]).warnings == ()
 
 
 @pytest.mark.parametrize(("make", "region"), [(alibaba, "cn-north-4"), (huawei, "cn-hangzhou")])
 def test_the_tasks_region_is_judged_too(make: Any, region: str) -> None:
-    with pytest.raises(InvalidConnection, match="region"):
+    """As an argument: the connection is not at fault."""
+    with pytest.raises(InvalidPlace, match=f"^argument 'region' is '{region}', a region of"):
         make({"project_id": "p"}, region)
+    with pytest.raises(InvalidConnection, match=f"^connection 'my_conn': field 'region' is '{region}', a region of"):
+        make({"project_id": "p", "region": region})
+
+
+@pytest.mark.parametrize("cloud", MAKERS)
+@pytest.mark.parametrize("conn_type", ["aws", "postgres", "ssh", "http", "alibaba", "AlibabaCloud", "other"])
+def test_a_connection_of_another_service_is_refused(cloud: str, conn_type: str) -> None:
+    """Its key is sent nowhere, not even signed with."""
+    with pytest.raises(InvalidConnection) as caught:
+        MAKERS[cloud]({"region": "xx-1"}, conn_type=conn_type)
+    assert caught.value.field == "conn_type"
+    for words in (repr(conn_type), f"'{cloud}_cloudjobs'", "'generic'"):
+        assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("cloud", MAKERS)
+def test_a_connection_of_no_service_is_taken(cloud: str) -> None:
+    for conn_type in ("", "generic", *table_of(cloud).types):
+        assert MAKERS[cloud]({"region": "xx-1"}, conn_type=conn_type).region == "xx-1"
+
+
+@pytest.mark.parametrize(
+    ("own", "extra", "asked", "host", "origin"),
+    [
+        ({"host": "h", "port": 81}, {}, None, "h:81", "'host' of connection 'my_conn'"),
+        ({"host": "h"}, {"endpoints": {"ice": "I.example"}}, None, "i.example", "'endpoints' (ice) of connection"),
+        (
+            {},
+            {"region": "cn-beijing"},
+            None,
+            "ice.cn-beijing.aliyuncs.com",
+            "'region' of connection 'my_conn', 'cn-beijing'",
+        ),
+        ({}, {"region": "cn-bejing"}, None, "ice.cn-bejing.aliyuncs.com", "'cn-bejing': did you mean 'cn-beijing'?"),
+        ({}, {"region": "cn-beijing"}, "cn-x", "ice.cn-x.aliyuncs.com", "the argument 'region', 'cn-x'"),
+        ({}, {"region": "cn-beijing"}, None, "sts.aliyuncs.com", ""),
+    ],
+)
+def test_what_makes_a_host(
+    own: dict[str, Any], extra: dict[str, Any], asked: str | None, host: str, origin: str
+) -> None:
+    found = alibaba(extra, asked, **own).origin(host)
+    assert origin in found
+    assert bool(origin) == bool(found)
+    assert alibaba(extra, asked, **own).at("other.example").origin("other.example") == "the argument 'endpoint'"
 
 
 @pytest.mark.parametrize(

@@ -214,13 +214,36 @@ class TestBeforeTheCloud:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
         error = failed(both(which, f"127.0.0.1:{port}", request_))
-        assert (error.kind, error.code, error.ambiguous) == (ErrorKind.TRANSIENT, "<no connection>", False)
+        assert (error.kind, error.code, error.ambiguous) == (ErrorKind.TRANSIENT, "<refused>", False)
+        assert not error.misdirected, "a cloud that is down looks so too"
         assert f"127.0.0.1:{port}" in error.message
+        assert "'host' of connection 'c'" in error.hint
 
     def test_no_such_host(self, which: str, request_: ApiRequest) -> None:
         error = failed(both(which, "cloud.invalid", request_))
-        assert (error.kind, error.code, error.ambiguous) == (ErrorKind.TRANSIENT, "<no connection>", False)
+        assert (error.kind, error.code, error.ambiguous) == (ErrorKind.TRANSIENT, "<host not found>", False)
+        assert error.misdirected
         assert "cloud.invalid" in error.message
+        assert error.hint == "The host comes from 'host' of connection 'c'"
+
+    def test_a_misspelt_region(self, which: str) -> None:
+        """The host that is made of it is none; the vendor's list has the one that was meant."""
+        region, right = ("cn-shangai", "cn-shanghai") if which == "alibaba" else ("cn-noth-4", "cn-north-4")
+        request = ice_poll("k") if which == "alibaba" else dli_poll("k")
+        for asked in (None, region):
+            fields = ConnectionFields(
+                "c", "", "AK", "SK", extra=json.dumps({"region": "" if asked else region, "project_id": PROJECT})
+            )
+            for driver in DRIVERS.values():
+                client: CloudClient = (
+                    AlibabaClient(alibaba_settings(fields, asked))
+                    if which == "alibaba"
+                    else HuaweiClient(huawei_settings(fields, asked))
+                )
+                error = failed(driver(client, request))
+                assert (error.code, error.misdirected) == ("<host not found>", True)
+                who = "the argument 'region'" if asked else "'region' of connection 'c'"
+                assert f"{who}, {region!r}: did you mean {right!r}?" in error.hint
 
     def test_a_region_that_makes_no_host(self, which: str) -> None:
         """Any word is taken for a region, so what cannot even be looked up must end like a host that is not there."""
@@ -239,7 +262,8 @@ class TestBeforeTheCloud:
 
     def test_tls_to_a_plain_port(self, which: str, request_: ApiRequest, cloud: LocalCloud) -> None:
         error = failed(both(which, f"https://{cloud.host}:{cloud.port}", request_))
-        assert (error.code, error.ambiguous) == ("<tls>", False)
+        assert (error.code, error.ambiguous, error.misdirected) == ("<tls>", False, True)
+        assert "is this a TLS port? (the host comes from 'host' of connection 'c')" in error.hint
 
     def test_nobody_takes_the_connection(self, which: str, request_: ApiRequest) -> None:
         with socket.create_server(("127.0.0.1", 0), backlog=0) as full:

@@ -79,6 +79,7 @@ def compared(outcome: Outcome) -> Any:
             bool(outcome.request_id),
             outcome.http_status,
             outcome.ambiguous,
+            outcome.misdirected,
             outcome.retry_after,
             outcome.operation,
         )

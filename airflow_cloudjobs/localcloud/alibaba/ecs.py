@@ -24,6 +24,14 @@ API = "ecs.command"
 
 _TYPES = ("RunBatScript", "RunPowerShellScript", "RunShellScript")
 _REGIONS = {"cn-hangzhou": "华东1 杭州", "cn-shanghai": "华东2 上海", "ap-southeast-1": "新加坡"}
+#: Those that are served beside these; what DescribeRegions lists depends on the account.
+_FURTHER = frozenset(
+    """
+    cn-qingdao cn-beijing cn-zhangjiakou cn-huhehaote cn-wulanchabu cn-nanjing cn-fuzhou cn-wuhan-lr cn-shenzhen
+    cn-heyuan cn-guangzhou cn-chengdu ap-southeast-3 ap-southeast-5 ap-southeast-6 ap-southeast-7 ap-northeast-1
+    cn-hongkong ap-northeast-2 eu-central-1 eu-west-1 us-west-1 us-east-1 na-south-1 me-east-1 me-central-1
+    """.split()  # noqa: SIM905 - a list of words is easier to read
+)
 
 
 def describe_regions(call: Call) -> Answer:
@@ -35,9 +43,17 @@ def describe_regions(call: Call) -> Answer:
     return answer(call, {"Regions": {"Region": regions}})
 
 
+def _region(call: Call) -> str:
+    """The region of a call, which must be one of the cloud's."""
+    region = required(call, "RegionId")
+    if region not in _REGIONS and region not in _FURTHER:
+        raise Refused(404, "InvalidRegionId.NotFound", "The specified RegionId does not exist.")
+    return region
+
+
 def run_command(call: Call) -> Answer:
     """RunCommand: run a script on instances, which the call names or finds by their tags."""
-    required(call, "RegionId")
+    _region(call)
     one_of(call, "Type", _TYPES)
     content, fields = required(call, "CommandContent"), given(call)
     if not (fields.get("InstanceId") or fields.get("ResourceTag")):
@@ -54,7 +70,7 @@ def run_command(call: Call) -> Answer:
 
 def describe_invocations(call: Call) -> Answer:
     """DescribeInvocations: the newest first, by id, status, name, instance and tags; no other filter is looked at."""
-    region, wanted, asked = required(call, "RegionId"), given(call), call.parameters.get("InvokeId", "")
+    region, wanted, asked = _region(call), given(call), call.parameters.get("InvokeId", "")
     jobs = [
         job
         for job in call.state.jobs.of(API)
@@ -72,7 +88,7 @@ def describe_invocations(call: Call) -> Answer:
 
 def stop_invocation(call: Call) -> Answer:
     """StopInvocation: stop a command that has not ended."""
-    region, key = required(call, "RegionId"), required(call, "InvokeId")
+    region, key = _region(call), required(call, "InvokeId")
     refused = Refused(404, "InvalidInvokeId.NotFound", "The specified invoke ID does not exist.")
     job = find(call, API, key, refused, RegionId=region)
     if job.ended(call.now):

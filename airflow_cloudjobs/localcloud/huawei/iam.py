@@ -106,10 +106,7 @@ def handed_out(call: Call, seconds: float) -> dict[str, str]:
 def list_projects(call: Call) -> Answer:
     """KeystoneListProjects: the projects of the account, or the one of a name; each region has one."""
     name = call.parameters.get("name", "")
-    accounts = call.state.accounts
-    if name:
-        accounts.project(name)
-    projects = [_project_body(i, n) for i, n in accounts.projects.items() if not name or n == name]
+    projects = [_project_body(i, n) for i, n in call.state.accounts.projects.items() if not name or n == name]
     return answer(call, {"links": {"self": call.received.base_url + "/v3/projects"}, "projects": projects})
 
 
@@ -186,7 +183,9 @@ def _project(call: Call, scope: Any) -> str:
     project = _object(scope, "project")
     accounts = call.state.accounts
     if project.get("name"):
-        return accounts.project(str(project["name"]))
+        if found := accounts.project(str(project["name"])):
+            return found
+        raise Refused(401, "401", f"Could not find project: {project['name']}.")
     identifier = project.get("id")
     if not identifier:
         raise _bad("scope.project needs an id or a name")
