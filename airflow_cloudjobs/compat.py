@@ -77,6 +77,7 @@ __all__ = [
     "put_question",
     "row_of",
     "run_marks",
+    "shows_sql",
     "state_for_trigger",
     "state_of",
     "success_event",
@@ -162,6 +163,11 @@ async def hold(handed_over: float) -> None:
 def default_deferrable() -> bool:
     """Airflow's ``[operators] default_deferrable``."""
     return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
+
+
+def shows_sql() -> bool:
+    """Airflow's ``[cloudjobs] show_sql``."""
+    return bool(conf.getboolean("cloudjobs", "show_sql", fallback=False))
 
 
 def hide_in_logs(secret: str) -> None:

@@ -93,6 +93,7 @@ class CloudJobTask(TemplatedTask):
         arguments.required(self._hook_class().conn_name_attr)
         arguments.is_text("region", "endpoint", self._hook_class().conn_name_attr)
         arguments.not_empty("region", "endpoint")
+        arguments.is_switch(*task_class.switches(type(self)))
         arguments.is_unicode(*(name for name in self.template_fields if name in vars(self)))
         if self.end_from_trigger:
             self._check_end_from_trigger(arguments)
@@ -136,6 +137,7 @@ class CloudJobTask(TemplatedTask):
 
         That Airflow does not hand the connection out is none: a secrets backend that is away looks just so.
         """
+        self._reveal()
         try:
             self._check_arguments(rendered=True)
             endpoint = self.hook.settings_now().endpoint(self.spec.service)

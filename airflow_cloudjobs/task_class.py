@@ -59,8 +59,23 @@ def _inherited_arguments(cls: type) -> set[str]:
 
 def templated(cls: type, inherited: Collection[str]) -> tuple[str, ...]:
     """The template fields of a class: all of its arguments but switches, and those of the classes above."""
-    own = (name for name, one in own_arguments(cls).items() if not isinstance(one.default, bool))
+    own = (name for name, one in own_arguments(cls).items() if not _is_switch(one))
     return tuple(dict.fromkeys((*own, *inherited)))
+
+
+def _is_switch(one: inspect.Parameter) -> bool:
+    return isinstance(one.default, bool) or "bool" in str(one.annotation)
+
+
+@functools.cache
+def switches(cls: type) -> tuple[str, ...]:
+    """The arguments of a class, and of the classes above it, that are true or false."""
+    inits = [vars(base)["__init__"] for base in cls.__mro__ if "__init__" in vars(base) and _is_ours(base)]
+    return tuple(name for init in inits for name, one in own_arguments(init).items() if _is_switch(one))
+
+
+def _is_ours(cls: type) -> bool:
+    return cls.__module__.split(".")[0] == __name__.split(".")[0]
 
 
 def completed(init: Callable[..., None], built: Callable[[Any], None]) -> Callable[..., None]:

@@ -217,6 +217,12 @@ class Arguments:
                 )
                 raise self.refuse(name, f"must be text, not {_a_kind(value)}{cause}")
 
+    def is_switch(self, *names: str) -> None:
+        """Each, if given, must be True or False: a text is neither, and ``"False"`` would count as true."""
+        for name in names:
+            if self.given(name) and not isinstance(self.values[name], bool):
+                raise self.refuse(name, f"is {self.values[name]!r}; allowed are True and False, and no template")
+
     def is_url(self, name: str) -> None:
         """One or several addresses, each of http or https."""
         if self.known(name):
