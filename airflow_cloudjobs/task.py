@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from airflow_cloudjobs import compat, metrics, next_step, task_class, task_state
 from airflow_cloudjobs.apis import hook_class_of
@@ -24,7 +24,7 @@ from airflow_cloudjobs.compat import (
 from airflow_cloudjobs.connection.settings import InvalidConnection
 from airflow_cloudjobs.exceptions import JobOutcomeUnknown, SubmitFailed, SubmitRefused, WithNextStep
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
-from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, is_template
+from airflow_cloudjobs.jobs.arguments import NO_XCOM, Arguments, InvalidArgument, is_template
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome, results_in
@@ -63,6 +63,11 @@ class CloudJobTask(TemplatedTask):
     _said_of: BaseException | None = None
     """The error of which the next step was told; a sensor's passes by more than once."""
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Refuse a misspelt argument; here, since Airflow sees before any constructor whether one is missing."""
+        task_class.refuse_unknown(cls, kwargs)
+        return super().__new__(cls)
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Complete a class that names its API, by the rules of :mod:`airflow_cloudjobs.task_class`."""
         super().__init_subclass__(**kwargs)
@@ -97,10 +102,14 @@ class CloudJobTask(TemplatedTask):
         arguments.is_unicode(*(name for name in self.template_fields if name in vars(self)))
         if self.end_from_trigger:
             self._check_end_from_trigger(arguments)
-        self.check(arguments)
+        # Without its key an operator would take the task for one that submits.
+        if none := [*self._became_none, *(name for name in self._gone if name == self.key_argument)]:
+            raise arguments.refuse(none[0], NO_XCOM)
+        try:
+            self.check(arguments)
+        except InvalidArgument as error:
+            raise arguments.refuse(error.argument, NO_XCOM) if error.argument in self._gone else error from None
         self._check_requests(arguments)
-        for name in self._became_none:
-            raise arguments.refuse(name, "holds 'None', which a template gave; was there no such XCom?")
 
     def _check_requests(self, arguments: Arguments) -> None:
         """Every request about the jobs can be made, before there are any."""

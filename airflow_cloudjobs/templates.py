@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
 from airflow_cloudjobs import compat
-from airflow_cloudjobs.jobs.arguments import as_text_was, became_none
+from airflow_cloudjobs.jobs.arguments import as_text_was, became_none, is_gone
 from airflow_cloudjobs.jobs.hidden import Hidden, plain
 from airflow_cloudjobs.jobs.redact import signatures
 
@@ -31,6 +31,8 @@ class TemplatedTask(_Base):
     """True once the constructor has run: template fields that are set later are rendered ones."""
     _became_none: tuple[str, ...] = ()
     """The arguments in which a template has given the text ``None``."""
+    _gone: tuple[str, ...] = ()
+    """The arguments for which a template, or an XCom, has given None, as if they were not given."""
     _shown: tuple[str, ...] = ()
     """The arguments that read as digests, until the task is executed."""
 
@@ -96,6 +98,8 @@ class TemplatedTask(_Base):
                 if kept != rendered:
                     setattr(self, name, kept)
                 rendered = kept
+            if is_gone(written, rendered):
+                self._gone = (*self._gone, name)
             if (shown := self._as_shown(name, rendered)) is not rendered:
                 vars(self)[name] = shown
                 self._shown = (*self._shown, name)
