@@ -46,7 +46,8 @@ class CloudJobOperator(JobOwner, BaseOperator):
     :param endpoint: address of the service, e.g. of a VPC; None takes the connection's, or the vendor's.
     :param deferrable: wait on the triggerer instead of on the worker; default
         ``[operators] default_deferrable``.
-    :param wait_for_completion: False ends the task once the job is submitted (outcome ``submitted``).
+    :param wait_for_completion: False ends the task once the job is submitted (outcome ``submitted``), deferrable or
+        not; default True.
     :param poll_interval: the longest pause between two polls in seconds; pauses begin at a second and grow.
         None takes the API's own default.
     :param wait_timeout: seconds (or a timedelta) to wait for the job; None for no limit but Airflow's
@@ -124,9 +125,16 @@ class CloudJobOperator(JobOwner, BaseOperator):
 
     def execute(self, context: Any) -> Any:
         """Submit or adopt, and wait."""
+        self._stay_inside(context)
         self._context, self._jobs, self._may_run = context, [], []
         with self._answering():
             return self._execute(context)
+
+    def _give_up_airflow(self) -> str:
+        # What is remembered belongs to the task that Airflow runs, whose code may call several operators.
+        self.durable, self.on_unknown_submit = False, "fail"
+        super()._give_up_airflow()
+        return "; a retry submits again, a kill cancels nothing, and nobody is asked about a submit of unknown fate"
 
     def _execute(self, context: Any, answer: ask.Answer | None = None) -> Any:
         self._ready()

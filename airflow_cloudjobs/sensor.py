@@ -131,6 +131,7 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         # Airflow's own clock for ``timeout`` starts now too; ours must not be the later one, or its message, which
         # knows nothing of the job, would come first.
         self._began, self._wait = time.time(), None
+        self._stay_inside(context)
         if not self.deferrable:
             interval = self.poke_interval
             try:
@@ -146,6 +147,11 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
             if not seen and self._wait is not None:
                 self._defer(context, self._wait)
             return seen.xcom_value
+
+    def _give_up_airflow(self) -> str:
+        self.mode = "poke"
+        super()._give_up_airflow()
+        return " or giving it back between two looks"
 
     def execute_complete(self, context: Any, event: Mapping[str, Any] | None = None) -> Any:
         """Go on after the trigger's event."""

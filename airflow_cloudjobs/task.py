@@ -141,6 +141,29 @@ class CloudJobTask(TemplatedTask):
         if why:
             raise arguments.refuse("end_from_trigger", why)
 
+    def _stay_inside(self, context: Mapping[str, Any]) -> None:
+        """If the code of another task calls this one, do without all for which Airflow would have to bring it back.
+
+        Airflow brings back only the task that it has begun, and that would know nothing of the job.
+        """
+        outer = context.get("task")
+        if outer is None or (type(outer), outer.task_id) == (type(self), self.task_id):
+            return
+        self.log.warning(
+            "Called by the code of task %r, so it waits on this worker without deferring%s. Better make it a task of its "
+            "own in the DAG",
+            outer.task_id,
+            self._give_up_airflow(),
+        )
+
+    def _give_up_airflow(self) -> str:
+        """Do without what Airflow does only for a task that it runs itself.
+
+        :return: what else is lost, as the end of a sentence.
+        """
+        self.deferrable = self.end_from_trigger = False
+        return ""
+
     def _ready(self) -> None:
         """Everything that can be known to be wrong before a request is sent, as a failure without retries.
 
