@@ -160,9 +160,9 @@ class DeclaredOperator(DeclaredTask, CloudJobOperator):
     :param api: the API: a :class:`~airflow_cloudjobs.api.JobApi`, or the id of one in the catalogue (``cloudjobs
         apis``). Never a template.
     :param parameters: the parameters of the submit, by the API's own names, those of its path too. Templates, however
-        deep.
+        deep. None for none.
     :param key: a job that exists, or several, to wait for instead of starting one; ``parameters`` then need only hold
-        what names a job beside its key.
+        what names a job beside its key. None starts one.
     :param show_sql: True shows the SQL among the parameters (``JobApi.sql``) in rendered fields; False shows its first
         word, length and hash only. None takes Airflow's ``[cloudjobs] show_sql``, which is False by default.
 
@@ -229,7 +229,7 @@ class DeclaredSensor(DeclaredTask, CloudJobSensor):
         apis``). Never a template.
     :param key: the job, or several.
     :param parameters: what names the job beside its key, by the API's own names; others are not looked at, so that
-        those of the submit may be given. Templates, however deep.
+        those of the submit may be given. Templates, however deep. None for none.
 
     For the other parameters, the result and what is raised see :class:`~airflow_cloudjobs.sensor.CloudJobSensor`.
     """

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar, Self
+from urllib.parse import urlsplit
 
 from airflow_cloudjobs import compat, metrics, next_step, task_class, task_state
 from airflow_cloudjobs.apis import hook_class_of
@@ -38,6 +39,9 @@ from airflow_cloudjobs.templates import TemplatedTask
 DEFER_GRACE = timedelta(minutes=10)
 """How much later than we do Airflow itself gives up: only if no triggerer is there to do it in time."""
 
+LONGEST_NAME = 100
+"""Characters of the name of a mapped instance; Airflow's database takes 250."""
+
 
 class CloudJobTask(TemplatedTask):
     """A task about jobs of one API.
@@ -49,6 +53,9 @@ class CloudJobTask(TemplatedTask):
     spec: JobSpec
     key_argument: ClassVar[str]
     """The argument that names the job, or several jobs."""
+
+    named_by: ClassVar[str] = ""
+    """The argument by which Airflow's page calls a mapped instance, where that is not the key of its job."""
 
     operator_extra_links = (CloudConsoleLink(),)
     ui_color = "#e8f3fc"
@@ -141,6 +148,22 @@ class CloudJobTask(TemplatedTask):
         if why:
             raise arguments.refuse("end_from_trigger", why)
 
+    def _do_render_template_fields(
+        self, parent: Any, template_fields: Any, context: Any, jinja_env: Any, seen_oids: set[int]
+    ) -> None:
+        super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
+        if parent is self:
+            self._name_instance(context)
+
+    def _name_instance(self, context: Mapping[str, Any], keys: Sequence[str] = ()) -> None:
+        """Have Airflow's page call a mapped instance by what tells it from the others, and not by its number.
+
+        :param keys: its jobs, where they are known.
+        """
+        names = [getattr(self, name, None) for name in (self.named_by, self.key_argument) if name]
+        if shown := next((_shown_names(each) for each in [*names, keys] if each), ""):
+            compat.name_mapped(context, shown)
+
     def _stay_inside(self, context: Mapping[str, Any]) -> None:
         """If the code of another task calls this one, do without all for which Airflow would have to bring it back.
 
@@ -150,8 +173,8 @@ class CloudJobTask(TemplatedTask):
         if outer is None or (type(outer), outer.task_id) == (type(self), self.task_id):
             return
         self.log.warning(
-            "Called by the code of task %r, so it waits on this worker without deferring%s. Better make it a task of its "
-            "own in the DAG",
+            "Called by the code of task %r, so it waits on this worker without deferring%s. Better make it a task of "
+            "its own in the DAG",
             outer.task_id,
             self._give_up_airflow(),
         )
@@ -278,6 +301,7 @@ class CloudJobTask(TemplatedTask):
     def _announce(self, context: Mapping[str, Any], keys: Sequence[str]) -> None:
         """Show the job before the wait: whoever looks at a waiting task must find it."""
         url = self._console_url
+        self._name_instance(context, keys)
         self.log.info("%s: %s. Console: %s", self.spec.title, ", ".join(keys), url)
         self._push(context, "job_key", self._shaped(keys))
         self._push(context, CONSOLE_URL, url)
@@ -378,6 +402,7 @@ class CloudJobTask(TemplatedTask):
     def _results(self, context: Mapping[str, Any], results: Sequence[JobResult]) -> Any:
         """The task's result; raises, with the result in XCom all the same, if a job did not succeed."""
         metrics.ended(self.spec.api, results)
+        self._name_instance(context, [result.key for result in results])
         value = self._shaped([self._result(result) for result in results])
         bad = [self._public(self._explained(one)) for one in results if one.outcome is not Outcome.SUCCEEDED]
         if not bad:
@@ -419,3 +444,10 @@ class CloudJobTask(TemplatedTask):
         if result.request_id:
             text += f" (request id {result.request_id})"
         return f"{text}. Console: {self._console_url}"
+
+
+def _shown_names(value: Any) -> str:
+    """One or several keys or files in a line; an address by the name of its file, since its query may be signed."""
+    texts = [urlsplit(text).path.rpartition("/")[2] if "://" in text else text for text in map(str, as_list(value))]
+    line = ", ".join(texts)
+    return line if len(line) <= LONGEST_NAME else f"{line[: LONGEST_NAME - 1]}…"

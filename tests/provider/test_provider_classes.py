@@ -4,26 +4,36 @@
 from __future__ import annotations
 
 import copy
+import inspect
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk import DAG
 
+from airflow_cloudjobs import apis
 from airflow_cloudjobs.alibaba.base import AlibabaSensor
 from airflow_cloudjobs.alibaba.dms import (
     DATA_TRACK_EXPORT,
     DmsDataTrackExportOperator,
     DmsDataTrackExportSensor,
+    DmsFileUploadOperator,
     DmsFileUploadSensor,
 )
-from airflow_cloudjobs.alibaba.ice import IceUrlUploadSensor
+from airflow_cloudjobs.alibaba.ice import IceUrlUploadOperator, IceUrlUploadSensor
+from airflow_cloudjobs.api import JobApi
 from airflow_cloudjobs.apis import spec_of
 from airflow_cloudjobs.huawei.base import HuaweiOperator, HuaweiSensor
 from airflow_cloudjobs.huawei.dli import SQL_JOB, DliSqlJobOperator, DliSqlJobSensor
 from airflow_cloudjobs.huawei.jobs import HuaweiJobOperator, HuaweiJobSensor
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument
+from airflow_cloudjobs.operator import CloudJobOperator
+from airflow_cloudjobs.sensor import CloudJobSensor
+from airflow_cloudjobs.task_class import own_arguments
 
 
 def wrong_key_argument() -> type:
@@ -266,3 +276,67 @@ def test_an_argument_that_is_not_needed_may_come_as_none() -> None:
     task.render_template_fields({"database": None})
     task._check_arguments(rendered=True)
     assert task.submit_arguments()["database"] is None
+
+
+MODULES = (
+    *("operator", "sensor", "declared", "alibaba.base", "alibaba.dms", "alibaba.ice", "alibaba.jobs"),
+    *("huawei.base", "huawei.dli", "huawei.drs", "huawei.jobs"),
+)
+
+
+def constructors() -> list[type]:
+    """The classes of tasks that have arguments of their own."""
+    modules = [import_module(f"airflow_cloudjobs.{name}") for name in MODULES]
+    return [
+        cls
+        for module in modules
+        for cls in vars(module).values()
+        if isinstance(cls, type) and cls.__module__ == module.__name__ and "__init__" in vars(cls)
+    ]
+
+
+@pytest.mark.parametrize("cls", constructors(), ids=lambda cls: cls.__name__)
+def test_each_argument_is_documented_with_its_default(cls: type) -> None:
+    """Those that are inherited are where they are from."""
+    written = re.findall(r"^:param (\w+): (.+?)(?=\n\n|^:|\Z)", inspect.getdoc(cls) or "", re.M | re.S)
+    arguments = own_arguments(vars(cls)["__init__"])
+    assert sorted(name for name, _ in written) == sorted(arguments)
+    for name, text in written:
+        default = "[operators] default_deferrable" if name == "deferrable" else arguments[name].default
+        assert default is inspect.Parameter.empty or str(default) in text, (name, default)
+
+
+def test_the_interval_of_each_api_is_in_the_docstring() -> None:
+    intervals = {spec_of(api).interval for api in apis.SPECS} | {JobApi.interval}
+    for cls in (CloudJobOperator, CloudJobSensor):
+        assert intervals == {float(number) for number in re.findall(r"\b(10|30|60)\b", inspect.getdoc(cls) or "")}
+
+
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize(
+    ("cls", "arguments", "name"),
+    [
+        (DliSqlJobSensor, {"job_id": ["1", "{{ 2 }}"]}, "1, 2"),
+        (DliSqlJobSensor, {"job_id": "20260101"}, "20260101"),
+        (IceUrlUploadOperator, {"upload_urls": "https://u:p@h/a/it's {{ '{{' }}.mp4?Signature=s"}, "it's {{.mp4"),
+        (
+            DmsFileUploadOperator,
+            {"file_name": "查.sql", "file_source": "big-file", "upload_url": "https://h/x"},
+            "查.sql",
+        ),
+        (HuaweiJobSensor, {"api": "mrs.sql", "key": "k" * 200, "parameters": {"cluster_id": "c"}}, "k" * 99 + "…"),
+        (DliSqlJobOperator, {"sql": "SELECT 1"}, None),
+    ],
+)
+def test_a_mapped_instance_is_named_after_its_file_or_key(
+    cls: type[Any], arguments: dict[str, Any], name: str | None, native: bool
+) -> None:
+    with DAG("d", schedule=None, render_template_as_native_obj=native) as dag:
+        task = cls(task_id="t", **arguments)
+        own = cls(task_id="own", map_index_template="mine", **arguments)
+    for made, index, expected in ((task, 0, name), (task, -1, None), (own, 0, None)):
+        context = {"ti": SimpleNamespace(map_index=index, rendered_map_index=None), "task": made}
+        copy.deepcopy(made).render_template_fields(context)
+        template = context.get("map_index_template")
+        assert (template and dag.get_template_env().from_string(template).render()) == expected
+        assert context["ti"].rendered_map_index == expected
