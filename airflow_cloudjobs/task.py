@@ -148,18 +148,7 @@ class CloudJobTask(TemplatedTask):
         if why:
             raise arguments.refuse("end_from_trigger", why)
 
-    def _do_render_template_fields(
-        self, parent: Any, template_fields: Any, context: Any, jinja_env: Any, seen_oids: set[int]
-    ) -> None:
-        super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
-        if parent is self:
-            self._name_instance(context)
-
     def _name_instance(self, context: Mapping[str, Any], keys: Sequence[str] = ()) -> None:
-        """Have Airflow's page call a mapped instance by what tells it from the others, and not by its number.
-
-        :param keys: its jobs, where they are known.
-        """
         names = [getattr(self, name, None) for name in (self.named_by, self.key_argument) if name]
         if shown := next((_shown_names(each) for each in [*names, keys] if each), ""):
             compat.name_mapped(context, shown)

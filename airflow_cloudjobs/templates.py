@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
@@ -103,6 +105,16 @@ class TemplatedTask(_Base):
             if (shown := self._as_shown(name, rendered)) is not rendered:
                 vars(self)[name] = shown
                 self._shown = (*self._shown, name)
+        if own:
+            self._name_instance(context)
+
+    @abstractmethod
+    def _name_instance(self, context: Mapping[str, Any], keys: Sequence[str] = ()) -> None:
+        """Have Airflow's page call a mapped instance by what tells it from the others, and not by its number.
+
+        :param context: the task's context.
+        :param keys: its jobs, where they are known.
+        """
 
     def _hide_template(self, name: str, written: Any, jinja_env: Any) -> None:
         texts = self._hidden_in(name, written)
