@@ -61,6 +61,8 @@ __all__ = [
     "can_ask",
     "conf",
     "default_deferrable",
+    "delete_plain_xcom",
+    "delete_plain_xcom_of",
     "first_reschedule",
     "get_async_connection",
     "hidden_in",
@@ -69,6 +71,7 @@ __all__ = [
     "is_cleared",
     "is_run_by_hand",
     "let_read_connections",
+    "name_mapped",
     "object_storage_path",
     "plain_xcom_of",
     "push_plain_xcom",
@@ -77,6 +80,7 @@ __all__ = [
     "put_question",
     "row_of",
     "run_marks",
+    "shows_sql",
     "state_for_trigger",
     "state_of",
     "success_event",
@@ -162,6 +166,11 @@ async def hold(handed_over: float) -> None:
 def default_deferrable() -> bool:
     """Airflow's ``[operators] default_deferrable``."""
     return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
+
+
+def shows_sql() -> bool:
+    """Airflow's ``[cloudjobs] show_sql``."""
+    return bool(conf.getboolean("cloudjobs", "show_sql", fallback=False))
 
 
 def hide_in_logs(secret: str) -> None:
@@ -279,6 +288,24 @@ def hidden_in(text: str) -> str:
     return str(redact(text))
 
 
+def name_mapped(context: Mapping[str, Any], name: str) -> None:
+    """Have Airflow's page call a mapped task instance by a name, unless its DAG says how (``map_index_template``).
+
+    :param context: the task's context.
+    :param name: one line.
+    """
+    ti, task = context.get("ti"), context.get("task")
+    if getattr(ti, "map_index", -1) < 0 or getattr(task, "map_index_template", None) is not None:
+        return
+    # Airflow takes a template, from the context. Where templates make Python values, a key of digits would become a
+    # number, which Airflow cannot store.
+    native = getattr(getattr(task, "dag", None), "render_template_as_native_obj", False)
+    literal = repr(repr(name)) if native else repr(name)
+    context["map_index_template"] = f"{{{{ {literal} }}}}"  # type: ignore[index]  # it is a dict, of Airflow's own
+    if TASKS_HAVE_SUPERVISORS and hasattr(ti, "rendered_map_index"):
+        ti.rendered_map_index = name  # type: ignore[union-attr]  # Airflow renders no template at a deferral
+
+
 def try_number_of(context: Mapping[str, Any]) -> int:
     """Which attempt this is, from 1."""
     return int(getattr(context.get("ti"), "try_number", 1) or 1)
@@ -369,6 +396,27 @@ def push_plain_xcom(context: Mapping[str, Any], key: str, value: Any) -> None:
     comms: Any = getattr(task_runner, "SUPERVISOR_COMMS", None)
     if ti is not None and comms is not None:
         comms.send(SetXCom(key=key, value=value, **_names_of(ti)))
+
+
+def delete_plain_xcom(context: Mapping[str, Any], key: str) -> None:
+    """Delete what :func:`push_plain_xcom` has stored."""
+    try:
+        from airflow.sdk.execution_time.comms import DeleteXCom
+    except ImportError:
+        return
+    from airflow.sdk.execution_time import task_runner
+
+    ti: Any = context.get("ti")
+    comms: Any = getattr(task_runner, "SUPERVISOR_COMMS", None)
+    if ti is not None and comms is not None:
+        comms.send(DeleteXCom(key=key, **_names_of(ti)))
+
+
+async def delete_plain_xcom_of(trigger: Any, key: str) -> None:
+    """The same for a trigger's task; for use on a triggerer."""
+    from airflow.sdk.execution_time.comms import DeleteXCom
+
+    await _asked(DeleteXCom(key=key, **_names_of(trigger.task_instance)))
 
 
 async def push_plain_xcom_of(trigger: Any, key: str, value: Any) -> None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -13,6 +13,7 @@ from airflow_cloudjobs.hook import CloudHook
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, is_template
 from airflow_cloudjobs.jobs.compiled import compiled, known_key
 from airflow_cloudjobs.jobs.frozen import frozen, thawed
+from airflow_cloudjobs.jobs.hidden import Hidden
 from airflow_cloudjobs.jobs.job_api import JobApi, looks_secret
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.outcome import JOB_ENDS, JobResult, Outcome
@@ -88,8 +89,18 @@ class DeclaredTask(CloudJobTask):
         return self.parameters
 
     def _hidden_in(self, name: str, value: Any) -> list[str]:
-        hidden = super()._hidden_in(name, value)
-        return [*hidden, *_secrets_in(value, self.api.secret)] if name == PARAMETERS else hidden
+        if name != PARAMETERS:
+            return super()._hidden_in(name, value)
+        return [*_texts_of(value, self._is_secret), *_texts_of(value, self._is_hidden_sql)]
+
+    def _as_shown(self, name: str, value: Any) -> Any:
+        return _with_hidden(value, self._is_hidden_sql) if name == PARAMETERS else super()._as_shown(name, value)
+
+    def _is_secret(self, parameter: str) -> bool:
+        return parameter in self.api.secret or looks_secret(parameter)
+
+    def _is_hidden_sql(self, parameter: str) -> bool:
+        return parameter in self.api.sql and self._hides_sql
 
     def _check_parameters(self, arguments: Arguments, needed: Mapping[str, bool], what: str) -> None:
         """The parameters are a mapping, and what is needed is in it."""
@@ -149,9 +160,11 @@ class DeclaredOperator(DeclaredTask, CloudJobOperator):
     :param api: the API: a :class:`~airflow_cloudjobs.api.JobApi`, or the id of one in the catalogue (``cloudjobs
         apis``). Never a template.
     :param parameters: the parameters of the submit, by the API's own names, those of its path too. Templates, however
-        deep.
+        deep. None for none.
     :param key: a job that exists, or several, to wait for instead of starting one; ``parameters`` then need only hold
-        what names a job beside its key.
+        what names a job beside its key. None starts one.
+    :param show_sql: True shows the SQL among the parameters (``JobApi.sql``) in rendered fields; False shows its first
+        word, length and hash only. None takes Airflow's ``[cloudjobs] show_sql``, which is False by default.
 
     For the other parameters, the result and what is raised see :class:`~airflow_cloudjobs.operator.CloudJobOperator`.
     """
@@ -162,10 +175,12 @@ class DeclaredOperator(DeclaredTask, CloudJobOperator):
         api: JobApi | str,
         parameters: Mapping[str, Any] | None = None,
         key: str | Sequence[str] | None = None,
+        show_sql: bool | None = None,
         **kwargs: Any,
     ) -> None:
         self._take(api, parameters, key, kwargs.get("task_id"))
         super().__init__(**kwargs)
+        self.show_sql = show_sql
         self._built()
 
     def check(self, arguments: Arguments) -> None:
@@ -214,7 +229,7 @@ class DeclaredSensor(DeclaredTask, CloudJobSensor):
         apis``). Never a template.
     :param key: the job, or several.
     :param parameters: what names the job beside its key, by the API's own names; others are not looked at, so that
-        those of the submit may be given. Templates, however deep.
+        those of the submit may be given. Templates, however deep. None for none.
 
     For the other parameters, the result and what is raised see :class:`~airflow_cloudjobs.sensor.CloudJobSensor`.
     """
@@ -243,13 +258,26 @@ def _plain(value: Any) -> Any:
     return thawed(frozen(value)) if isinstance(value, Mapping) or is_sequence(value) else value
 
 
-def _secrets_in(value: Any, secret: Sequence[str], *, hidden: bool = False) -> Iterator[str]:
-    """The texts of parameters that are secret by their names, or are said to be."""
+def _texts_of(value: Any, chosen: Callable[[str], bool], *, inside: bool = False) -> Iterator[str]:
+    """The texts of the parameters that are chosen by their names, however deep these stand."""
     if isinstance(value, Mapping):
         for name, item in value.items():
-            yield from _secrets_in(item, secret, hidden=hidden or name in secret or looks_secret(str(name)))
+            yield from _texts_of(item, chosen, inside=inside or chosen(str(name)))
     elif is_sequence(value):
         for item in as_list(value):
-            yield from _secrets_in(item, secret, hidden=hidden)
-    elif hidden and value not in (None, "", True, False):
+            yield from _texts_of(item, chosen, inside=inside)
+    elif inside and value not in (None, "", True, False):
         yield str(value)
+
+
+def _with_hidden(value: Any, chosen: Callable[[str], bool], *, inside: bool = False) -> Any:
+    """Parameters in which these texts read as digests; the same object if there are none."""
+    if isinstance(value, str) and inside:
+        return Hidden(value) if value else value
+    if type(value) is dict:
+        shown = {name: _with_hidden(item, chosen, inside=inside or chosen(str(name))) for name, item in value.items()}
+        return shown if any(shown[name] is not item for name, item in value.items()) else value
+    if type(value) is list:
+        items = [_with_hidden(item, chosen, inside=inside) for item in value]
+        return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
+    return value

@@ -48,9 +48,11 @@ class CloudJobOperator(JobOwner, BaseOperator):
     :param endpoint: address of the service, e.g. of a VPC; None takes the connection's, or the vendor's.
     :param deferrable: wait on the triggerer instead of on the worker; default
         ``[operators] default_deferrable``.
-    :param wait_for_completion: False ends the task once the job is submitted (outcome ``submitted``).
+    :param wait_for_completion: False ends the task once the job is submitted (outcome ``submitted``), deferrable or
+        not; default True.
     :param poll_interval: the longest pause between two polls in seconds; pauses begin at a second and grow.
-        None takes the API's own default.
+        None takes the API's own: 10 for DMS, DLI and DRS, 60 for ICE, the ``interval`` of a ``JobApi`` (30 unless it
+        says another).
     :param wait_timeout: seconds (or a timedelta) to wait for the job; None for no limit but Airflow's
         ``execution_timeout``.
     :param cancel_on_kill: cancel the job when the task is killed, out of time, or ends in any other way that leaves
@@ -58,12 +60,13 @@ class CloudJobOperator(JobOwner, BaseOperator):
         adopted one alone.
     :param durable: a retry goes on with the job of the attempt before, and submits anew only after a failed
         one; clearing the task submits anew. Needs Airflow >= 3.3, or ``[cloudjobs] state_path``; without both only
-        for APIs whose jobs can be looked up (DLI, ICE). False submits at every attempt.
+        for APIs whose jobs can be looked up (DLI, ICE). False submits at every attempt. Default True.
     :param on_unknown_submit: what to do where the cloud may have taken the job, and its API cannot tell (DMS, DRS):
-        ``"fail"``, or ``"ask"`` a person on Airflow's page (Airflow >= 3.1), who names the job, has it submitted anew,
-        or has the task fail. It waits for the answer without a worker, until ``execution_timeout``, if it has one.
+        ``"fail"`` (the default), or ``"ask"`` a person on Airflow's page (Airflow >= 3.1), who names the job, has it
+        submitted anew, or has the task fail. It waits for the answer without a worker, until ``execution_timeout``, if
+        it has one.
     :param end_from_trigger: a success ends the task on the triggerer, without another worker (Airflow >= 3.3;
-        not for tasks with outlets). ``on_success_callback`` then runs in the dag processor.
+        not for tasks with outlets). ``on_success_callback`` then runs in the dag processor. Default False.
     :raises JobFailed: the job failed or was cancelled (retried, if the task has retries).
     :raises JobTimedOut: ``wait_timeout`` ran out.
     :raises ExecutionTimedOut: ``execution_timeout`` ran out (retried, as Airflow retries what runs out of it).
@@ -127,9 +130,16 @@ class CloudJobOperator(JobOwner, BaseOperator):
     @with_short_trace
     def execute(self, context: Any) -> Any:
         """Submit or adopt, and wait."""
+        self._stay_inside(context)
         self._context, self._jobs, self._may_run, self._cancelled = context, [], [], []
         with self._answering():
             return self._execute(context)
+
+    def _give_up_airflow(self) -> str:
+        # What is remembered belongs to the task that Airflow runs, whose code may call several operators.
+        self.durable, self.on_unknown_submit = False, "fail"
+        super()._give_up_airflow()
+        return "; a retry submits again, a kill cancels nothing, and nobody is asked about a submit of unknown fate"
 
     def _execute(self, context: Any, answer: ask.Answer | None = None) -> Any:
         self._ready()
@@ -263,6 +273,7 @@ class CloudJobOperator(JobOwner, BaseOperator):
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
         """Go on after a deferral; one that Airflow has ended, since no triggerer did in time, with a last look."""
         self._context = context
+        self._is_back()
         with self._answering():
             try:
                 return super().resume_execution(next_method, next_kwargs, context)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
 
-from airflow_cloudjobs import next_step, task_state
+from airflow_cloudjobs import compat, next_step, task_state
 from airflow_cloudjobs.cancel import cancel, has_ended
 from airflow_cloudjobs.compat import AirflowTaskTimeout, TaskAwaitingInput, TaskDeferred
 from airflow_cloudjobs.exceptions import SubmitOutcomeUnknown
@@ -56,6 +56,15 @@ class JobOwner(CloudJobTask):
     @property
     def _to_cancel(self) -> Sequence[str]:
         return self._jobs if self._may_cancel() else []
+
+    def _is_back(self) -> None:
+        """Take away what told the trigger on which jobs this task was deferred: people see it among the XComs."""
+        if not self._may_cancel():
+            return
+        try:
+            compat.delete_plain_xcom(self._context, task_state.OWNER)
+        except Exception as error:
+            self.log.debug("XCom %r is left: %r", task_state.OWNER, error)
 
     @contextmanager
     def _answering(self) -> Iterator[None]:

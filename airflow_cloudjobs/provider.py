@@ -18,6 +18,11 @@ _STATE_PATH = (
     "of its own."
 )
 
+_SHOW_SQL = (
+    "True: rendered fields show the SQL of tasks, with what Airflow masks in it. False: its first word, length and "
+    "hash only. A task's argument show_sql goes before it."
+)
+
 _PRODUCTS = {
     "Alibaba Cloud DMS": "airflow_cloudjobs.alibaba.dms",
     "Alibaba Cloud ICE": "airflow_cloudjobs.alibaba.ice",
@@ -68,7 +73,14 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "string",
                         "example": "s3://aws_default@bucket/airflow/cloudjobs",
                         "default": "",
-                    }
+                    },
+                    "show_sql": {
+                        "description": _SHOW_SQL,
+                        "version_added": "0.2.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "False",
+                    },
                 },
             }
         },

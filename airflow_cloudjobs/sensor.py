@@ -55,12 +55,13 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
     :param deferrable: wait on the triggerer instead of on the worker; default
         ``[operators] default_deferrable``. Goes before ``mode``.
     :param end_from_trigger: a success ends the task on the triggerer, without another worker (Airflow >= 3.3;
-        not for tasks with outlets). ``on_success_callback`` then runs in the dag processor.
+        not for tasks with outlets). ``on_success_callback`` then runs in the dag processor. Default False.
     :param start_from_trigger: begin on the triggerer, without a worker (Airflow >= 3.3). Only for arguments that are
         written in the DAG or templated without XComs; a mapped task begins on a worker all the same. Arguments are
-        then checked when the DAG is parsed only, and ``timeout`` is watched by Airflow.
+        then checked when the DAG is parsed only, and ``timeout`` is watched by Airflow. Default False.
     :param poke_interval: the longest pause between two polls, seconds or a timedelta (in reschedule mode every pause,
-        of ten seconds at least); None takes the API's own default.
+        of ten seconds at least); None takes the API's own: 10 for DMS, DLI and DRS, 60 for ICE, the ``interval`` of a
+        ``JobApi`` (30 unless it says another).
     :raises TaskRefused: an argument or the connection cannot work.
     :raises SubmitFailed: Airflow did not hand the connection out when the wait began (retried).
     :raises JobFailedForGood: the job failed or was cancelled.
@@ -133,6 +134,7 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         # Airflow's own clock for ``timeout`` starts now too; ours must not be the later one, or its message, which
         # knows nothing of the job, would come first.
         self._began, self._wait = time.time(), None
+        self._stay_inside(context)
         if not self.deferrable:
             interval = self.poke_interval
             try:
@@ -148,6 +150,11 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
             if not seen and self._wait is not None:
                 self._defer(context, self._wait)
             return seen.xcom_value
+
+    def _give_up_airflow(self) -> str:
+        self.mode = "poke"
+        super()._give_up_airflow()
+        return " or giving it back between two looks"
 
     def execute_complete(self, context: Any, event: Mapping[str, Any] | None = None) -> Any:
         """Go on after the trigger's event."""

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import wraps
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
+from urllib.parse import urlsplit
 
 from airflow_cloudjobs import compat, metrics, next_step, task_class, task_state
 from airflow_cloudjobs.apis import hook_class_of
@@ -28,7 +29,7 @@ from airflow_cloudjobs.connection.settings import InvalidConnection, InvalidPlac
 from airflow_cloudjobs.exceptions import JobOutcomeUnknown, SubmitFailed, TaskRefused, WithNextStep
 from airflow_cloudjobs.failure import Failure, facts_of, request, shortened, what_happened
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
-from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, is_template
+from airflow_cloudjobs.jobs.arguments import NO_XCOM, Arguments, InvalidArgument, is_template
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome, results_in
@@ -42,6 +43,9 @@ from airflow_cloudjobs.templates import TemplatedTask
 
 DEFER_GRACE = timedelta(minutes=10)
 """How much later than we do Airflow itself gives up: only if no triggerer is there to do it in time."""
+
+LONGEST_NAME = 100
+"""Characters of the name of a mapped instance; Airflow's database takes 250."""
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -73,6 +77,9 @@ class CloudJobTask(TemplatedTask):
     key_argument: ClassVar[str]
     """The argument that names the job, or several jobs."""
 
+    named_by: ClassVar[str] = ""
+    """The argument by which Airflow's page calls a mapped instance, where that is not the key of its job."""
+
     operator_extra_links = (CloudConsoleLink(),)
     ui_color = "#e8f3fc"
 
@@ -89,6 +96,11 @@ class CloudJobTask(TemplatedTask):
     """What it was told of that."""
     _trigger_trouble = ""
     """Why the trigger has ended, where Airflow says so."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Refuse a misspelt argument; here, since Airflow sees before any constructor whether one is missing."""
+        task_class.refuse_unknown(cls, kwargs)
+        return super().__new__(cls)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Complete a class that names its API, by the rules of :mod:`airflow_cloudjobs.task_class`."""
@@ -121,13 +133,18 @@ class CloudJobTask(TemplatedTask):
         arguments.is_text("region", "endpoint", self._hook_class().conn_name_attr)
         arguments.not_empty("region", "endpoint")
         self._check_place(arguments)
+        arguments.is_switch(*task_class.switches(type(self)))
         arguments.is_unicode(*(name for name in self.template_fields if name in vars(self)))
         if self.end_from_trigger:
             self._check_end_from_trigger(arguments)
-        self.check(arguments)
+        # Without its key an operator would take the task for one that submits.
+        if none := [*self._became_none, *(name for name in self._gone if name == self.key_argument)]:
+            raise arguments.refuse(none[0], NO_XCOM)
+        try:
+            self.check(arguments)
+        except InvalidArgument as error:
+            raise arguments.refuse(error.argument, NO_XCOM) if error.argument in self._gone else error from None
         self._check_requests(arguments)
-        for name in self._became_none:
-            raise arguments.refuse(name, "holds 'None', which a template gave; was there no such XCom?")
 
     def _check_place(self, arguments: Arguments) -> None:
         """Region and endpoint may be ones of the cloud; whether they go with the connection is seen by the hook."""
@@ -167,11 +184,40 @@ class CloudJobTask(TemplatedTask):
         if why:
             raise arguments.refuse("end_from_trigger", why)
 
+    def _name_instance(self, context: Mapping[str, Any], keys: Sequence[str] = ()) -> None:
+        names = [getattr(self, name, None) for name in (self.named_by, self.key_argument) if name]
+        if shown := next((_shown_names(each) for each in [*names, keys] if each), ""):
+            compat.name_mapped(context, shown)
+
+    def _stay_inside(self, context: Mapping[str, Any]) -> None:
+        """If the code of another task calls this one, do without all for which Airflow would have to bring it back.
+
+        Airflow brings back only the task that it has begun, and that would know nothing of the job.
+        """
+        outer = context.get("task")
+        if outer is None or (type(outer), outer.task_id) == (type(self), self.task_id):
+            return
+        self.log.warning(
+            "Called by the code of task %r, so it waits on this worker without deferring%s. Better make it a task of "
+            "its own in the DAG",
+            outer.task_id,
+            self._give_up_airflow(),
+        )
+
+    def _give_up_airflow(self) -> str:
+        """Do without what Airflow does only for a task that it runs itself.
+
+        :return: what else is lost, as the end of a sentence.
+        """
+        self.deferrable = self.end_from_trigger = False
+        return ""
+
     def _ready(self) -> None:
         """Everything that can be known to be wrong before a request is sent, as a failure without retries.
 
         That Airflow does not hand the connection out is none: a secrets backend that is away looks just so.
         """
+        self._reveal()
         try:
             self._check_arguments(rendered=True)
             endpoint = self.hook.settings_now().endpoint(self.spec.service)
@@ -354,6 +400,7 @@ class CloudJobTask(TemplatedTask):
     def _announce(self, context: Mapping[str, Any], keys: Sequence[str]) -> None:
         """Show the job before the wait: whoever looks at a waiting task must find it."""
         url = self._console_url
+        self._name_instance(context, keys)
         self.log.info("%s: %s. Console: %s", self.spec.title, ", ".join(keys), url)
         self._push(context, "job_key", self._shaped(keys))
         self._push(context, CONSOLE_URL, url)
@@ -467,6 +514,7 @@ class CloudJobTask(TemplatedTask):
     def _results(self, context: Mapping[str, Any], results: Sequence[JobResult]) -> Any:
         """The task's result; raises, with the result in XCom all the same, if a job did not succeed."""
         metrics.ended(self.spec.api, results)
+        self._name_instance(context, [result.key for result in results])
         value = self._shaped([self._result(result) for result in results])
         bad = [self._public(self._explained(one)) for one in results if one.outcome is not Outcome.SUCCEEDED]
         if not bad:
@@ -506,3 +554,10 @@ class CloudJobTask(TemplatedTask):
     @abstractmethod
     def _ended_badly(self, bad: Sequence[JobResult]) -> Exception:
         """The exception for jobs that did not succeed; what it says is added when it ends the task."""
+
+
+def _shown_names(value: Any) -> str:
+    """One or several keys or files in a line; an address by the name of its file, since its query may be signed."""
+    texts = [urlsplit(text).path.rpartition("/")[2] if "://" in text else text for text in map(str, as_list(value))]
+    line = ", ".join(texts)
+    return line if len(line) <= LONGEST_NAME else f"{line[: LONGEST_NAME - 1]}…"

@@ -18,7 +18,8 @@ from airflow_cloudjobs.jobs.identity import Identity
 T = TypeVar("T")
 
 OWNER = "cloudjobs_owner"
-"""The XCom in which a task says which jobs it waits for, just before it defers; past any XCom backend."""
+"""The XCom in which a task says which jobs it waits for, just before it defers; past any XCom backend. It goes when the
+task comes back."""
 
 
 def identity_of(context: Mapping[str, Any]) -> Identity | None:

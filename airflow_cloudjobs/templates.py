@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import os
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
 from airflow_cloudjobs import compat
-from airflow_cloudjobs.jobs.arguments import as_text_was, became_none
+from airflow_cloudjobs.jobs.arguments import as_text_was, became_none, is_gone
+from airflow_cloudjobs.jobs.hidden import Hidden, plain
 from airflow_cloudjobs.jobs.redact import signatures
 
 if TYPE_CHECKING:
@@ -23,12 +26,17 @@ class TemplatedTask(_Base):
     """A task some of whose arguments must be shown nowhere, whatever a template makes of them."""
 
     hidden_arguments: ClassVar[tuple[str, ...]] = ()
-    """The templated arguments whose text is shown nowhere."""
+    """The templated arguments that hold SQL, of which only a digest is shown."""
+    show_sql: bool | None = None
 
     _is_built = False
     """True once the constructor has run: template fields that are set later are rendered ones."""
     _became_none: tuple[str, ...] = ()
     """The arguments in which a template has given the text ``None``."""
+    _gone: tuple[str, ...] = ()
+    """The arguments for which a template, or an XCom, has given None, as if they were not given."""
+    _shown: tuple[str, ...] = ()
+    """The arguments that read as digests, until the task is executed."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Keep an argument as text; have Airflow hide what a template gave where that must not be shown.
@@ -47,7 +55,28 @@ class TemplatedTask(_Base):
 
     def _hidden_in(self, name: str, value: Any) -> list[str]:
         """The texts in an argument that are shown nowhere."""
-        return [value] if name in self.hidden_arguments and isinstance(value, str) and value else []
+        hides = name in self.hidden_arguments and self._hides_sql and isinstance(value, str) and value
+        return [value] if hides else []
+
+    @property
+    def _hides_sql(self) -> bool:
+        """True if SQL is to be hidden: by this task, or by Airflow's settings where it does not say."""
+        return not (compat.shows_sql() if self.show_sql is None else self.show_sql)
+
+    def _as_shown(self, name: str, value: Any) -> Any:
+        """An argument as Airflow is to show it: the same value, but SQL in it reads as a digest."""
+        return Hidden(value) if self._hidden_in(name, value) else value
+
+    def pre_execute(self, context: Any) -> None:
+        """Called by Airflow before the task is executed, and after it has stored what it shows of it."""
+        super().pre_execute(context)
+        self._reveal()
+
+    def _reveal(self) -> None:
+        """From here on arguments are worked with, and no longer shown."""
+        # Not by setattr: that would hide them once more.
+        vars(self).update({name: plain(vars(self)[name]) for name in self._shown})
+        self._shown = ()
 
     def _do_render_template_fields(
         self, parent: Any, template_fields: Any, context: Any, jinja_env: Any, seen_oids: set[int]
@@ -59,16 +88,33 @@ class TemplatedTask(_Base):
         """
         from jinja2.nativetypes import NativeEnvironment  # where templates are rendered it is there
 
+        self._reveal()
         own = {name: getattr(self, name, None) for name in template_fields} if parent is self else {}
         for name, written in own.items():
             self._hide_template(name, written, jinja_env)
         super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
-        if not isinstance(jinja_env, NativeEnvironment):
-            return
         for name, written in own.items():
-            kept = as_text_was(written, getattr(self, name, None), tuple(self.template_ext))
-            if kept != getattr(self, name, None):
-                setattr(self, name, kept)
+            rendered = getattr(self, name, None)
+            if isinstance(jinja_env, NativeEnvironment):
+                kept = as_text_was(written, rendered, tuple(self.template_ext))
+                if kept != rendered:
+                    setattr(self, name, kept)
+                rendered = kept
+            if is_gone(written, rendered):
+                self._gone = (*self._gone, name)
+            if (shown := self._as_shown(name, rendered)) is not rendered:
+                vars(self)[name] = shown
+                self._shown = (*self._shown, name)
+        if own:
+            self._name_instance(context)
+
+    @abstractmethod
+    def _name_instance(self, context: Mapping[str, Any], keys: Sequence[str] = ()) -> None:
+        """Have Airflow's page call a mapped instance by what tells it from the others, and not by its number.
+
+        :param context: the task's context.
+        :param keys: its jobs, where they are known.
+        """
 
     def _hide_template(self, name: str, written: Any, jinja_env: Any) -> None:
         texts = self._hidden_in(name, written)

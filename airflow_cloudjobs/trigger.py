@@ -230,6 +230,8 @@ class CloudJobTrigger(BaseTrigger):
                 url = await self._console_url()
                 values = [result_of(spec, result, console_url=url) for result in results]
                 await compat.push_xcom(self, "return_value", values if end_task["several"] else values[0])
+            if self.cancel:
+                await compat.delete_plain_xcom_of(self, task_state.OWNER)  # no worker does, and people see it
         except Exception as error:
             self.log.warning("The result could not be stored from here, leaving it to a worker: %r", error)
             return False

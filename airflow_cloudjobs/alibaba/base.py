@@ -17,7 +17,7 @@ TEMPLATED = ("alibabacloud_conn_id", "region", "endpoint")
 class AlibabaOperator(CloudJobOperator):
     """An operator on Alibaba Cloud.
 
-    :param alibabacloud_conn_id: the Airflow connection.
+    :param alibabacloud_conn_id: the Airflow connection; default ``alibabacloud_default``.
     """
 
     template_fields: Sequence[str] = TEMPLATED
@@ -30,7 +30,7 @@ class AlibabaOperator(CloudJobOperator):
 class AlibabaSensor(CloudJobSensor):
     """A sensor on Alibaba Cloud.
 
-    :param alibabacloud_conn_id: the Airflow connection.
+    :param alibabacloud_conn_id: the Airflow connection; default ``alibabacloud_default``.
     """
 
     template_fields: Sequence[str] = TEMPLATED

@@ -74,12 +74,14 @@ class DmsFileUploadOperator(AlibabaOperator):
     way to cancel an upload, and none to find one again: a submit without an answer is not repeated.
     Sources: CreateUploadFileJob, CreateUploadOSSFileJob, GetUserUploadFileJob.
 
-    :param file_name: name of the file in DMS; ends with ``.txt`` or ``.sql``.
+    :param file_name: name of the file in DMS; ends with ``.txt`` or ``.sql``. None only with ``job_key``.
     :param file_source: what the file is for: ``datacorrect`` (change data), ``order_info_attachment``
-        (attachment of a ticket), ``big-file`` (import of many records) or ``sqlreview`` (SQL review).
-    :param upload_url: http or https address from which DMS fetches the file.
-    :param upload_target: OSS object that DMS reads instead: ``{"Endpoint", "BucketName", "ObjectName"}``.
-    :param job_key: an upload job that exists, or several, to wait for instead of starting one.
+        (attachment of a ticket), ``big-file`` (import of many records) or ``sqlreview`` (SQL review). None only with
+        ``job_key``.
+    :param upload_url: http or https address from which DMS fetches the file; None with ``upload_target``.
+    :param upload_target: OSS object that DMS reads instead: ``{"Endpoint", "BucketName", "ObjectName"}``; None with
+        ``upload_url``.
+    :param job_key: an upload job that exists, or several, to wait for instead of starting one; None starts one.
     :param tid: DMS tenant id; None takes the connection's, or DMS's choice.
 
     For the other parameters, the result and what is raised see
@@ -88,6 +90,7 @@ class DmsFileUploadOperator(AlibabaOperator):
 
     spec = FILE_UPLOAD
     key_argument = "job_key"
+    named_by = "file_name"
 
     def __init__(
         self,
@@ -204,17 +207,18 @@ class DmsDataTrackExportOperator(AlibabaOperator):
 
     :param order_id: the ticket's id.
     :param rollback_sql_type: ``REVERSE`` (SQL that undoes the changes) or ``FORWARD`` (SQL that redoes them).
-    :param filter_start_time: only changes from then on, ``yyyy-MM-dd HH:mm:ss``.
-    :param filter_end_time: only changes until then, ``yyyy-MM-dd HH:mm:ss``.
-    :param filter_table_list: only changes of these tables.
-    :param filter_type_list: only changes of these types, of ``INSERT``, ``UPDATE``, ``DELETE``.
-    :param event_id_list: only these events.
+        None only with ``download_key_id``.
+    :param filter_start_time: only changes from then on, ``yyyy-MM-dd HH:mm:ss``; None for all.
+    :param filter_end_time: only changes until then, ``yyyy-MM-dd HH:mm:ss``; None for all.
+    :param filter_table_list: only changes of these tables; None for all.
+    :param filter_type_list: only changes of these types, of ``INSERT``, ``UPDATE``, ``DELETE``; None for all.
+    :param event_id_list: only these events; None for all.
     :param column_filter: only changes of a column: ``{"ColumnName", "Operator", "Value", "InList",
-        "BetweenStart", "BetweenEnd"}``.
-    :param download_key_id: an export that exists, or several of the ticket, to wait for instead.
+        "BetweenStart", "BetweenEnd"}``; None for all.
+    :param download_key_id: an export that exists, or several of the ticket, to wait for instead; None starts one.
     :param tid: DMS tenant id; None takes the connection's, or DMS's choice.
     :param include_download_url: True puts the signed ``DownloadUrl`` into the result; whoever can read XCom
-        can then download the export until the address expires.
+        can then download the export until the address expires. Default False.
 
     For the other parameters, the result and what is raised see
     :class:`~airflow_cloudjobs.operator.CloudJobOperator`.
@@ -222,6 +226,7 @@ class DmsDataTrackExportOperator(AlibabaOperator):
 
     spec = DATA_TRACK_EXPORT
     key_argument = "download_key_id"
+    named_by = "order_id"
 
     def __init__(
         self,
@@ -284,7 +289,7 @@ class DmsDataTrackExportSensor(AlibabaSensor):
     :param download_key_id: the export, or several of the ticket.
     :param tid: DMS tenant id; None takes the connection's, or DMS's choice.
     :param include_download_url: True puts the signed ``DownloadUrl`` into the result; whoever can read XCom
-        can then download the export until the address expires.
+        can then download the export until the address expires. Default False.
 
     For the other parameters, the result and what is raised see
     :class:`~airflow_cloudjobs.sensor.CloudJobSensor`.

@@ -174,15 +174,19 @@ class IceUrlUploadOperator(AlibabaOperator):
     cn-beijing and cn-shenzhen. Sources: UploadMediaByURL, GetUrlUploadInfos.
 
     :param upload_urls: address of a media file, or a list of up to 20; each needs a file extension, or a
-        ``FileExtension`` in ``media_metadata``.
+        ``FileExtension`` in ``media_metadata``. None only with ``job_ids``.
     :param media_metadata: for single addresses: ``[{"SourceURL", "Title", "Description", "FileSize",
         "CoverURL", "CateId", "Tags", "TemplateGroupId", "WorkflowId", "FileExtension"}]``, the first two needed.
-    :param post_process_config: what to do after the upload: ``{"ProcessType": "Workflow", "ProcessID": …}``.
-    :param upload_target_config: where to store: ``{"StorageType": "oss", "StorageLocation": …}``.
-    :param user_data: ``{"MessageCallback": {…}, "Extend": {…}}``; comes back in the result.
+        None for none.
+    :param post_process_config: what to do after the upload: ``{"ProcessType": "Workflow", "ProcessID": …}``; None for
+        nothing.
+    :param upload_target_config: where to store: ``{"StorageType": "oss", "StorageLocation": …}``; None leaves
+        it to ICE.
+    :param user_data: ``{"MessageCallback": {…}, "Extend": {…}}``; comes back in the result. None for none.
     :param app_id: the ICE application; None for the default one.
-    :param entity_id: the entity of the media files.
-    :param job_ids: an upload job that exists, or several, to wait for instead of starting any.
+    :param entity_id: the entity of the media files; None for none.
+    :param job_ids: an upload job that exists, or several, to wait for instead of starting any; None starts
+        one for each address.
 
     For the other parameters, the result and what is raised see
     :class:`~airflow_cloudjobs.operator.CloudJobOperator`.
@@ -190,6 +194,7 @@ class IceUrlUploadOperator(AlibabaOperator):
 
     spec = URL_UPLOAD
     key_argument = "job_ids"
+    named_by = "upload_urls"
 
     def __init__(
         self,
@@ -272,9 +277,9 @@ def _check_user_data(arguments: Arguments) -> None:
 class IceUrlUploadSensor(AlibabaSensor):
     """Wait until media files that ICE fetches by URL are stored. Source: GetUrlUploadInfos.
 
-    :param job_ids: an upload job, or several.
+    :param job_ids: an upload job, or several; None with ``upload_urls``.
     :param upload_urls: the address of a file, or several, instead: the newest job of each is waited for. Since
-        addresses may be signed, only the jobs' ids are kept while waiting.
+        addresses may be signed, only the jobs' ids are kept while waiting. None with ``job_ids``.
 
     For the other parameters, the result and what is raised see
     :class:`~airflow_cloudjobs.sensor.CloudJobSensor`.

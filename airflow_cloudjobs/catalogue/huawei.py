@@ -42,7 +42,7 @@ MRS_SQL = JobApi(
     "mrs.sql", "mrs", title="MRS Presto query",
     source="huaweicloudsdkmrs 3.1.219, v2 (2026-11-27)",
     submit="ExecuteSql POST /v2/{project_id}/clusters/{cluster_id}/sql-execution", key="id",
-    refused={"status": "FAILED"}, secret="sql_content",
+    refused={"status": "FAILED"}, sql="sql_content",
     poll="ShowSqlResult GET /v2/{project_id}/clusters/{cluster_id}/sql-execution/{key}",
     status="status", running="QUEUED WAITING_FOR_RESOURCES PLANNING STARTING RUNNING FINISHING",
     succeeded="FINISHED", failed="FAILED",

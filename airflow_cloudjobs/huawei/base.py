@@ -17,7 +17,7 @@ TEMPLATED = ("huaweicloud_conn_id", "region", "endpoint")
 class HuaweiOperator(CloudJobOperator):
     """An operator on Huawei Cloud.
 
-    :param huaweicloud_conn_id: the Airflow connection.
+    :param huaweicloud_conn_id: the Airflow connection; default ``huaweicloud_default``.
     """
 
     template_fields: Sequence[str] = TEMPLATED
@@ -30,7 +30,7 @@ class HuaweiOperator(CloudJobOperator):
 class HuaweiSensor(CloudJobSensor):
     """A sensor on Huawei Cloud.
 
-    :param huaweicloud_conn_id: the Airflow connection.
+    :param huaweicloud_conn_id: the Airflow connection; default ``huaweicloud_default``.
     """
 
     template_fields: Sequence[str] = TEMPLATED

@@ -147,15 +147,20 @@ class DliSqlJobOperator(HuaweiOperator):
     adopted. Sources: CreateSqlJob, ShowSqlJobStatus, CancelSqlJob.
 
     :param sql: the statement, or the path, without blanks, of a ``.sql`` file below the DAG's folder; its text is not
-        shown in Airflow's logs and rendered fields. (Airflow reads a file for a text in ``conf`` and ``tags`` that ends
-        so, too: ``airflow.sdk.literal`` keeps it as it is.)
-    :param database: the database that the statement runs in.
-    :param queue_name: the queue; None for the default one.
-    :param conf: settings of the job, ``{"spark.sql.shuffle.partitions": 200}`` or ``["name=value"]``.
-    :param tags: tags of the job, ``{"team": "sales"}`` or ``[{"key": …, "value": …}]``.
+        in logs, and rendered fields show it as ``show_sql`` says. (Airflow reads a file for a text in ``conf`` and
+        ``tags`` that ends so, too: ``airflow.sdk.literal`` keeps it as it is.) None only with ``job_id``.
+    :param show_sql: True shows the statement in rendered fields; False shows its first word, length and hash only:
+        ``SELECT … (1,234 characters, sha256 1a2b3c4d)``. None takes Airflow's ``[cloudjobs] show_sql``, which is False
+        by default.
+    :param database: the database that the statement runs in; None leaves it to DLI.
+    :param queue_name: DLI's queue; None for the default one. (``queue`` is Airflow's: where the task's worker runs.)
+    :param conf: settings of the job, ``{"spark.sql.shuffle.partitions": 200}`` or ``["name=value"]``; None for
+        none but what this operator always sets.
+    :param tags: tags of the job, ``{"team": "sales"}`` or ``[{"key": …, "value": …}]``; None for
+        none but the mark of ``durable``.
     :param engine_type: ``spark`` or ``hetuEngine``; None leaves it to the queue.
-    :param current_catalog: the catalog of the database.
-    :param job_id: a job that exists, or several, to wait for instead of starting one.
+    :param current_catalog: the catalog of the database; None leaves it to DLI.
+    :param job_id: a job that exists, or several, to wait for instead of starting one; None starts one.
 
     For the other parameters, the result and what is raised see
     :class:`~airflow_cloudjobs.operator.CloudJobOperator`.
@@ -171,6 +176,7 @@ class DliSqlJobOperator(HuaweiOperator):
         self,
         *,
         sql: str | None = None,
+        show_sql: bool | None = None,
         database: str | None = None,
         queue_name: str | None = None,
         conf: Mapping[str, Any] | Sequence[str] | None = None,
@@ -182,6 +188,7 @@ class DliSqlJobOperator(HuaweiOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.sql = _no_path(sql)
+        self.show_sql = show_sql
         self.database = database
         self.queue_name = queue_name
         self.conf = conf

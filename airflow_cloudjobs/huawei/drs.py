@@ -129,8 +129,8 @@ class DrsObjectTemplateOperator(HuaweiOperator):
     :param file_path: the template on the worker: ``.xls``, ``.xlsx``, ``.json`` or ``.txt`` up to 5 MB, or a
         ``.zip`` up to 1 MB of exactly one ``.json`` or ``.txt`` up to 20 MB.
     :param file_import_db_level: what the template lists: ``table`` (DRS's default), ``database``, ``column``,
-        ``partition`` or ``compare_key``.
-    :param file_import_mapping_type: ``table_mapping`` or ``topic_mapping``.
+        ``partition`` or ``compare_key``. None leaves it to DRS.
+    :param file_import_mapping_type: ``table_mapping`` or ``topic_mapping``; None leaves it to DRS.
 
     For the other parameters, the result and what is raised see
     :class:`~airflow_cloudjobs.operator.CloudJobOperator`.
@@ -176,7 +176,7 @@ class DrsObjectTemplateSensor(HuaweiSensor):
     Source: ShowDbObjectTemplateProgress (drs_03_0173).
 
     :param job_id: the DRS job, or several.
-    :param file_import_db_level: ``column`` waits for a template of column processing.
+    :param file_import_db_level: ``column`` waits for a template of column processing; None for any other.
 
     For the other parameters, the result and what is raised see
     :class:`~airflow_cloudjobs.sensor.CloudJobSensor`.

@@ -98,6 +98,14 @@ def as_text_was(written: Any, rendered: Any, paths: tuple[str, ...]) -> Any:
     return rendered
 
 
+NO_XCOM = "came as None from a template; was there no such XCom?"
+
+
+def is_gone(written: Any, rendered: Any) -> bool:
+    """True if a template, or an XCom, gave no value at all: None, which an argument that is not needed may be."""
+    return rendered is None and written is not None and _is_rendered(written)
+
+
 def became_none(written: Any, rendered: Any) -> bool:
     """True if a template, be it deep inside, has given the text ``None``: what it asked for was not there.
 
@@ -217,6 +225,12 @@ class Arguments:
                 )
                 raise self.refuse(name, f"must be text, not {_a_kind(value)}{cause}")
 
+    def is_switch(self, *names: str) -> None:
+        """Each, if given, must be True or False: a text is neither, and ``"False"`` would count as true."""
+        for name in names:
+            if self.given(name) and not isinstance(self.values[name], bool):
+                raise self.refuse(name, f"is {self.values[name]!r}; allowed are True and False, and no template")
+
     def is_url(self, name: str) -> None:
         """One or several addresses, each of http or https."""
         if self.known(name):
@@ -309,7 +323,9 @@ class Arguments:
 
     def _check_key(self, name: str, key: Any) -> None:
         if key is None or key == "None" or (isinstance(key, str) and not key.strip()):
-            raise self.refuse(name, "holds an empty key; was there no such XCom?" if key else "holds an empty key")
+            raise self.refuse(
+                name, "holds an empty key" if key == "" else "holds an empty key; was there no such XCom?"
+            )
         if isinstance(key, Mapping):
             raise self.refuse(name, "holds a mapping; of a task's result give its 'job_key'")
         if isinstance(key, bool) or not isinstance(key, (str, int)):

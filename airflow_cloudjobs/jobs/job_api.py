@@ -290,7 +290,7 @@ class Find:
 
 
 _BUCKETS = ("running", "succeeded", "failed", "cancelled")
-_WORDS = (*_BUCKETS, "reason", "explained", "omit", "signed_urls", "secret")
+_WORDS = (*_BUCKETS, "reason", "explained", "omit", "signed_urls", "secret", "sql")
 
 
 @dataclass(frozen=True)
@@ -328,6 +328,8 @@ class JobApi:
     :param omit: fields of the job that are left out of results.
     :param signed_urls: fields of the job that grant access to whoever has them; left out too.
     :param secret: parameters, however deep, whose values are shown nowhere; so are those with a name that says so.
+    :param sql: parameters, however deep, that hold SQL; hidden too, but for its first word, length and hash, unless the
+        task or Airflow's settings say ``show_sql``.
     :param interval: seconds between two polls of a job that runs for long.
     :param title: a few words for people; the id if there are none.
     :param source: the vendor's page, or where else the words are from.
@@ -361,6 +363,7 @@ class JobApi:
     omit: str | Sequence[str] = ()
     signed_urls: str | Sequence[str] = ()
     secret: str | Sequence[str] = ()
+    sql: str | Sequence[str] = ()
     interval: float = 30.0
     title: str = ""
     source: str = ""
@@ -728,9 +731,10 @@ class JobApi:
 
     def _check_secrets(self) -> None:
         for name in self.job_parameters:
-            if looks_secret(name) or name in self.secret:
+            if looks_secret(name) or name in self.secret or name in self.sql:
+                kind = "SQL" if name in self.sql else "a secret"
                 raise self._wrong(
-                    "poll", f"(or cancel, explain) needs {name!r}, a secret: the rows of triggers would hold it"
+                    "poll", f"(or cancel, explain) needs {name!r}, {kind}: the rows of triggers would hold it"
                 )
 
 

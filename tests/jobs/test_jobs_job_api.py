@@ -108,6 +108,7 @@ POST = "GetJobRun POST /jobRuns/{key}"
         (SPARK, {"poll": "GetJobRun GET /{project_id}/jobRuns/{key}"}, "{project_id}, which is Huawei Cloud's"),
         (SPARK, {"poll": Call(POST, query={"Password": "{dbPassword}"})}, "needs 'dbPassword', a secret"),
         (SPARK, {"poll": Call(POST, query={"c": "{code}"}), "secret": "code"}, "needs 'code', a secret"),
+        (SPARK, {"poll": Call(POST, query={"c": "{code}"}), "sql": "code"}, "needs 'code', SQL"),
         (SPARK, {"poll": "GET /jobRuns/{key}"}, "begin with the operation's name"),
         (SPARK, {"poll": Call("GetJob GET /jobRuns/{key}", rest="query")}, "poll has a 'rest'"),
         (SPARK, {"batch": 10}, "batch is 10: such a poll needs {keys}"),

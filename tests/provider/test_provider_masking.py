@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,13 +13,18 @@ import pytest
 from airflow.sdk import DAG
 from airflow.sdk._shared.secrets_masker import secrets_masker
 from airflow.sdk._shared.secrets_masker.secrets_masker import _secrets_masker, redact
+from airflow.sdk.execution_time.task_runner import _serialize_rendered_fields
 from jinja2.exceptions import UndefinedError
 
 from airflow_cloudjobs import compat
 from airflow_cloudjobs.alibaba.dms import DmsFileUploadOperator
+from airflow_cloudjobs.api import JobApi
 from airflow_cloudjobs.connection.fields import table_of
 from airflow_cloudjobs.connection.form import conn_fields
 from airflow_cloudjobs.huawei.dli import DliSqlJobOperator
+from airflow_cloudjobs.huawei.jobs import HuaweiJobOperator
+from airflow_cloudjobs.jobs.arguments import InvalidArgument
+from airflow_cloudjobs.jobs.hidden import Hidden, digest
 from airflow_cloudjobs.localcloud import LocalCloud
 
 SIGNED = "OSSAccessKeyId=k&Expires=1&Signature=c4nary-s3cret"
@@ -124,3 +131,130 @@ def test_a_statement_that_ends_like_a_file_is_none(sql: str, make: Callable[...,
     task.resolve_template_files()
     task.render_template_fields({"word": "x"})
     assert task.sql == sql.replace("{{ word }}", "x")
+
+
+IBAN = "DE02120300000000202051"
+SQL = "SELECT name FROM people WHERE iban = 'DE02120300000000202051'"
+
+
+def shown(task: Any, name: str = "sql") -> Any:
+    """What Airflow stores of an argument."""
+    return _serialize_rendered_fields(task)[name]
+
+
+def sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("make", [plain, mapped])
+def test_sql_is_shown_as_a_digest_and_sent_as_it_is(make: Callable[..., Any], native: bool, masked: None) -> None:
+    task = make(DliSqlJobOperator, {}, {"sql": SQL.replace(IBAN, "{{ iban }}")})
+    task.dag = DAG("d", schedule=None, render_template_as_native_obj=native) if make is plain else task.dag
+    task.render_template_fields({"iban": IBAN})
+    assert shown(task) == f"SELECT … (61 characters, sha256 {sha(SQL)})"
+    assert str(task.sql) == shown(task), "airflow tasks render prints it so"
+    assert task.submit_arguments()["sql"] == SQL
+    task.pre_execute({})
+    assert str(task.sql) == SQL
+
+
+def test_long_sql_is_shown_as_a_digest(masked: None) -> None:
+    """Airflow cuts what is longer, before it stores it."""
+    long = SQL + " OR 1 = 1" * 1000
+    task = DliSqlJobOperator(task_id="t", sql="{{ sql }}")
+    task.render_template_fields({"sql": long})
+    assert shown(task) == digest(long)
+
+
+@pytest.mark.parametrize(
+    ("argument", "setting", "is_shown"),
+    [(None, False, False), (None, True, True), (False, True, False), (True, False, True)],
+)
+@pytest.mark.parametrize("make", [plain, mapped])
+def test_show_sql(
+    make: Callable[..., Any],
+    argument: bool | None,
+    setting: bool,
+    is_shown: bool,
+    masked: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CLOUDJOBS__SHOW_SQL", str(setting))
+    compat.hide_in_logs("p4ssw0rd-of-a-connection")
+    sql = SQL + " AND key = '{{ key }}'"
+    task = make(DliSqlJobOperator, {"show_sql": argument}, {"sql": sql})
+    task.render_template_fields({"key": "p4ssw0rd-of-a-connection"})
+    assert (shown(task) == SQL + " AND key = '***'") is is_shown
+    assert (IBAN in str(shown(task))) is is_shown
+
+
+def test_show_sql_shows_no_signature(masked: None) -> None:
+    task = DliSqlJobOperator(task_id="t", sql=f"LOAD DATA INPATH '{URL}' INTO TABLE t", show_sql=True)
+    task.render_template_fields({})
+    assert "c4nary" not in shown(task)
+    assert "LOAD DATA" in shown(task)
+
+
+def test_show_sql_is_true_or_false() -> None:
+    with pytest.raises(InvalidArgument, match="argument 'show_sql' is 'False'; allowed are True and False"):
+        DliSqlJobOperator(task_id="t", sql=SQL, show_sql="False")
+    assert "show_sql" not in DliSqlJobOperator.template_fields
+
+
+def test_a_task_may_be_rendered_twice(masked: None) -> None:
+    task = DliSqlJobOperator(task_id="t", sql=SQL)
+    task.render_template_fields({})
+    copy.deepcopy(task).render_template_fields({})
+    task.render_template_fields({})
+    assert task.submit_arguments()["sql"] == SQL
+    assert shown(task) == digest(SQL)
+
+
+API = JobApi(
+    "x.sql",
+    "x",
+    submit="Run POST /run",
+    key="id",
+    poll="Show GET /jobs/{key}",
+    status="s",
+    running="R",
+    succeeded="S",
+    failed="F",
+    sql="statement",
+    secret="code",
+)
+
+
+@pytest.mark.parametrize("show", [False, True])
+def test_sql_among_the_parameters_of_any_api(show: bool, masked: None) -> None:
+    written = {"statement": SQL, "steps": [{"statement": "{{ sql }}"}], "code": "c4nary-s3cret", "name": "n"}
+    task = HuaweiJobOperator(task_id="t", api=API, parameters=written, show_sql=show)
+    task.render_template_fields({"sql": SQL})
+    text = SQL if show else digest(SQL)
+    stored = {"code": "***", "name": "n", "statement": text, "steps": [{"statement": text}]}
+    assert shown(task, "parameters") == stored
+    task.pre_execute({})
+    assert str(task.submit_arguments()["steps"][0]["statement"]) == SQL
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("select 1", "select "),
+        ("  (SELECT 1)", "SELECT "),
+        ("-- p4ssw0rd is x\n/* a */ /* b */\nWITH a AS (SELECT 1) SELECT 2", "WITH "),
+        ("/* p4ssw0rd", ""),
+        ("查询 一切", ""),
+        ("swordfish", ""),
+        ("/**/" * 5000 + "1", ""),
+    ],
+)
+def test_a_digest_shows_no_more_than_what_a_statement_does(text: str, word: str) -> None:
+    assert digest(text) == f"{word}… ({len(text):,} characters, sha256 {sha(text)})"
+
+
+def test_a_hidden_text_works_as_the_text() -> None:
+    hidden = Hidden(SQL)
+    assert (hidden == SQL, f"{hidden}", hidden + ";", len(hidden)) == (True, SQL, SQL + ";", len(SQL))
+    assert IBAN not in f"{hidden!s}{hidden!r}{[hidden]}"

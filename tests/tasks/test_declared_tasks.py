@@ -250,9 +250,10 @@ def test_a_dag_with_it_is_stored(cloud: LocalCloud, monkeypatch: pytest.MonkeyPa
 def test_secrets_in_parameters_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     hidden: list[str] = []
     monkeypatch.setattr(compat, "hide_in_logs", hidden.append)
-    api = but(DLI_SQL, secret="code")
+    api = but(DLI_SQL, secret="code", sql="statement")
     parameters = {
         "sql": "S",
+        "statement": ["select {{ word }}"],
         "code": "c-{{ word }}",
         "source": {"dbPassword": "p-{{ word }}", "accessKey": ["k-1", {"id": "k-2"}], "name": "shown"},
         "file": "https://b/f?Signature=s-1&x=1",
@@ -260,7 +261,7 @@ def test_secrets_in_parameters_are_hidden(monkeypatch: pytest.MonkeyPatch) -> No
     }
     made = HuaweiJobOperator(task_id="t", api=api, parameters=parameters)
     made.render_template_fields({"word": "w"})
-    assert {"c-w", "p-w", "k-1", "k-2", "Signature=s-1&x=1"} <= set(hidden)
+    assert {"c-w", "p-w", "k-1", "k-2", "Signature=s-1&x=1", "select w"} <= set(hidden)
     assert not {"x", "shown", "S"} & set(hidden)
 
 
