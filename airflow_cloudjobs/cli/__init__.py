@@ -85,17 +85,24 @@ completion: eval "$(register-python-argcomplete cloudjobs)"
 class _Parser(argparse.ArgumentParser):
     """The parser of a subcommand, whose arguments are declared once it is chosen: so nobody pays for the others."""
 
-    declare: Callable[[argparse.ArgumentParser], None] | None = None
+    add_arguments: Callable[[argparse.ArgumentParser], None] | None = None
+
+    def declare(self) -> None:
+        """Declare the arguments, if that was not done yet."""
+        if self.add_arguments:
+            add_arguments, self.add_arguments = self.add_arguments, None
+            add_arguments(self)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        if self.declare:
-            declare, self.declare = self.declare, None
-            declare(self)
+        self.declare()
         return super().parse_known_args(args, namespace)
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
+def make_parser(*, whole: bool = False) -> argparse.ArgumentParser:
+    """The parser of the command line.
+
+    :param whole: True declares the arguments of all subcommands, and not of the chosen one only.
+    """
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
         prog="cloudjobs",
@@ -109,7 +116,9 @@ def make_parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(
             name, help=one.help, description=one.description, epilog=one.examples, formatter_class=raw
         )
-        sub.declare = one.add_arguments
+        sub.add_arguments = one.add_arguments
+        if whole:
+            sub.declare()
     return parser
 
 
@@ -119,10 +128,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     :param argv: the command line; None takes the process's own.
     :return: the exit code.
     """
-    parser = make_parser()
     if argv is None:
-        _complete(parser)
+        if "_ARGCOMPLETE" in os.environ:
+            _complete()
         _quieten_airflow()
+    parser = make_parser()
     args = parser.parse_args(argv)
     if args.command is None:
         parser.print_help()
@@ -156,11 +166,11 @@ def _run(args: argparse.Namespace) -> int:
         return UNTOLD
 
 
-def _complete(parser: argparse.ArgumentParser) -> None:
-    """Answer a shell that asks how the command line may go on, and end the process; return if none does."""
+def _complete() -> None:
+    """Answer a shell that asks how the command line may go on, and end the process."""
     import argcomplete
 
-    argcomplete.autocomplete(parser)
+    argcomplete.autocomplete(make_parser(whole=True))
 
 
 def _quieten_airflow() -> None:
