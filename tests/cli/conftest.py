@@ -4,35 +4,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
+from clicalls import Call, Done
 
 from airflow_cloudjobs import cli
 from airflow_cloudjobs.localcloud import LocalCloud
-
-COMMAND = [sys.executable, "-m", "airflow_cloudjobs.cli"]
-
-
-class Done(NamedTuple):
-    """What came of a command."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """The result, where it is JSON."""
-        return json.loads(self.out)
-
-
-Call = Callable[..., Done]
 
 
 @pytest.fixture
@@ -66,14 +44,6 @@ def call(cloud: LocalCloud, capsys: pytest.CaptureFixture[str]) -> Call:
         return Done(code, *capsys.readouterr())
 
     return called
-
-
-def run(*arguments: str, command: Sequence[str] = COMMAND, **env: str) -> Done:
-    """Call the command in a process of its own."""
-    done = subprocess.run(
-        [*command, *arguments], env={**os.environ, **env}, capture_output=True, text=True, timeout=120
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import COMMAND, Call, run
+from clicalls import COMMAND, Call, run
 
 from airflow_cloudjobs import cli
 from airflow_cloudjobs.apis import CATALOGUE, KNOWN

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import COMMAND, Call, run
+from clicalls import COMMAND, Call, run
 from support import jobapis
 from support.catalogue_cases import SECRET, SERVED, Served
 from support.jobapis import APIS

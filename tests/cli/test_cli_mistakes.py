@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Call
+from clicalls import Call
 
 from airflow_cloudjobs import cli
 from airflow_cloudjobs.localcloud import Control

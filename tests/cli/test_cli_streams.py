@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 
 import pytest
-from conftest import COMMAND, Call, run
+from clicalls import COMMAND, Call, run
 
 from airflow_cloudjobs.localcloud import Control, LocalCloud
 
