@@ -81,6 +81,8 @@ class SubmitOnce:
     :param context: Airflow's; None or empty outside of a task.
     :param durable: False submits at every attempt, whatever was submitted before.
     :param deadline: when the task's time is up, seconds since the epoch: nothing is repeated after it; None for never.
+    :param identity: whose the jobs are, where that is no task; None takes the context's task if it is to be durable.
+    :param attempt: which attempt this is, from 1; None takes the context's.
     """
 
     def __init__(
@@ -94,18 +96,20 @@ class SubmitOnce:
         context: Mapping[str, Any],
         durable: bool,
         deadline: float | None = None,
+        identity: Identity | None = None,
+        attempt: int | None = None,
     ) -> None:
         self._spec = spec
         self._deadline = deadline
         self._hook = hook
         self._scope = scope
         self._key = key
-        self._attempt = compat.try_number_of(context)
+        self._attempt = attempt or compat.try_number_of(context)
         self._store = task_store(context) if durable else None
         self._before = self._stored()
         self.pending = self._before
         """The submission that was under way when its fate became unknown."""
-        self._identity = self._current(task_state.identity_of(context)) if durable else None
+        self._identity = identity or (self._current(task_state.identity_of(context)) if durable else None)
         self._epoch = self._identity.epoch if self._identity else 0
         self._finder = spec.finder if self._identity else None
         if self._finder and self._identity:

@@ -191,6 +191,11 @@ class Wait:
         return [job.result for job in self._jobs.values() if job.result is not None]
 
     @property
+    def seen(self) -> dict[str, Observation]:
+        """What was last seen of each job, by key; nothing of those that were not seen yet."""
+        return {key: job.seen for key, job in self._jobs.items() if job.seen is not None}
+
+    @property
     def unknown_since(self) -> dict[str, float]:
         """Since when something undocumented is seen, by key."""
         return {key: job.unknown_since for key, job in self._jobs.items() if job.unknown_since is not None}

@@ -60,9 +60,12 @@ def test_the_command_gives_one_as_json(capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ([], "'--parameter' lacks 'cluster_id', which ShowSingleJobExe needs"),
-        (["--parameter", "cluster"], "--parameter cluster is not for mrs.job"),
-        (["--parameter", "x=1"], "its are NAME=VALUE of cluster_id"),
+        ([], "--parameter lacks 'cluster_id', which ShowSingleJobExe needs"),
+        (["--parameter", "cluster"], "--parameter cluster must be NAME=VALUE"),
+        (
+            ["--parameter", "x=1"],
+            "--parameter x=… is not for a job of mrs.job; what names one beside its key: cluster_id",
+        ),
         (["--parameter", "cluster_id=../x"], "cannot stand in a path"),
         (["--tid", "1"], "--tid is not for mrs.job"),
     ],
@@ -114,6 +117,6 @@ def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert cli.main(["check-api", str(tmp_path / "none.json")]) == 2
     assert "none.json cannot be read" in capsys.readouterr().err
     assert cli.main(["wait", "none.json", "k"]) == 2
-    assert "No such file or directory: 'none.json'" in capsys.readouterr().err
+    assert "none.json cannot be read: No such file or directory" in capsys.readouterr().err
     assert cli.main(["wait", "none", "k"]) == 2
-    assert "there is no API 'none'; known are" in capsys.readouterr().err
+    assert "there is no API 'none' (`cloudjobs apis` lists them)" in capsys.readouterr().err

@@ -68,7 +68,7 @@ def own_imports(name: str, *, types: bool = False) -> set[str]:
 def layer(name: str) -> str:
     """The room of the package that a module belongs to."""
     part = name.removeprefix(f"{PACKAGE}.").split(".")[0]
-    return part if part in (*ROOMS, "alibaba", "huawei", "localcloud", "demo") else "base"
+    return part if part in (*ROOMS, "alibaba", "huawei", "localcloud", "demo", "cli") else "base"
 
 
 #: The rooms below Airflow's side, each with what of that side it may use: imports point from right to left only.
@@ -106,7 +106,7 @@ PARTS_OF_CLOUDS = ("alibaba", "huawei")
 @pytest.mark.parametrize("name", [name for name in MODULES if layer(name) == "base"])
 def test_the_bases_know_no_cloud(name: str) -> None:
     """They find clouds and APIs by name, in the table of ``apis`` and in the provider's metadata."""
-    if name in (f"{PACKAGE}.cli", PACKAGE):
+    if name == PACKAGE:
         return
     assert {layer(each) for each in own_imports(name)} <= {*ROOMS, "base"}
 
@@ -129,7 +129,7 @@ def test_the_local_clouds_know_nothing_of_the_provider(name: str) -> None:
 @pytest.mark.parametrize("name", MODULES)
 def test_nothing_of_the_provider_needs_the_local_clouds(name: str) -> None:
     """They are an extra, for tests and demonstrations."""
-    if layer(name) in LAYERS and name not in (f"{PACKAGE}.cli",):
+    if layer(name) in LAYERS:
         assert "localcloud" not in {layer(each) for each in own_imports(name)}
 
 
@@ -162,7 +162,7 @@ def test_jobs_does_no_io_and_reads_no_clock(name: str) -> None:
 def test_airflow_is_known_in_few_places(name: str) -> None:
     """What differs between versions of Airflow is written once; the triggers' base has the same place in all."""
     imported = {each for each in imports_of(MODULES[name], at_import=False) if each.split(".")[0] == "airflow"}
-    if layer(name) in ("demo", "localcloud") or name in (f"{PACKAGE}.compat", f"{PACKAGE}.cli"):
+    if layer(name) in ("demo", "localcloud") or name == f"{PACKAGE}.compat":
         return
     assert imported <= {"airflow.triggers.base"}
 

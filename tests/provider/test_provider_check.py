@@ -113,10 +113,10 @@ def test_a_wait_that_cannot_begin_is_no_failed_job(options: tuple[str, ...], tol
 def test_a_mistake_of_ours_is_no_failed_job(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def mistaken(args: Any) -> int:
+    def mistaken(args: Any, out: Any) -> int:
         raise RuntimeError("a mistake")
 
-    monkeypatch.setattr(cli, "show_apis", mistaken)
+    monkeypatch.setitem(cli.COMMANDS, "apis", cli.COMMANDS["apis"]._replace(run=mistaken))
     assert cli.main(["apis"]) == 2
     assert "a mistake" in capsys.readouterr().err
 

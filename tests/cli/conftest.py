@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command in this process and in one of its own, with the default connections to the local clouds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from clicalls import Call, Done
+
+from airflow_cloudjobs import cli
+from airflow_cloudjobs.localcloud import LocalCloud
+
+
+@pytest.fixture
+def cloud(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> LocalCloud:
+    """The local clouds as new, with the default connections to them."""
+    for conn_id, connection in (
+        ("ALIBABACLOUD_DEFAULT", cloud.alibaba_connection()),
+        ("HUAWEICLOUD_DEFAULT", cloud.huawei_connection()),
+    ):
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id}", json.dumps(connection))
+    return cloud
+
+
+@pytest.fixture
+def lucky(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses after trouble are short."""
+    monkeypatch.setattr("random.random", lambda: 0.0)
+    monkeypatch.setattr("airflow_cloudjobs.submit.LOOKS", (0.0, 0.05, 0.1))
+
+
+@pytest.fixture
+def call(cloud: LocalCloud, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Call the command in this process."""
+
+    def called(*arguments: str) -> Done:
+        capsys.readouterr()
+        try:
+            code = cli.main(arguments)
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return Done(code, *capsys.readouterr())
+
+    return called
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    """A file that DRS takes."""
+    path = tmp_path / "objects.json"
+    path.write_text('{"tables": ["orders"]}')
+    return path
