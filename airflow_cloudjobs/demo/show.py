@@ -18,11 +18,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, TextIO
 
-from airflow_cloudjobs.demo.expectation import Run, Surprise, Task, surprises
+import airflow_provider_cloudjobs
+from airflow_cloudjobs.demo.expectation import Run, Surprise, Task, expected_in, surprises
 from airflow_cloudjobs.demo.local_airflow import ENDED_RUN, LocalAirflow, dag_files
 from airflow_cloudjobs.demo.rest import AirflowProblem, RestError
 from airflow_cloudjobs.demo.screen import Screen
 from airflow_cloudjobs.demo.watch import watch
+
+#: The example DAGs, where Airflow too looks for them.
+EXAMPLES = Path(airflow_provider_cloudjobs.__file__).parent / "example_dags"
 
 #: Seconds within which every run must have ended.
 RUN_LIMIT = 300.0
@@ -49,16 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dags",
         type=Path,
-        default=_examples(),
+        default=EXAMPLES,
         metavar="FOLDER",
         help="folder with the DAG files (default: the examples, %(default)s)",
     )
-
-
-def _examples() -> Path:
-    """The example DAGs: inside of an installed package, beside it in a source checkout."""
-    inside = Path(__file__).parents[1] / "dags_examples"
-    return inside if inside.is_dir() else Path(__file__).parents[2] / "dags_examples"
 
 
 def main(args: argparse.Namespace) -> int:
@@ -82,7 +80,7 @@ def run_demo(dags_folder: Path, *, ui: bool, job_seconds: float, out: TextIO, ru
     :param job_seconds: how long a job of the local clouds takes
     :param out: where to write
     :param run_limit: seconds within which every run must have ended
-    :return: 0 if every run ended as its DAG says (see :mod:`airflow_cloudjobs.demo.expectation`); 1 if not, or if
+    :return: 0 if every run ended as expected (see :mod:`airflow_cloudjobs.demo.expectation`); 1 if not, or if
         Airflow failed; 130 after Ctrl-C
     """
     # The local clouds need the package's extra of that name; the parser of the command line does not.
@@ -117,10 +115,10 @@ def run_all(airflow: LocalAirflow, screen: Screen, run_limit: float = RUN_LIMIT)
     :param airflow: a running Airflow
     :param screen: where to print
     :param run_limit: seconds within which every run must have ended
-    :return: 0 if every run ended as its DAG says, else 1
+    :return: 0 if every run ended as expected, else 1
     """
     dag_ids = airflow.wait_for_dags()
-    tags = {dag["dag_id"]: [tag["name"] for tag in dag["tags"]] for dag in airflow.dags()}
+    expected = expected_in(airflow.dags_folder)
     screen.step(f"running {', '.join(dag_ids)}")
     started = {dag_id: airflow.trigger(dag_id) for dag_id in dag_ids}
     with screen.progress() as progress:
@@ -132,13 +130,13 @@ def run_all(airflow: LocalAirflow, screen: Screen, run_limit: float = RUN_LIMIT)
 
     found: list[Surprise] = []
     for run in runs:
-        found += surprises(run, tags[run.dag_id]) if run.state in ENDED_RUN else _unended(run, run_limit)
+        found += surprises(run, expected.get(run.dag_id, {})) if run.state in ENDED_RUN else _unended(run, run_limit)
     for surprise in found:
         screen.line(surprise.text)
         if surprise.task:
             screen.line(textwrap.indent(_log_tail(airflow, surprise.task), "    "))
     if not found:
-        screen.step("every run ended as its DAG says")
+        screen.step("every run ended as expected")
     return 1 if found else 0
 
 
