@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the runs of a folder of DAGs are expected to end, and whether they did.
 
-What is not said is expected to succeed. For a DAG that is there to show a failure the file :data:`FILE` of the folder says
-so: DAG id -> task id (of a mapped task it means each instance), or ``run`` for the run -> Airflow's state.
+What is not said is expected to succeed. For a DAG that is there to show a failure the file :data:`FILE` of the folder
+says so: DAG id -> task id (of a mapped task it means each instance), or ``run`` for the run -> Airflow's state.
 """
 
 from __future__ import annotations

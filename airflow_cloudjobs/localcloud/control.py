@@ -96,7 +96,7 @@ class Control:
         return number
 
     def faults(self) -> list[Json]:
-        """The faults in force, each with how often it has ``struck`` and the seconds it has ``left`` (None: no limit)."""
+        """The faults in force, each with how often it has ``struck`` and the seconds ``left`` (None: no limit)."""
         faults: list[Json] = self._call("GET", "faults")["faults"]
         return faults
 
@@ -112,9 +112,9 @@ class Control:
 
         :param api: only those of this API.
         :returns: each with ``cloud``, ``api``, ``key``, ``status``, ``ended``, ``succeeded``, ``progress`` (0 to 1),
-            ``started`` (seconds since the epoch), ``age`` (seconds it has lived, or did), ``life`` (pairs of a status it
-            has had and its age when that began), ``submits``, ``polls``, ``cancels`` (calls about it), ``fields`` (what
-            it was submitted with).
+            ``started`` (seconds since the epoch), ``age`` (seconds it has lived, or did), ``life`` (pairs of a status
+            it has had and its age when that began), ``submits``, ``polls``, ``cancels`` (calls about it), ``fields``
+            (what it was submitted with).
         """
         query = "" if api is None else "?" + urlencode({"api": api})
         jobs: list[Json] = self._call("GET", "jobs" + query)["jobs"]
