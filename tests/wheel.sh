@@ -35,3 +35,10 @@ print(f"wheel: {len(names)} modules import, {len(examples)} example DAGs are ins
 PY
 AIRFLOW_HOME="$work/home" "$work/venv/bin/cloudjobs" apis > /dev/null
 AIRFLOW_HOME="$work/home" "$work/venv/bin/airflow" providers list 2> /dev/null | grep airflow-provider-cloudjobs
+AIRFLOW_HOME="$work/home" "$work/venv/bin/python" - <<'PY'
+from airflow.dag_processing.bundles.manager import DagBundlesManager
+
+found = {bundle.name for bundle in DagBundlesManager().get_all_dag_bundles()}
+assert "airflow-provider-cloudjobs-example-dags" in found, found
+print("wheel: Airflow finds the example DAGs")
+PY

@@ -14,12 +14,8 @@ from airflow_cloudjobs.localcloud.control import Control
 #: How long the clouds are away, in seconds.
 AWAY = 30.0
 
-#: How long the first job takes, in seconds, and each later one: until the clouds are away, so that nobody sees its end.
-FIRST_JOB = 45.0
-LATER_JOB = 15.0
-
-#: How many times longer a job takes for each second that the first submit took: a busy machine needs more time for all.
-_SLOWNESS = 5.0
+#: How long the jobs take, in seconds: until the clouds are away, where they are brought to their ends, unseen.
+_FOR_LONG = 3600.0
 
 #: How long they refuse polls as too many, in seconds.
 THROTTLED = 8.0
@@ -31,8 +27,8 @@ _SUBMIT = "CreateSqlJob"
 #: How late that submit is answered, in seconds: there must be time to kill who waits for it.
 _LATE = 30.0
 
-#: How long one step of the story waits for what it needs, in seconds.
-_PATIENCE = 60.0
+#: How long one step of the story waits for what it needs, in seconds; a busy machine starts a process in a minute.
+_PATIENCE = 180.0
 
 #: What Airflow waits for before it takes a process for dead, and before a retry: minutes by default.
 ENVIRONMENT = {
@@ -67,17 +63,16 @@ class Chaos:
         :return: the run that is started: DAG id -> run id
         :raises NotInTime: if that moment does not come
         """
-        self._control.settings(job_seconds=FIRST_JOB)
+        self._control.settings(job_seconds=_FOR_LONG)
         dag_id, task_id = self._victim(dag_ids)
         self._control.fault("slow", _SUBMIT, after_commit=True, delay=_LATE, count=1)
-        began = time.monotonic()
         run_id = self._airflow.trigger(dag_id)
+        until = time.monotonic() + _PATIENCE
         while not self._killed(dag_id, run_id, task_id):
             self._airflow.check()
-            if time.monotonic() > began + _PATIENCE:
+            if time.monotonic() > until:
                 raise NotInTime(f"{dag_id}.{task_id} has submitted nothing (after {_PATIENCE:.0f} s)")
             time.sleep(0.2)
-        self._control.settings(job_seconds=LATER_JOB + _SLOWNESS * (time.monotonic() - began))
         self._say(f"kill -9: the worker of {dag_id}.{task_id}; the cloud has its job, and Airflow does not know of it")
         return {dag_id: run_id}
 
@@ -98,10 +93,14 @@ class Chaos:
         self._airflow.kill("triggerer")
         self._say(f"kill -9: the triggerer, with {len(self._in('deferred'))} waiting tasks; another one is started")
         self._airflow.restart("triggerer")
-        # Their submits are not what the rest is about.
-        yield from self._until("the submits are made", lambda: not self._on_the_way())
+        yield from self._until("no task is on a worker", lambda: not self._on_the_way())
+        polls = self._polls()
+        yield from self._until("the new triggerer asks for jobs", lambda: self._polls() > polls)
         self._control.fault("reset", seconds=AWAY)
         self._control.settings(job_seconds=self._job_seconds)
+        for job in self._control.jobs():
+            if not job["ended"]:
+                self._control.hasten(job["api"], job["key"], AWAY / 2)
         self._say(f"both clouds are away for {AWAY:.0f} s: every connection is cut; the jobs end meanwhile, unseen")
         yield from self._pause(AWAY)
         self._say(f"both clouds are back; {self._cut()} calls were cut off")
@@ -125,6 +124,9 @@ class Chaos:
     def _on_the_way(self) -> list[Task]:
         """The tasks that go on without anybody's help: to a worker, or on one."""
         return self._in("scheduled", "queued", "running", "up_for_retry")
+
+    def _polls(self) -> int:
+        return sum(sum(by_key.values()) for by_key in self._control.stats(0)["polls"].values())
 
     def _cut(self) -> int:
         return int(self._control.stats(0)["faults_struck"].get("reset", 0))

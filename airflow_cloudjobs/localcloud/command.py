@@ -45,10 +45,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _announce(host: str, port: int, schema: str) -> None:
     where = f"{schema}://{host}:{port}"
-    print(
-        f"# Alibaba Cloud and Huawei Cloud are at {where} (a page of their jobs, and of faults). Ctrl-C ends them.",
-        flush=True,
-    )
+    print(f"# Alibaba Cloud and Huawei Cloud, and a page of their jobs, are at {where}. Ctrl-C ends them.", flush=True)
     for name, connection in (
         ("ALIBABACLOUD_DEFAULT", alibaba_connection(host, port, schema)),
         ("HUAWEICLOUD_DEFAULT", huawei_connection(host, port, schema)),

@@ -11,7 +11,7 @@ GET POST plan                  scripts for the next jobs of an API; DELETE takes
 GET POST faults                faults in force; DELETE (``?number=``) takes one or all away
 GET POST jobs                  jobs (``?api=``, the newest ``?tail=``); POST makes one that nobody submitted
 GET      jobs/{api}/{key}      one job
-PATCH    jobs/{api}/{key}      set its status now, or give it another script
+PATCH    jobs/{api}/{key}      set its status now, give it another script, or with ``seconds`` alone hasten its own
 GET PUT  clock                 the skew of the clock shown to clients, in seconds
 POST     credentials           issue temporary credentials
 POST     credentials/expire    end them
@@ -189,6 +189,8 @@ class _ControlApi:
             if body:
                 raise ValueError(f"with a status there is no {', '.join(body)}")
             job.play(script, now)
+        elif body.keys() == {"seconds"}:
+            job.play(job.script.within(float(body["seconds"])), now)
         elif body:
             job.play(script_for(job.api, [ScriptOverride(**body)], self._state.settings.job_seconds), now)
         return self._shown(job)

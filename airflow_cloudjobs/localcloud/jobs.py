@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 #: Jobs kept for each API; the oldest are forgotten first.
@@ -56,6 +56,14 @@ class Script:
         :param elapsed: seconds since the start.
         """
         return self.steps[max(0, bisect_right(self._turns(), elapsed) - 1)][0]
+
+    def within(self, seconds: float) -> Script:
+        """The same life in another time.
+
+        :param seconds: time from the start until the last status is reached.
+        """
+        factor = seconds / self.seconds if self.seconds else 1.0
+        return replace(self, steps=tuple((status, lasts * factor) for status, lasts in self.steps))
 
     def _turns(self) -> list[float]:
         """When each status begins, in seconds since the start."""

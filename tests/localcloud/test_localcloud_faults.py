@@ -181,6 +181,13 @@ def test_throttling_with_retry_after(sign_huawei: Sign, send: Send, control: Con
     assert answer.json()["error_code"] == "APIGW.0308"
 
 
+def test_a_job_is_hastened_to_its_own_end(control: Control) -> None:
+    key = control.create_job("dli.sql_job", end="fail", seconds=600, reason="no such table")["key"]
+    assert control.job("dli.sql_job", key)["status"] == "LAUNCHING"
+    job = control.hasten("dli.sql_job", key, 0)
+    assert (job["status"], job["ended"], job["succeeded"]) == ("FAILED", True, False)
+
+
 def test_faults_are_listed_and_cleared(control: Control) -> None:
     first = control.fault("reset", "submit", count=3)
     second = control.fault("html")

@@ -32,6 +32,14 @@ def history(script: Script) -> list[Any]:
     return [status for number, status in enumerate(seen) if number == 0 or seen[number - 1] != status]
 
 
+def test_a_life_in_another_time_has_the_same_end() -> None:
+    script = script_for("dli.sql_job", [ScriptOverride(end="fail", reason="no table")], 600.0)
+    short = script.within(6.0)
+    assert (short.seconds, short.reason, short.succeeds) == (pytest.approx(6.0), "no table", False)
+    assert history(short) == [status for status, _ in script.steps]
+    assert Script((("FINISHED", 0.0),)).within(6.0).seconds == 0.0
+
+
 def test_a_life_is_told_with_what_was_changed_in_it() -> None:
     job = make(Script((("LAUNCHING", 2.0), ("SCALING", 0.0), ("RUNNING", 3.0), ("FINISHED", 0.0))))
     assert job.life(1001.0) == (("LAUNCHING", 0.0),)

@@ -97,6 +97,12 @@ def test_a_browser_is_given_a_page_that_needs_nothing_else(cloud: LocalCloud, se
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert not re.search(r"""(src|href)=["'](?!data:)|@import|url\(""", answer.text)
     assert control.stats()["operations"] == {}, "it is no call of a cloud"
+    for key in ("first", "second", "third"):
+        control.create_job("dli.sql_job", key)
+    newest = send(requests.Request("GET", cloud.url + "/_localcloud/jobs?tail=2").prepare()).json()["jobs"]
+    assert [(job["cloud"], job["key"], job["life"]) for job in newest] == [
+        ("huawei", key, [["LAUNCHING", 0.0]]) for key in ("second", "third")
+    ]
     call = send(requests.Request("GET", cloud.url + "/?Action=Nothing&Version=2018-11-01").prepare())
     assert call.status_code == 404
     assert call.json()["Code"] == "InvalidAction.NotFound"
