@@ -16,7 +16,7 @@ import pytest
 from airflow_cloudjobs.demo.expectation import expected_in
 from airflow_cloudjobs.demo.show import EXAMPLES
 
-#: Airflow's own search for bundles, with its default of ``load_examples``; then what is in ours, no connection anywhere.
+#: Airflow's own search for bundles, with its default of ``load_examples``; then what is in ours, without a connection.
 FIND = """
 import json
 from airflow.dag_processing.bundles.manager import DagBundlesManager
