@@ -104,7 +104,7 @@ def run_demo(
     :param chaos: do meanwhile what :mod:`airflow_cloudjobs.demo.chaos` has, and close with the account of the jobs
     :param job_seconds: how long a job of the local clouds takes
     :param out: where to write
-    :param run_limit: seconds within which every run must have ended
+    :param run_limit: seconds within which every run must have ended, twice as many with chaos
     :return: 0 if every run ended as expected (see :mod:`airflow_cloudjobs.demo.expectation`) and, after chaos, the
         account is right; 1 if not, or if Airflow failed; 130 after Ctrl-C
     """
@@ -122,9 +122,8 @@ def run_demo(
                 airflow.create_connection("huaweicloud_default", cloud.huawei_connection())
                 if ui:
                     screen.step(f"Airflow's page: {airflow.url}")
-                code = run_all(
-                    airflow, screen, run_limit * (2 if chaos else 1), control=cloud.control if chaos else None
-                )
+                limit, control = (2 * run_limit, cloud.control) if chaos else (run_limit, None)
+                code = run_all(airflow, screen, limit, control=control)
                 if ui:
                     _keep_open(airflow, cloud.url, screen)
                 return code
