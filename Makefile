@@ -5,6 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 UI ?=
+CHAOS ?=
 # Airflow older than the one of constraints.txt, each with the versions of tests/versions/airflow-*.txt.
 VERSIONS ?= 2.11.2 3.1.8
 
@@ -17,6 +18,7 @@ QUICK := tests/jobs tests/localcloud/test_localcloud_jobs.py tests/provider/test
 help:
 	@echo "make quick       the tests to run first and after every change: the rules alone, in half a minute"
 	@echo "make demo        run the example DAGs on a real Airflow and local clouds (UI=1 keeps the web page open)"
+	@echo "                 (CHAOS=1 kills Airflow's processes meanwhile and takes the clouds away)"
 	@echo "make test        run the test suite (tests/README.md says what is where)"
 	@echo "make faults      break real Airflow processes on PostgreSQL (Debian's package) and see what becomes of the jobs"
 	@echo "make versions    the tasks once more on older Airflow, each in a venv of its own below build/ (VERSIONS=3.1.8)"
@@ -32,7 +34,7 @@ quick: .venv/test
 	@$(BIN)/python -m pytest --quiet $(QUICK)
 
 demo: .venv/run
-	@$(BIN)/cloudjobs demo $(if $(UI),--ui)
+	@$(BIN)/cloudjobs demo $(if $(UI),--ui) $(if $(CHAOS),--chaos)
 
 # Two processes, a file of tests at a time: half of them wait.
 test: .venv/test

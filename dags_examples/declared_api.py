@@ -1,5 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run a job of an API without an operator of its own: a JobApi says how, in the vendor's words."""
+"""### Run a job of an API that has no operator of its own
+
+`QUERY` says in the vendor's words how a job is submitted, asked for and cancelled; `HuaweiJobOperator` does the rest.
+
+- Everything is as with the operators that come with the package: deferred wait, submit once, cancel, result, link.
+- `marked` and `find` are what makes a retry find the job of a worker that was lost.
+- `cloudjobs check-api FILE` says what is wrong with such a declaration, and `cloudjobs apis` which there are already.
+"""
 
 from datetime import datetime
 
@@ -8,6 +15,7 @@ from airflow.sdk import DAG
 from airflow_cloudjobs.api import Call, Find, JobApi
 from airflow_cloudjobs.huawei.jobs import HuaweiJobOperator
 
+# [START howto_declared_api]
 QUERY = JobApi(
     "dli.query",
     "dli",
@@ -29,7 +37,14 @@ QUERY = JobApi(
     source="https://support.huaweicloud.com/intl/en-us/api-dli/dli_02_0102.html",
 )
 
-with DAG("declared_api", start_date=datetime(2026, 1, 1), schedule=None, tags=["cloudjobs"]):
+with DAG(
+    "declared_api",
+    description="Run a job of an API without an operator of its own: a JobApi says how, in the vendor's words",
+    doc_md=__doc__,
+    start_date=datetime(2026, 1, 1),
+    schedule=None,
+    tags=["cloudjobs", "huawei", "dli", "declared"],
+):
     HuaweiJobOperator(
         task_id="query",
         api=QUERY,
@@ -41,3 +56,4 @@ with DAG("declared_api", start_date=datetime(2026, 1, 1), schedule=None, tags=["
         deferrable=True,
         retries=2,
     )
+# [END howto_declared_api]

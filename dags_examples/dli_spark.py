@@ -1,6 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run a Spark batch on Huawei Cloud DLI, then read its log by the batch's key."""
+"""### Run a Spark batch on Huawei Cloud DLI
 
+`batch` is a job of the catalogue: the parameters are those of the vendor's page. `show_log` calls DLI by its key.
+
+- While the batch runs `batch` is *deferred*: it holds no worker.
+- The log of `show_log` has the first lines of the batch's own log.
+- `HuaweiCloudHook().call` calls any operation of the cloud, with the connection's login and region.
+"""
+
+import logging
 from datetime import datetime, timedelta
 
 from airflow.sdk import DAG, task
@@ -8,15 +16,28 @@ from airflow.sdk import DAG, task
 from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
 from airflow_cloudjobs.huawei.jobs import HuaweiJobOperator
 
+log = logging.getLogger("airflow.task")
 
+
+# [START howto_hook_call]
 @task(retries=2)
 def show_log(job: dict):
     operation = "ShowSparkJobLog GET /v2.0/{project_id}/batches/{batch_id}/log"
     answer = HuaweiCloudHook().call("dli", operation, batch_id=job["job_key"], size=50)
-    print(f"batch {job['job_key']} ended as {job['status']}:", *answer["log"], sep="\n")
+    log.info("batch %s ended as %s:\n%s", job["job_key"], job["status"], "\n".join(answer["log"]))
 
 
-with DAG("dli_spark", start_date=datetime(2026, 1, 1), schedule=None, tags=["cloudjobs"], doc_md=__doc__):
+# [END howto_hook_call]
+
+with DAG(
+    "dli_spark",
+    description="Run a Spark batch on Huawei Cloud DLI, then read its log by the batch's key",
+    doc_md=__doc__,
+    start_date=datetime(2026, 1, 1),
+    schedule=None,
+    tags=["cloudjobs", "huawei", "dli", "spark"],
+):
+    # [START howto_dli_spark]
     batch = HuaweiJobOperator(
         task_id="batch",
         api="dli.spark_batch",
@@ -41,4 +62,5 @@ with DAG("dli_spark", start_date=datetime(2026, 1, 1), schedule=None, tags=["clo
         retries=2,  # a retry goes on with the batch of the attempt before
         # DLI takes no token here: a submit whose answer is lost is not repeated, and a person is asked to look.
     )
+    # [END howto_dli_spark]
     show_log(batch.output)

@@ -1,5 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run Spark on Alibaba Cloud EMR Serverless: a JAR, then a script for each of its tables, all at once."""
+"""### Run Spark on Alibaba Cloud EMR Serverless
+
+`clean` runs a JAR, then `report` a script for each table, all at once. `emr.spark_job` is an API of the catalogue.
+
+- The parameters are those of StartJobRun, templates in them too (`{{ ds }}`).
+- Each submit carries a token, so that EMR takes it once whatever happens to the worker.
+- A job that is late (`execution_timeout`) is cancelled.
+"""
 
 from datetime import datetime, timedelta
 
@@ -31,12 +38,14 @@ def job(name: str, code_type: str, entry_point: str, arguments: list[str], conf:
     }
 
 
+# [START howto_emr_spark]
 with DAG(
     "emr_spark",
+    description="Run Spark on Alibaba Cloud EMR Serverless: a JAR, then a script for each of its tables, all at once",
+    doc_md=__doc__,
     start_date=datetime(2026, 1, 1),
     schedule=None,
-    tags=["cloudjobs"],
-    doc_md=__doc__,
+    tags=["cloudjobs", "alibaba", "emr", "spark"],
     default_args={
         "api": "emr.spark_job",
         "deferrable": True,
@@ -61,3 +70,4 @@ with DAG(
         ]
     )
     clean >> reports
+# [END howto_emr_spark]

@@ -24,13 +24,21 @@ assert "site-packages" in str(folder), folder
 names = [
     module.name
     for module in pkgutil.walk_packages([str(folder)], "airflow_cloudjobs.")
-    if ".dags_examples" not in module.name and not module.name.endswith("__main__")
+    if not module.name.endswith("__main__")
 ]
 for name in names:
     importlib.import_module(name)
-examples = sorted(path.name for path in (folder / "dags_examples").glob("*.py"))
+provider = importlib.import_module("airflow_provider_cloudjobs")
+examples = sorted(path.name for path in (Path(provider.__file__).parent / "example_dags").glob("*.py"))
 assert len(examples) >= 8, examples
 print(f"wheel: {len(names)} modules import, {len(examples)} example DAGs are inside")
 PY
 AIRFLOW_HOME="$work/home" "$work/venv/bin/cloudjobs" apis > /dev/null
 AIRFLOW_HOME="$work/home" "$work/venv/bin/airflow" providers list 2> /dev/null | grep airflow-provider-cloudjobs
+AIRFLOW_HOME="$work/home" "$work/venv/bin/python" - <<'PY'
+from airflow.dag_processing.bundles.manager import DagBundlesManager
+
+found = {bundle.name for bundle in DagBundlesManager().get_all_dag_bundles()}
+assert "airflow-provider-cloudjobs-example-dags" in found, found
+print("wheel: Airflow finds the example DAGs")
+PY

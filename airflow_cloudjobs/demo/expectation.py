@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a DAG says about its own end, and whether it ended so.
+"""How the runs of a folder of DAGs are expected to end, and whether they did.
 
-A DAG whose tasks all succeed says nothing. One that is there to show a failure carries tags:
-``expect:<task_id>=<state>`` for a task (for each instance of a mapped one) and ``expect:run=<state>`` for the
-run.
+What is not said is expected to succeed. For a DAG that is there to show a failure the file :data:`FILE` of the folder
+says so: DAG id -> task id (of a mapped task it means each instance), or ``run`` for the run -> Airflow's state.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-_TAG = re.compile(r"expect:(?P<what>[^=]+)=(?P<state>\w+)")
+FILE = "expected.json"
 
-#: In a tag: the run and not a task.
+#: In the file: the run and not a task.
 _RUN = "run"
 
 
@@ -65,32 +65,44 @@ class Run:
 
 @dataclass(frozen=True)
 class Surprise:
-    """Something that did not end as the DAG says.
+    """Something that did not end as expected.
 
     :param text: what, and what was expected
-    :param task: the task instance it is about; None for the run or a tag
+    :param task: the task instance it is about; None for the run or the file
     """
 
     text: str
     task: Task | None = None
 
 
-def surprises(run: Run, tags: Iterable[str]) -> list[Surprise]:
-    """Compare a run that has ended with what its DAG says.
+def expected_in(folder: Path) -> dict[str, dict[str, str]]:
+    """Read what a folder of DAGs says of their ends.
+
+    :param folder: the folder
+    :return: DAG id -> task id, or ``run`` -> state; empty if there is no such file
+    :raises ValueError: the file is no JSON
+    """
+    file = folder / FILE
+    expected: dict[str, dict[str, str]] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return expected
+
+
+def surprises(run: Run, expected: Mapping[str, str]) -> list[Surprise]:
+    """Compare a run that has ended with how it was expected to end.
 
     :param run: the run
-    :param tags: all tags of its DAG
+    :param expected: task id, or ``run`` -> state, where it is not success
     :return: what is not as it should be; nothing if all is well
     """
-    expected = {match["what"]: match["state"] for match in map(_TAG.fullmatch, tags) if match}
-    run_state = expected.pop(_RUN, "success")
+    states = dict(expected)
+    run_state = states.pop(_RUN, "success")
     found = [
         Surprise(f"{task.dag_id}.{task.label} ended as {task.state}, expected was {wanted}", task)
         for task in run.tasks
-        if task.state != (wanted := expected.get(task.task_id, "success"))
+        if task.state != (wanted := states.get(task.task_id, "success"))
     ]
-    for task_id in sorted(expected.keys() - {task.task_id for task in run.tasks}):
-        found.append(Surprise(f"{run.dag_id}: a tag expects something of {task_id}, which is no task of it"))
+    for task_id in sorted(states.keys() - {task.task_id for task in run.tasks}):
+        found.append(Surprise(f"{run.dag_id}: {FILE} expects something of {task_id}, which is no task of it"))
     if run.state != run_state:
         found.append(Surprise(f"{run.dag_id}: the run ended as {run.state}, expected was {run_state}"))
     return found

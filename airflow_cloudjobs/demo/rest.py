@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -63,6 +63,20 @@ class AirflowRest:
         """List the DAGs that are there now, with their tags and files."""
         return self._list("/dags", "dags", exclude_stale="true")
 
+    def tasks(self, dag_id: str) -> list[dict[str, Any]]:
+        """List the tasks of a DAG (``task_id``, ``class_ref``, ``retries``, ...)."""
+        tasks: list[dict[str, Any]] = self._call("GET", f"/dags/{_part(dag_id)}/tasks")["tasks"]
+        return tasks
+
+    def create_connection(self, conn_id: str, connection: Mapping[str, Any]) -> None:
+        """Put a connection into Airflow's database, as the form of the web page does.
+
+        :param conn_id: its id
+        :param connection: the connection in Airflow's JSON form
+        """
+        extra = json.dumps(connection.get("extra", {}))
+        self._call("POST", "/connections", json={**connection, "connection_id": conn_id, "extra": extra})
+
     def import_errors(self) -> list[dict[str, Any]]:
         """List the DAG files that do not import (``filename``, ``stack_trace``)."""
         return self._list("/importErrors", "import_errors")
@@ -91,14 +105,14 @@ class AirflowRest:
         """List the task instances of one run, or of all (``task_id``, ``map_index``, ``state``, ...)."""
         return self._list(f"{_run_path(dag_id, run_id)}/taskInstances", "task_instances", order_by="id")
 
-    def events(self, event: str, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        """List what Airflow's audit log has of a run (``task_id``, ``map_index``, ``extra``, ...).
+    def events(self, event: str | None, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """List what Airflow's audit log has of a run (``when``, ``event``, ``task_id``, ``map_index``, ``extra``, ...).
 
-        :param event: what happened, e.g. ``state mismatch``
+        :param event: what happened, e.g. ``state mismatch``; whatever did if None
         :param dag_id: the DAG
         :param run_id: its run
         """
-        return self._list("/eventLogs", "event_logs", event=event, dag_id=dag_id, run_id=run_id)
+        return self._list("/eventLogs", "event_logs", event=event, dag_id=dag_id, run_id=run_id, order_by="id")
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
         """Get one XCom.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 from airflow_cloudjobs.demo.expectation import Run
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 _COLOURS = {"success": "green", "failed": "red", "running": "cyan", "deferred": "magenta"}
@@ -40,9 +41,13 @@ class Screen:
         self._out = out
         self._encoding = out.encoding or "utf-8"
         self._began = time.monotonic()
+        self._console: Console | None = None
 
     def line(self, text: str = "") -> None:
-        """Write a line, or several."""
+        """Write a line, or several; above the progress while that is shown."""
+        if self._console:
+            self._console.print(self._printable(text), markup=False, highlight=False, soft_wrap=True)
+            return
         self._out.write(self._printable(text) + "\n")
         self._out.flush()
 
@@ -60,13 +65,16 @@ class Screen:
         from rich.console import Console
         from rich.live import Live
 
-        console = Console(file=self._out)
-        with Live(console=console, transient=True, auto_refresh=False) as live:
+        self._console = Console(file=self._out)
+        try:
+            with Live(console=self._console, transient=True, auto_refresh=False) as live:
 
-            def redraw(runs: Sequence[Run]) -> None:
-                live.update(self._live_table(runs), refresh=True)
+                def redraw(runs: Sequence[Run]) -> None:
+                    live.update(self._live_table(runs), refresh=True)
 
-            yield redraw
+                yield redraw
+        finally:
+            self._console = None
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Write a table in plain characters, each value whole, so that it can be copied and searched."""

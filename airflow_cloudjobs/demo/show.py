@@ -18,11 +18,18 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, TextIO
 
-from airflow_cloudjobs.demo.expectation import Run, Surprise, Task, surprises
+import airflow_provider_cloudjobs
+from airflow_cloudjobs.demo.account import account
+from airflow_cloudjobs.demo.chaos import ENVIRONMENT, Chaos
+from airflow_cloudjobs.demo.expectation import Run, Surprise, Task, expected_in, surprises
 from airflow_cloudjobs.demo.local_airflow import ENDED_RUN, LocalAirflow, dag_files
 from airflow_cloudjobs.demo.rest import AirflowProblem, RestError
-from airflow_cloudjobs.demo.screen import Screen
+from airflow_cloudjobs.demo.screen import Progress, Screen
 from airflow_cloudjobs.demo.watch import watch
+from airflow_cloudjobs.localcloud.control import Control
+
+#: The example DAGs, where Airflow too looks for them.
+EXAMPLES = Path(airflow_provider_cloudjobs.__file__).parent / "example_dags"
 
 #: Seconds within which every run must have ended.
 RUN_LIMIT = 300.0
@@ -32,6 +39,14 @@ _INTERRUPTED = 128 + signal.SIGINT
 
 _HEAD = ("dag", "task", "api", "job key", "status", "seconds")
 
+#: What is open after the runs, until Ctrl-C.
+_LOOK_AT = """
+Open until Ctrl-C:
+  {airflow}/dags/failure_handled      a job that fails: the log of 'query' says why, and what to do
+  {airflow}/dags/sql_job              one that succeeds: XCom has its result, its details link to the cloud's console
+  {airflow}/connections               both connections: press Test
+  {clouds}                      the clouds: start a DAG again, and fail, stall or trouble its job there"""
+
 #: Last lines of a task's log that are shown when the task surprises.
 _LOG_LINES = 20
 
@@ -39,6 +54,11 @@ _LOG_LINES = 20
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``cloudjobs demo`` to a parser."""
     parser.add_argument("--ui", action="store_true", help="keep Airflow's web page open afterwards, until Ctrl-C")
+    parser.add_argument(
+        "--chaos",
+        action="store_true",
+        help="kill a worker and the triggerer meanwhile, and take the clouds away; two minutes",
+    )
     parser.add_argument(
         "--job-seconds",
         type=float,
@@ -49,16 +69,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dags",
         type=Path,
-        default=_examples(),
+        default=EXAMPLES,
         metavar="FOLDER",
         help="folder with the DAG files (default: the examples, %(default)s)",
     )
-
-
-def _examples() -> Path:
-    """The example DAGs: inside of an installed package, beside it in a source checkout."""
-    inside = Path(__file__).parents[1] / "dags_examples"
-    return inside if inside.is_dir() else Path(__file__).parents[2] / "dags_examples"
 
 
 def main(args: argparse.Namespace) -> int:
@@ -71,19 +85,28 @@ def main(args: argparse.Namespace) -> int:
         print(f"cloudjobs demo: --dags: {args.dags} is not a folder with DAG files", file=sys.stderr)
         return 2
     with _termination_as_exit():
-        return run_demo(args.dags, ui=args.ui, job_seconds=args.job_seconds, out=sys.stdout)
+        return run_demo(args.dags, ui=args.ui, chaos=args.chaos, job_seconds=args.job_seconds, out=sys.stdout)
 
 
-def run_demo(dags_folder: Path, *, ui: bool, job_seconds: float, out: TextIO, run_limit: float = RUN_LIMIT) -> int:
+def run_demo(
+    dags_folder: Path,
+    *,
+    ui: bool = False,
+    chaos: bool = False,
+    job_seconds: float,
+    out: TextIO,
+    run_limit: float = RUN_LIMIT,
+) -> int:
     """Run every DAG of a folder once and tell how each job ended.
 
     :param dags_folder: folder with the DAG files; they find both clouds under the default connection ids
     :param ui: keep Airflow's web page open afterwards, until Ctrl-C
+    :param chaos: do meanwhile what :mod:`airflow_cloudjobs.demo.chaos` has, and close with the account of the jobs
     :param job_seconds: how long a job of the local clouds takes
     :param out: where to write
-    :param run_limit: seconds within which every run must have ended
-    :return: 0 if every run ended as its DAG says (see :mod:`airflow_cloudjobs.demo.expectation`); 1 if not, or if
-        Airflow failed; 130 after Ctrl-C
+    :param run_limit: seconds within which every run must have ended, twice as many with chaos
+    :return: 0 if every run ended as expected (see :mod:`airflow_cloudjobs.demo.expectation`) and, after chaos, the
+        account is right; 1 if not, or if Airflow failed; 130 after Ctrl-C
     """
     # The local clouds need the package's extra of that name; the parser of the command line does not.
     from airflow_cloudjobs.localcloud import LocalCloud
@@ -92,16 +115,17 @@ def run_demo(dags_folder: Path, *, ui: bool, job_seconds: float, out: TextIO, ru
     try:
         screen.step("starting Alibaba Cloud and Huawei Cloud on localhost")
         with LocalCloud(job_seconds=job_seconds) as cloud:
-            connections = {
-                "alibabacloud_default": cloud.alibaba_connection(),
-                "huaweicloud_default": cloud.huawei_connection(),
-            }
-            with LocalAirflow(dags_folder, connections=connections, progress=screen.step) as airflow:
+            screen.step(f"their page: {cloud.url}")
+            with LocalAirflow(dags_folder, env=_environment(chaos), progress=screen.step) as airflow:
+                # Where its web page shows them, and can try them.
+                airflow.create_connection("alibabacloud_default", cloud.alibaba_connection())
+                airflow.create_connection("huaweicloud_default", cloud.huawei_connection())
                 if ui:
                     screen.step(f"Airflow's page: {airflow.url}")
-                code = run_all(airflow, screen, run_limit)
+                limit, control = (2 * run_limit, cloud.control) if chaos else (run_limit, None)
+                code = run_all(airflow, screen, limit, control=control)
                 if ui:
-                    _keep_open(airflow, screen)
+                    _keep_open(airflow, cloud.url, screen)
                 return code
     except AirflowProblem as error:
         screen.line(f"\nThe demo failed: {error}")
@@ -111,35 +135,65 @@ def run_demo(dags_folder: Path, *, ui: bool, job_seconds: float, out: TextIO, ru
         return _INTERRUPTED
 
 
-def run_all(airflow: LocalAirflow, screen: Screen, run_limit: float = RUN_LIMIT) -> int:
+def _environment(chaos: bool) -> dict[str, str]:
+    return {"AIRFLOW__CORE__TEST_CONNECTION": "Enabled", **(ENVIRONMENT if chaos else {})}
+
+
+def run_all(
+    airflow: LocalAirflow, screen: Screen, run_limit: float = RUN_LIMIT, *, control: Control | None = None
+) -> int:
     """Run every DAG of an Airflow once, all at the same time, and print progress, table and surprises.
 
     :param airflow: a running Airflow
     :param screen: where to print
     :param run_limit: seconds within which every run must have ended
-    :return: 0 if every run ended as its DAG says, else 1
+    :param control: that of the clouds, for chaos; None leaves all in peace
+    :return: 0 if every run ended as expected and, after chaos, the account is right, else 1
     """
     dag_ids = airflow.wait_for_dags()
-    tags = {dag["dag_id"]: [tag["name"] for tag in dag["tags"]] for dag in airflow.dags()}
+    expected = expected_in(airflow.dags_folder)
     screen.step(f"running {', '.join(dag_ids)}")
-    started = {dag_id: airflow.trigger(dag_id) for dag_id in dag_ids}
+    chaos = Chaos(airflow, control, screen.step) if control else None
+    first = chaos.kill_a_worker(dag_ids) if chaos else {}
+    started = {dag_id: first.get(dag_id) or airflow.trigger(dag_id) for dag_id in dag_ids}
     with screen.progress() as progress:
-        runs = watch(airflow, started, progress, run_limit)
+        seen = _both(progress, chaos) if chaos else progress
+        runs = watch(airflow, started, seen, run_limit)
 
+    results = {
+        task: _results(airflow.xcom(*_where(task), map_index=task.map_index)) for run in runs for task in run.tasks
+    }
     screen.line()
-    screen.table(_HEAD, [row for run in runs for task in run.tasks if (row := _row(airflow, task))])
+    screen.table(_HEAD, [row for task, found in results.items() if (row := _row(airflow, task, found))])
     screen.line()
 
     found: list[Surprise] = []
     for run in runs:
-        found += surprises(run, tags[run.dag_id]) if run.state in ENDED_RUN else _unended(run, run_limit)
+        ended = run.state in ENDED_RUN
+        found += surprises(run, expected.get(run.dag_id, {})) if ended else _unended(run, run_limit)
+    if chaos and not chaos.is_over:
+        found.append(Surprise("the runs have ended before all was done to them"))
     for surprise in found:
         screen.line(surprise.text)
         if surprise.task:
             screen.line(textwrap.indent(_log_tail(airflow, surprise.task), "    "))
     if not found:
-        screen.step("every run ended as its DAG says")
-    return 1 if found else 0
+        screen.step("every run ended as expected")
+    well = not found
+    if control:
+        events = [event for run in runs for event in airflow.events(None, run.dag_id, run.run_id)]
+        closing = account(results, control.jobs(), sum(control.stats(0)["submits"].values()), events)
+        screen.step(str(closing))
+        well = well and closing.is_right
+    return 0 if well else 1
+
+
+def _both(first: Progress, second: Progress) -> Progress:
+    def show(runs: Sequence[Run]) -> None:
+        first(runs)
+        second(runs)
+
+    return show
 
 
 def _unended(run: Run, limit: float) -> Iterator[Surprise]:
@@ -149,17 +203,19 @@ def _unended(run: Run, limit: float) -> Iterator[Surprise]:
             yield Surprise(f"{task.dag_id}.{task.label} is {task.state}", task)
 
 
-def _row(airflow: LocalAirflow, task: Task) -> Sequence[str] | None:
+def _where(task: Task) -> tuple[str, str, str]:
+    return (task.dag_id, task.run_id, task.task_id)
+
+
+def _row(airflow: LocalAirflow, task: Task, results: Sequence[Mapping[str, Any]]) -> Sequence[str] | None:
     """Make the table's row of a task that ran a cloud job; other tasks have none."""
-    where = (task.dag_id, task.run_id, task.task_id)
     seconds = "" if task.seconds is None else f"{task.seconds:.1f}"
-    results = _results(airflow.xcom(*where, map_index=task.map_index))
     if results:
         api = _listed([each["api"] for each in results])
         keys = _listed([each["job_key"] for each in results])
         ends = _listed([_end(each) for each in results])
     else:
-        key = airflow.xcom(*where, key="job_key", map_index=task.map_index)
+        key = airflow.xcom(*_where(task), key="job_key", map_index=task.map_index)
         if key is None:
             return None
         api, keys, ends = f"({task.operator})", _listed(key if isinstance(key, list) else [key]), "no result"
@@ -191,8 +247,8 @@ def _log_tail(airflow: LocalAirflow, task: Task) -> str:
     return "\n".join(text.splitlines()[-_LOG_LINES:])
 
 
-def _keep_open(airflow: LocalAirflow, screen: Screen) -> None:
-    screen.line(f"\nAirflow's page is open at {airflow.url} until Ctrl-C")
+def _keep_open(airflow: LocalAirflow, clouds: str, screen: Screen) -> None:
+    screen.line(_LOOK_AT.format(airflow=airflow.url, clouds=clouds))
     try:
         while True:
             airflow.check()

@@ -113,7 +113,8 @@ def _tls_problem(cert: str | None, key: str | None) -> str:
 
 
 def _announce(host: str, port: int, schema: str) -> None:
-    print(f"# Alibaba Cloud and Huawei Cloud are at {schema}://{host}:{port}. Ctrl-C ends them.", flush=True)
+    where = f"{schema}://{host}:{port}"
+    print(f"# Alibaba Cloud and Huawei Cloud, and a page of their jobs, are at {where}. Ctrl-C ends them.", flush=True)
     for name, connection in (
         ("ALIBABACLOUD_DEFAULT", alibaba_connection(host, port, schema)),
         ("HUAWEICLOUD_DEFAULT", huawei_connection(host, port, schema)),

@@ -96,7 +96,7 @@ class Control:
         return number
 
     def faults(self) -> list[Json]:
-        """The faults in force, each with how often it has ``struck``."""
+        """The faults in force, each with how often it has ``struck`` and the seconds ``left`` (None: no limit)."""
         faults: list[Json] = self._call("GET", "faults")["faults"]
         return faults
 
@@ -111,8 +111,10 @@ class Control:
         """The jobs there are, oldest first.
 
         :param api: only those of this API.
-        :returns: each with ``api``, ``key``, ``status``, ``ended``, ``succeeded``, ``progress`` (0 to 1),
-            ``started`` (seconds since the epoch), ``polls``, ``fields`` (what it was submitted with).
+        :returns: each with ``cloud``, ``api``, ``key``, ``status``, ``ended``, ``succeeded``, ``progress`` (0 to 1),
+            ``started`` (seconds since the epoch), ``age`` (seconds it has lived, or did), ``life`` (pairs of a status
+            it has had and its age when that began), ``submits``, ``polls``, ``cancels`` (calls about it), ``fields``
+            (what it was submitted with).
         """
         query = "" if api is None else "?" + urlencode({"api": api})
         jobs: list[Json] = self._call("GET", "jobs" + query)["jobs"]
@@ -190,6 +192,16 @@ class Control:
         :returns: the job, as :meth:`jobs` shows it.
         """
         return self._call("PATCH", _path(api, key), _override(end or "success", seconds, steps, reason, code))
+
+    def hasten(self, api: str, key: str, seconds: float) -> Json:
+        """Bring a job to the end that it would have come to, from now on in this time.
+
+        :param api: id of the API.
+        :param key: the job's key.
+        :param seconds: time until the end.
+        :returns: the job, as :meth:`jobs` shows it.
+        """
+        return self._call("PATCH", _path(api, key), {"seconds": seconds})
 
     def skew_clock(self, seconds: float) -> None:
         """Set the clock that clients see (``Date`` header, judgement of request dates and expiries) wrong.

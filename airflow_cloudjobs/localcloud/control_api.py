@@ -9,9 +9,9 @@ POST     reset                 forget everything
 GET      stats                 counters, connections, the last requests (``?tail=``)
 GET POST plan                  scripts for the next jobs of an API; DELETE takes all away
 GET POST faults                faults in force; DELETE (``?number=``) takes one or all away
-GET POST jobs                  jobs (``?api=``); POST makes one that nobody submitted
+GET POST jobs                  jobs (``?api=``, the newest ``?tail=``); POST makes one that nobody submitted
 GET      jobs/{api}/{key}      one job
-PATCH    jobs/{api}/{key}      set its status now, or give it another script
+PATCH    jobs/{api}/{key}      set its status now, give it another script, or with ``seconds`` alone hasten its own
 GET PUT  clock                 the skew of the clock shown to clients, in seconds
 POST     credentials           issue temporary credentials
 POST     credentials/expire    end them
@@ -26,31 +26,40 @@ GET PATCH settings             the settings
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable
 from dataclasses import asdict
+from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import FileResponse, JSONResponse
 from starlette.routing import Route
 
 from airflow_cloudjobs.localcloud.accounts import Cloud
 from airflow_cloudjobs.localcloud.clock import iso
 from airflow_cloudjobs.localcloud.faults import Fault
 from airflow_cloudjobs.localcloud.jobs import Job
-from airflow_cloudjobs.localcloud.scripts import VOCABULARIES, ScriptOverride, finish, script_for
+from airflow_cloudjobs.localcloud.scripts import VOCABULARIES, ScriptOverride, cloud_of, finish, script_for
 from airflow_cloudjobs.localcloud.sockets import Connections
 from airflow_cloudjobs.localcloud.state import Plan, State
 
 PREFIX = "/_localcloud"
 DRS_TASK = "drs.job"
+PAGE = Path(__file__).with_name("page.html")
+_ONLY_OURS = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:"
+)
 
 Handler = Callable[[dict[str, Any], Request], Any]
 
 
 def control_application(state: State, connections: Connections) -> Starlette:
     """The application that serves the control API.
+
+    It serves the clouds' page too, at ``/``: a client of the control API in a browser.
 
     :param state: the clouds' memory.
     :param connections: the server's connections.
@@ -81,9 +90,12 @@ def control_application(state: State, connections: Connections) -> Starlette:
         ("GET", "settings", api.settings),
         ("PATCH", "settings", api.change_settings),
     )
-    return Starlette(
-        routes=[Route(f"{PREFIX}/{path}", _endpoint(handler), methods=[method]) for method, path, handler in table]
-    )
+    routes = [Route(f"{PREFIX}/{path}", _endpoint(handler), methods=[method]) for method, path, handler in table]
+    return Starlette(routes=[*routes, Route("/", _page)])
+
+
+async def _page(request: Request) -> FileResponse:
+    return FileResponse(PAGE, headers={"Content-Security-Policy": _ONLY_OURS, "Cache-Control": "no-cache"})
 
 
 def _endpoint(handler: Handler) -> Callable[[Request], Any]:
@@ -128,7 +140,7 @@ class _ControlApi:
         return {}
 
     def faults(self, body: dict[str, Any], request: Request) -> Any:
-        return {"faults": self._state.faults.list()}
+        return {"faults": self._state.faults.list(self._state.clock.now())}
 
     def add_fault(self, body: dict[str, Any], request: Request) -> Any:
         return {"number": self._state.faults.add(Fault(**body), self._state.clock.now())}
@@ -139,8 +151,10 @@ class _ControlApi:
         return {}
 
     def jobs(self, body: dict[str, Any], request: Request) -> Any:
-        api = request.query_params.get("api")
+        api, tail = request.query_params.get("api"), request.query_params.get("tail")
         jobs = iter(self._state.jobs) if api is None else self._state.jobs.of(api)
+        if tail is not None:
+            jobs = iter(heapq.nlargest(int(tail), jobs, key=attrgetter("started"))[::-1])
         return {"jobs": [self._shown(job) for job in jobs]}
 
     def job(self, body: dict[str, Any], request: Request) -> Any:
@@ -175,6 +189,8 @@ class _ControlApi:
             if body:
                 raise ValueError(f"with a status there is no {', '.join(body)}")
             job.play(script, now)
+        elif body.keys() == {"seconds"}:
+            job.play(job.script.within(float(body["seconds"])), now)
         elif body:
             job.play(script_for(job.api, [ScriptOverride(**body)], self._state.settings.job_seconds), now)
         return self._shown(job)
@@ -237,8 +253,8 @@ class _ControlApi:
 
     def _shown(self, job: Job) -> dict[str, Any]:
         now = self._state.clock.now()
-        polls = self._state.stats.polls.get(job.api)
         return {
+            "cloud": cloud_of(job.api),
             "api": job.api,
             "key": job.key,
             "status": job.status(now),
@@ -246,7 +262,9 @@ class _ControlApi:
             "succeeded": job.succeeded(now),
             "progress": job.progress(now),
             "started": job.started,
-            "polls": polls[job.key] if polls else 0,
+            "age": job.lasted(now),
+            "life": job.life(now),
+            **self._state.stats.of_job(job.api, job.key),
             "fields": job.fields,
         }
 

@@ -140,7 +140,7 @@ class FaultBoard:
         """
         if not self._placed:
             return None
-        self._placed = [placed for placed in self._placed if now < placed.until and not _spent(placed)]
+        self._drop_over(now)
         for placed in self._placed:
             if not placed.fault.hits(operation):
                 continue
@@ -151,9 +151,21 @@ class FaultBoard:
             return placed.fault
         return None
 
-    def list(self) -> list[dict[str, Any]]:
-        """The faults with their number and how often each has struck."""
-        return [{"number": p.number, "struck": p.struck, **asdict(p.fault)} for p in self._placed]
+    def list(self, now: float) -> list[dict[str, Any]]:
+        """The faults with their number, how often each has struck, and the seconds each has ``left`` (None: no limit).
+
+        :param now: seconds since the epoch.
+        """
+        self._drop_over(now)
+        return [
+            {
+                "number": placed.number,
+                "struck": placed.struck,
+                "left": None if placed.fault.seconds is None else placed.until - now,
+                **asdict(placed.fault),
+            }
+            for placed in self._placed
+        ]
 
     def clear(self, number: int | None = None) -> None:
         """Take a fault away, or all of them.
@@ -161,6 +173,9 @@ class FaultBoard:
         :param number: which one; all if None.
         """
         self._placed = [] if number is None else [p for p in self._placed if p.number != number]
+
+    def _drop_over(self, now: float) -> None:
+        self._placed = [placed for placed in self._placed if now < placed.until and not _spent(placed)]
 
 
 def _spent(placed: _Placed) -> bool:

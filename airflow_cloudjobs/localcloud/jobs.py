@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 #: Jobs kept for each API; the oldest are forgotten first.
@@ -41,12 +41,29 @@ class Script:
         """Time from the start until the last status is reached."""
         return self._turns()[-1]
 
+    def until(self, elapsed: float) -> Iterator[tuple[Any, float]]:
+        """Each status there has been by then, and when it began, in seconds since the start.
+
+        :param elapsed: seconds since the start.
+        """
+        for number, turn in enumerate(self._turns()):
+            if number == 0 or turn <= elapsed:
+                yield self.steps[number][0], turn
+
     def status(self, elapsed: float) -> Any:
         """The raw status this long after the start.
 
         :param elapsed: seconds since the start.
         """
         return self.steps[max(0, bisect_right(self._turns(), elapsed) - 1)][0]
+
+    def within(self, seconds: float) -> Script:
+        """The same life in another time.
+
+        :param seconds: time from the start until the last status is reached.
+        """
+        factor = seconds / self.seconds if self.seconds else 1.0
+        return replace(self, steps=tuple((status, lasts * factor) for status, lasts in self.steps))
 
     def _turns(self) -> list[float]:
         """When each status begins, in seconds since the start."""
@@ -66,7 +83,18 @@ class Job:
     :param seconds_per_poll: how far each poll brings its life on, in seconds; None if it lives by the clock.
     """
 
-    __slots__ = ("_begun", "_polls", "_seconds_per_poll", "api", "fields", "key", "previous", "script", "started")
+    __slots__ = (
+        "_begun",
+        "_past",
+        "_polls",
+        "_seconds_per_poll",
+        "api",
+        "fields",
+        "key",
+        "previous",
+        "script",
+        "started",
+    )
 
     def __init__(
         self,
@@ -85,6 +113,7 @@ class Job:
         self.previous: Job | None = None
         """The job that had this key before, for APIs whose key is not the job's own."""
         self._begun = 0.0
+        self._past: tuple[tuple[Any, float], ...] = ()
         self._polls = 0
         self._seconds_per_poll = seconds_per_poll
 
@@ -126,6 +155,16 @@ class Job:
         """
         return self.script.status(self._played(now))
 
+    def life(self, now: float) -> tuple[tuple[Any, float], ...]:
+        """Each status the job has had, and how old it was when that began, in seconds; a status lasts until the next.
+
+        :param now: seconds since the epoch.
+        """
+        steps = [*self._past, *((status, self._begun + turn) for status, turn in self.script.until(self._played(now)))]
+        # One that lasted no time was never seen.
+        seen = [step for step, after in itertools.pairwise(steps) if step[1] < after[1]] + steps[-1:]
+        return tuple(step for number, step in enumerate(seen) if number == 0 or step[0] != seen[number - 1][0])
+
     def ended(self, now: float) -> bool:
         """Whether the job has come to its end.
 
@@ -161,6 +200,7 @@ class Job:
         :param script: what happens from now on.
         :param now: seconds since the epoch.
         """
+        self._past = self.life(now)
         self.script = script
         self._begun = self.age(now)
 

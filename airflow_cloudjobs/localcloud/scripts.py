@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from airflow_cloudjobs.localcloud.accounts import Cloud
 from airflow_cloudjobs.localcloud.alibaba import states as alibaba
 from airflow_cloudjobs.localcloud.huawei import states as huawei
 from airflow_cloudjobs.localcloud.jobs import Script
@@ -29,6 +30,14 @@ _MISSING = re.compile(r"[^\s,;'\"`()&?=]*missing[^\s,;'\"`()&?=]*", re.IGNORECAS
 
 VOCABULARIES: Mapping[str, Vocabulary] = {**alibaba.STATES, **huawei.STATES}
 """By API."""
+
+
+def cloud_of(api: str) -> Cloud:
+    """Which cloud an API belongs to.
+
+    :param api: its id.
+    """
+    return "alibaba" if api in alibaba.STATES else "huawei"
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, as ASGI says."""
-        if scope["path"].startswith(PREFIX):
+        if scope["path"].startswith(PREFIX) or _wants_page(scope):
             await self._control(scope, receive, send)
             return
         client = scope["client"]
@@ -147,6 +147,12 @@ class Application:
         headers.extend((name.lower().encode(), value.encode()) for name, value in answer.headers.items())
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": more})
+
+
+def _wants_page(scope: Scope) -> bool:
+    """Whether a person asks for the clouds' page; calls of Alibaba Cloud have the same path, and name an action."""
+    named = scope["query_string"] or any(name in {b"x-acs-action", b"authorization"} for name, _ in scope["headers"])
+    return scope["path"] == "/" and scope["method"] in {"GET", "HEAD"} and not named
 
 
 def _struck(

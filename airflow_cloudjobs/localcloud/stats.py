@@ -10,8 +10,10 @@ from airflow_cloudjobs.localcloud.operation import Operation
 
 #: Requests remembered one by one.
 KEPT_REQUESTS = 10_000
-#: Keys whose polls are counted, for each API.
+#: Keys whose calls are counted, for each API and kind.
 KEPT_KEYS = 100_000
+#: Kinds of calls that are counted by the jobs they are about.
+_OF_JOBS = ("submit", "poll", "cancel")
 
 
 class Statistics:
@@ -20,7 +22,7 @@ class Statistics:
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
         self.refused: dict[str, Counter[str]] = {}
-        self.polls: dict[str, Counter[str]] = {}
+        self._by_key: dict[tuple[str, str], Counter[str]] = {}
         self.submits: Counter[str] = Counter()
         self.cancels: Counter[str] = Counter()
         self.nonces_replayed = 0
@@ -43,11 +45,19 @@ class Statistics:
             self.refused.setdefault(operation.name, Counter())[code] += 1
         if fault:
             self.faults_struck[fault] += 1
-        if operation.kind == "poll":
-            polls = self.polls.setdefault(operation.api, Counter())
-            if len(polls) < KEPT_KEYS:
-                polls.update(keys)
+        if operation.kind in _OF_JOBS:
+            asked = self._by_key.setdefault((operation.kind, operation.api), Counter())
+            if len(asked) < KEPT_KEYS:
+                asked.update(keys)
         self.requests.append((now, operation.name, tuple(keys), status, code, fault))
+
+    def of_job(self, api: str, key: str) -> dict[str, int]:
+        """How often a job was submitted, asked for and cancelled: ``submits``, ``polls``, ``cancels``.
+
+        :param api: id of the API.
+        :param key: the job's key.
+        """
+        return {f"{kind}s": asked[key] if (asked := self._by_key.get((kind, api))) else 0 for kind in _OF_JOBS}
 
     def report(self, tail: int) -> dict[str, Any]:
         """Everything as JSON.
@@ -66,7 +76,7 @@ class Statistics:
         last = list(self.requests)[-tail:] if tail else []
         return {
             "operations": operations,
-            "polls": {api: dict(polls) for api, polls in self.polls.items()},
+            "polls": {api: dict(polls) for (kind, api), polls in self._by_key.items() if kind == "poll"},
             "submits": dict(self.submits),
             "cancels": dict(self.cancels),
             "nonces_replayed": self.nonces_replayed,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import psutil
 import pytest
 
 from airflow_cloudjobs.demo.sessions import Sessions
+from airflow_cloudjobs.demo.show import EXAMPLES
 
 HERE = Path(__file__).parent
 
@@ -77,15 +79,16 @@ def test_a_session_is_ended_with_those_who_refuse_and_those_who_left(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("sig", "line", "code"),
+    ("options", "sig", "line", "code"),
     [
-        (signal.SIGINT, "starting api-server", 130),
-        (signal.SIGTERM, "wait  deferred", 128 + signal.SIGTERM),
-        (signal.SIGKILL, "making Airflow's database", -signal.SIGKILL),
+        ([], signal.SIGINT, "starting api-server", 130),
+        ([], signal.SIGTERM, "wait  deferred", 128 + signal.SIGTERM),
+        ([], signal.SIGKILL, "making Airflow's database", -signal.SIGKILL),
+        (["--chaos"], signal.SIGINT, "kill -9: the worker of sql_job.query", 130),
     ],
 )
 def test_the_demo_leaves_nothing_when_it_is_ended(
-    demo_command: list[str], tmp_path: Path, sig: signal.Signals, line: str, code: int
+    demo_command: list[str], tmp_path: Path, options: list[str], sig: signal.Signals, line: str, code: int
 ) -> None:
     dags = tmp_path / "dags"
     dags.mkdir()
@@ -93,10 +96,11 @@ def test_the_demo_leaves_nothing_when_it_is_ended(
         (HERE / "dags" / "ends.py").read_text().partition('with DAG("succeeds"')[0]
         + '\nwith DAG("long", schedule=None):\n    Deferring(task_id="wait", seconds=9999)\n'
     )
+    shutil.copy(EXAMPLES / "sql_job.py", dags)
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     demo = subprocess.Popen(
-        [*demo_command, "--dags", str(dags)],
+        [*demo_command, *options, "--dags", str(dags)],
         env={**os.environ, "TMPDIR": str(temporary)},
         stdout=subprocess.PIPE,
         text=True,
@@ -116,4 +120,4 @@ def test_the_demo_leaves_nothing_when_it_is_ended(
     assert demo.wait(30) == code
     assert _eventually(lambda: not _in(temporary)), _in(temporary)
     assert _eventually(lambda: not list(temporary.iterdir())), list(temporary.iterdir())
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["dags", "long.py", "tmp"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["dags", "long.py", "sql_job.py", "tmp"]

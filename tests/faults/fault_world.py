@@ -17,10 +17,10 @@ from fault_cases import DATA, DLI, DMS_EXPORT, DRS, PLACES, REPEATED, apis_of, e
 from fault_table import Row, Seen, drawn
 from own_postgres import Postgres
 from support import jobapis
-from support.kills import end_worker
 from support.seen import jobs_of, taken
 
 from airflow_cloudjobs.apis import declared_api
+from airflow_cloudjobs.demo.kills import end_worker, end_worker_of
 from airflow_cloudjobs.demo.local_airflow import LocalAirflow
 from airflow_cloudjobs.demo.rest import AirflowProblem
 from airflow_cloudjobs.localcloud import LocalCloud
@@ -346,11 +346,7 @@ class World:
         :param task: the task instance, as it was a moment ago.
         :return: False if it has ended meanwhile.
         """
-        with suppress(psutil.NoSuchProcess):
-            process = psutil.Process(task["pid"])
-            if worker := process.parent():
-                return end_worker(worker, process)
-        return False
+        return end_worker_of(task["pid"])
 
     def kill_scheduler(self) -> list[psutil.Process]:
         """End the scheduler, and those of its workers that have nothing to do.

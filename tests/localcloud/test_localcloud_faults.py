@@ -169,7 +169,7 @@ def test_count_after_seconds_and_order() -> None:
     board.add(Fault("empty", "dms"), now=0.0)
     kinds = [fault.kind if fault else None for fault in (board.take(poll, moment) for moment in (1, 2, 3, 4, 11))]
     assert kinds == ["html", "reset", "reset", "html", None]
-    assert [entry["kind"] for entry in board.list()] == ["empty"]
+    assert [entry["kind"] for entry in board.list(11)] == ["empty"]
     with pytest.raises(ValueError, match="kind is one of"):
         Fault("explode")
 
@@ -181,17 +181,26 @@ def test_throttling_with_retry_after(sign_huawei: Sign, send: Send, control: Con
     assert answer.json()["error_code"] == "APIGW.0308"
 
 
+def test_a_job_is_hastened_to_its_own_end(control: Control) -> None:
+    key = control.create_job("dli.sql_job", end="fail", seconds=600, reason="no such table")["key"]
+    assert control.job("dli.sql_job", key)["status"] == "LAUNCHING"
+    job = control.hasten("dli.sql_job", key, 0)
+    assert (job["status"], job["ended"], job["succeeded"]) == ("FAILED", True, False)
+
+
 def test_faults_are_listed_and_cleared(control: Control) -> None:
     first = control.fault("reset", "submit", count=3)
     second = control.fault("html")
-    assert [(fault["number"], fault["kind"], fault["struck"]) for fault in control.faults()] == [
-        (first, "reset", 0),
-        (second, "html", 0),
+    assert [(fault["number"], fault["kind"], fault["struck"], fault["left"]) for fault in control.faults()] == [
+        (first, "reset", 0, None),
+        (second, "html", 0, None),
     ]
     control.clear_faults(first)
     assert [fault["number"] for fault in control.faults()] == [second]
     control.clear_faults()
     assert control.faults() == []
+    control.fault("html", seconds=1000)
+    assert 900 < control.faults()[0]["left"] <= 1000
     with pytest.raises(ControlError, match="kind is one of"):
         control.fault("explode")
     with pytest.raises(ControlError, match="unexpected keyword"):

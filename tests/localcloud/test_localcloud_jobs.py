@@ -32,6 +32,25 @@ def history(script: Script) -> list[Any]:
     return [status for number, status in enumerate(seen) if number == 0 or seen[number - 1] != status]
 
 
+def test_a_life_in_another_time_has_the_same_end() -> None:
+    script = script_for("dli.sql_job", [ScriptOverride(end="fail", reason="no table")], 600.0)
+    short = script.within(6.0)
+    assert (short.seconds, short.reason, short.succeeds) == (pytest.approx(6.0), "no table", False)
+    assert history(short) == [status for status, _ in script.steps]
+    assert Script((("FINISHED", 0.0),)).within(6.0).seconds == 0.0
+
+
+def test_a_life_is_told_with_what_was_changed_in_it() -> None:
+    job = make(Script((("LAUNCHING", 2.0), ("SCALING", 0.0), ("RUNNING", 3.0), ("FINISHED", 0.0))))
+    assert job.life(1001.0) == (("LAUNCHING", 0.0),)
+    assert job.life(1003.0) == (("LAUNCHING", 0.0), ("RUNNING", 2.0))
+    assert job.life(1099.0) == (("LAUNCHING", 0.0), ("RUNNING", 2.0), ("FINISHED", 5.0))
+    job.play(Script((("RUNNING", 10.0), ("FAILED", 0.0)), succeeds=False), 1004.0)
+    assert job.life(1099.0) == (("LAUNCHING", 0.0), ("RUNNING", 2.0), ("FAILED", 14.0))
+    job.play(Script((("LAUNCHING", 0.0), ("CANCELLED", 0.0)), succeeds=False), 1006.0)
+    assert job.life(1006.0) == (("LAUNCHING", 0.0), ("RUNNING", 2.0), ("CANCELLED", 6.0))
+
+
 @pytest.mark.parametrize("api", VOCABULARIES)
 def test_a_job_passes_through_every_documented_state_and_succeeds(api: str) -> None:
     states = VOCABULARIES[api]

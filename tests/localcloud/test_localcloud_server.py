@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -85,8 +86,26 @@ def test_it_ends_in_time_although_clients_hang(sign_huawei: Sign) -> None:
 @pytest.mark.parametrize("path", ["/", "/v1.0//queues", "/%2e%2e/etc", "/_localcloud/nothing", "/idbsaasstore/x.zip"])
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH"])
 def test_nonsense_is_answered(cloud: LocalCloud, send: Send, method: str, path: str) -> None:
-    request = requests.Request(method, cloud.url + path, data=b"\xff\x00{" * 3).prepare()
+    named = {"x-acs-action": "Nothing"} if path == "/" else {}
+    request = requests.Request(method, cloud.url + path, headers=named, data=b"\xff\x00{" * 3).prepare()
     assert 400 <= send(request).status_code < 500
+
+
+def test_a_browser_is_given_a_page_that_needs_nothing_else(cloud: LocalCloud, send: Send, control: Control) -> None:
+    answer = send(requests.Request("GET", cloud.url + "/").prepare())
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert not re.search(r"""(src|href)=["'](?!data:)|@import|url\(""", answer.text)
+    assert control.stats()["operations"] == {}, "it is no call of a cloud"
+    for key in ("first", "second", "third"):
+        control.create_job("dli.sql_job", key)
+    newest = send(requests.Request("GET", cloud.url + "/_localcloud/jobs?tail=2").prepare()).json()["jobs"]
+    assert [(job["cloud"], job["key"], job["life"]) for job in newest] == [
+        ("huawei", key, [["LAUNCHING", 0.0]]) for key in ("second", "third")
+    ]
+    call = send(requests.Request("GET", cloud.url + "/?Action=Nothing&Version=2018-11-01").prepare())
+    assert call.status_code == 404
+    assert call.json()["Code"] == "InvalidAction.NotFound"
 
 
 def test_a_body_that_is_too_large(cloud: LocalCloud, sign_huawei: Sign, send: Send, control: Control) -> None:

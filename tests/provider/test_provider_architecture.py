@@ -27,7 +27,6 @@ PACKAGE = "airflow_cloudjobs"
 MODULES = {
     ".".join((PACKAGE, *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"): path
     for path in sorted(ROOT.rglob("*.py"))
-    if "dags_examples" not in path.parts
 }
 
 

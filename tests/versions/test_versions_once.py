@@ -12,10 +12,10 @@ import psutil
 import pytest
 from any_airflow import AnyAirflow
 from support.jobapis import DMS_EXPORT, DMS_UPLOAD, DRS
-from support.kills import end_worker
 from support.seen import jobs_of, taken
 
 from airflow_cloudjobs import compat
+from airflow_cloudjobs.demo.kills import end_worker
 from airflow_cloudjobs.localcloud import LocalCloud
 
 TASKS = {"upload": DMS_UPLOAD, "export": DMS_EXPORT, "template": DRS}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,10 @@ def browser(airflow: LocalAirflow) -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def page(browser: Browser) -> ConnectionsPage:
     return ConnectionsPage(browser)
+
+
+def pytest_sessionstart() -> None:
+    shutil.rmtree(SHOTS, ignore_errors=True)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -71,8 +71,7 @@ class Browser:
         if None in programs:
             raise RuntimeError("Chromium is missing: apt-get install chromium chromium-driver")
         self._chromium, self._driver_program = programs
-        shutil.rmtree(SHOTS, ignore_errors=True)
-        SHOTS.mkdir(parents=True)
+        SHOTS.mkdir(parents=True, exist_ok=True)
 
     def __enter__(self) -> Self:
         # A new profile: nothing of an earlier run is remembered.

@@ -51,8 +51,8 @@ with DAG("listed", schedule=None):
 with DAG("mapped", schedule=None):
     job.expand(key=["key-0", "key-größe"])
 
-with DAG("handled", schedule=None, tags=["expect:failing_job=failed"]):
+with DAG("handled", schedule=None):
     failing_job() >> plain.override(trigger_rule="all_failed")()
 
-with DAG("lost", schedule=None, tags=["expect:job_without_result=failed", "expect:run=failed"]):
+with DAG("lost", schedule=None):
     job_without_result()

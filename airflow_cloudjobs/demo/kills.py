@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import psutil
 
 
@@ -21,3 +23,16 @@ def end_worker(worker: psutil.Process, task: psutil.Process) -> bool:
     task.kill()
     worker.kill()
     return True
+
+
+def end_worker_of(pid: int) -> bool:
+    """End a task, and the worker that it runs on, at once.
+
+    :param pid: process id of the task, as Airflow has it; it may have ended meanwhile.
+    :return: False, and nothing is ended, if it has.
+    """
+    with suppress(psutil.NoSuchProcess):
+        task = psutil.Process(pid)
+        if worker := task.parent():
+            return end_worker(worker, task)
+    return False
