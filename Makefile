@@ -13,7 +13,10 @@ VERSIONS ?= 2.11.2 3.1.8
 QUICK := tests/jobs tests/localcloud/test_localcloud_jobs.py tests/provider/test_provider_settings.py \
 	tests/faults/test_recovery_page.py
 
-.PHONY: help quick demo test network web ask faults versions bench lint wheel clean
+# What meets other packages: imports, both drivers, every way to log in. The vendors' own signers want newer packages.
+LOWEST := tests/versions/test_versions_parts.py tests/transport tests/credentials --ignore tests/transport/test_transport_signatures.py
+
+.PHONY: help quick demo test network web ask faults versions lowest bench lint wheel clean
 
 help:
 	@echo "make quick       the tests to run first and after every change: the rules alone, in half a minute"
@@ -22,6 +25,7 @@ help:
 	@echo "make test        run the test suite (tests/README.md says what is where)"
 	@echo "make faults      break real Airflow processes on PostgreSQL (Debian's package) and see what becomes of the jobs"
 	@echo "make versions    the tasks once more on older Airflow, each in a venv of its own below build/ (VERSIONS=3.1.8)"
+	@echo "make lowest      imports, requests and logins with the lowest version of each dependency, in build/versions/lowest"
 	@echo "make network     the same connection through proxies and private authorities, blocking and asyncio"
 	@echo "make web         set up connections in a real Chromium, look for secrets in all that Airflow stores and shows"
 	@echo "make ask         have people asked by tasks on a real Airflow"
@@ -73,6 +77,16 @@ build/versions/%/ready: pyproject.toml tests/versions/airflow-%.txt
 	@$(PYTHON) -m venv build/versions/$*
 	@build/versions/$*/bin/python -m pip --disable-pip-version-check install --quiet \
 		--constraint tests/versions/airflow-$*.txt apache-airflow==$* --editable '.[localcloud]' pytest
+	@touch $@
+
+lowest: build/versions/lowest/ready
+	build/versions/lowest/bin/python -m pytest $(LOWEST)
+
+build/versions/lowest/ready: pyproject.toml tests/versions/lowest.txt
+	@echo "Installing the lowest versions into build/versions/lowest ..."
+	@$(PYTHON) -m venv build/versions/lowest
+	@build/versions/lowest/bin/python -m pip --disable-pip-version-check install --quiet \
+		--constraint tests/versions/lowest.txt --editable '.[localcloud]' pytest
 	@touch $@
 
 .venv/run: pyproject.toml constraints.txt

@@ -9,29 +9,68 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
-from airflow.providers.common.compat.connection import get_async_connection
-from airflow.providers.common.compat.sdk import (
-    AirflowException,
-    AirflowFailException,
-    AirflowNotFoundException,
-    AirflowSensorTimeout,
-    AirflowSkipException,
-    AirflowTaskTimeout,
-    BaseHook,
-    BaseOperator,
-    BaseOperatorLink,
-    BaseSensorOperator,
-    Connection,
-    PokeReturnValue,
-    Stats,
-    TaskDeferred,
-    XCom,
-    conf,
-)
+
+def _found(name: str, *modules: str) -> Any:
+    """A name of Airflow's from the first of these modules that has it; they stand from new to old."""
+    for module in modules:
+        try:
+            return getattr(import_module(module), name)
+        except (ImportError, AttributeError):
+            pass
+    raise ImportError(f"this Airflow has no {name} in {', '.join(modules)}")
+
+
+_EXCEPTIONS = ("airflow.sdk.exceptions", "airflow.exceptions")
+_MASKING = ("airflow.sdk.log", "airflow.sdk.execution_time.secrets_masker", "airflow.utils.log.secrets_masker")
+
+if TYPE_CHECKING:
+    from airflow.sdk import (
+        BaseHook,
+        BaseOperator,
+        BaseOperatorLink,
+        BaseSensorOperator,
+        Connection,
+        PokeReturnValue,
+    )
+    from airflow.sdk.configuration import conf
+    from airflow.sdk.exceptions import (
+        AirflowException,
+        AirflowFailException,
+        AirflowNotFoundException,
+        AirflowRescheduleException,
+        AirflowSensorTimeout,
+        AirflowSkipException,
+        AirflowTaskTimeout,
+        TaskDeferralError,
+        TaskDeferred,
+    )
+    from airflow.sdk.execution_time.xcom import XCom
+    from airflow.sdk.observability.stats import Stats
+else:
+    BaseHook = _found("BaseHook", "airflow.sdk", "airflow.hooks.base")
+    BaseOperator = _found("BaseOperator", "airflow.sdk", "airflow.models.baseoperator")
+    BaseOperatorLink = _found("BaseOperatorLink", "airflow.sdk", "airflow.models.baseoperatorlink")
+    BaseSensorOperator = _found("BaseSensorOperator", "airflow.sdk", "airflow.sensors.base")
+    Connection = _found("Connection", "airflow.sdk", "airflow.models.connection")
+    PokeReturnValue = _found("PokeReturnValue", "airflow.sdk", "airflow.sensors.base")
+    Stats = _found("Stats", "airflow.sdk.observability.stats", "airflow.observability.stats", "airflow.stats")
+    XCom = _found("XCom", "airflow.sdk.execution_time.xcom", "airflow.models.xcom")
+    conf = _found("conf", "airflow.sdk.configuration", "airflow.configuration")
+
+    AirflowException = _found("AirflowException", *_EXCEPTIONS)
+    AirflowFailException = _found("AirflowFailException", *_EXCEPTIONS)
+    AirflowNotFoundException = _found("AirflowNotFoundException", *_EXCEPTIONS)
+    AirflowRescheduleException = _found("AirflowRescheduleException", *_EXCEPTIONS)
+    AirflowSensorTimeout = _found("AirflowSensorTimeout", *_EXCEPTIONS)
+    AirflowSkipException = _found("AirflowSkipException", *_EXCEPTIONS)
+    AirflowTaskTimeout = _found("AirflowTaskTimeout", *_EXCEPTIONS)
+    TaskDeferralError = _found("TaskDeferralError", *_EXCEPTIONS)
+    TaskDeferred = _found("TaskDeferred", *_EXCEPTIONS)
 
 __all__ = [
     "EVENT_HOLD",
@@ -106,12 +145,6 @@ except ImportError:
 
 
 try:
-    from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferralError
-except ImportError:
-    from airflow.exceptions import AirflowRescheduleException, TaskDeferralError  # type: ignore[no-redef]
-
-
-try:
     from airflow.sdk.exceptions import TaskAwaitingInput
 except ImportError:
 
@@ -175,9 +208,7 @@ def shows_sql() -> bool:
 
 def hide_in_logs(secret: str) -> None:
     """Have Airflow replace a text by ``***`` wherever it would show it (logs, rendered fields)."""
-    from airflow.providers.common.compat.sdk import mask_secret
-
-    mask_secret(secret)
+    _found("mask_secret", *_MASKING)(secret)
 
 
 async def ahide_in_logs(secret: str) -> None:
@@ -199,6 +230,18 @@ async def _in_thread(work: Callable[..., T], *arguments: Any) -> T:
     from asgiref.sync import sync_to_async  # which no DAG file needs
 
     return await sync_to_async(work, thread_sensitive=False)(*arguments)
+
+
+async def get_async_connection(conn_id: str, hook: Any) -> Connection:
+    """A connection, for use on an event loop.
+
+    :param conn_id: its id.
+    :param hook: the class that is asked.
+    """
+    if hasattr(Connection, "aextra_dejson"):
+        return cast(Connection, await hook.aget_connection(conn_id))
+    # Airflow's look-up for event loops, where there is one, hides secrets by a call that blocks the loop (below 3.3.2).
+    return cast(Connection, await _in_thread(hook.get_connection, conn_id))
 
 
 def let_read_connections() -> None:
@@ -283,9 +326,7 @@ async def answer_to(ti_id: str) -> dict[str, Any] | None:
 
 def hidden_in(text: str) -> str:
     """A text as Airflow would log it: what is to be hidden replaced by ``***``."""
-    from airflow.providers.common.compat.sdk import redact
-
-    return str(redact(text))
+    return str(_found("redact", *_MASKING)(text))
 
 
 def name_mapped(context: Mapping[str, Any], name: str) -> None:
@@ -318,9 +359,7 @@ def task_store(context: Mapping[str, Any]) -> Any | None:
 
 def object_storage_path(url: str) -> Any:
     """A path as Airflow's tasks have them, in whatever is attached by scheme and connection."""
-    from airflow.providers.common.compat.sdk import ObjectStoragePath  # which few need
-
-    return ObjectStoragePath(url)
+    return _found("ObjectStoragePath", "airflow.sdk", "airflow.io.path")(url)  # imported by few
 
 
 def run_marks(context: Mapping[str, Any]) -> tuple[str, str] | None:

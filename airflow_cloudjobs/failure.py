@@ -78,6 +78,13 @@ def what_happened(error: BaseException) -> str:
     return str(error)
 
 
+def summary_of(error: BaseException) -> str:
+    """One line of an error that is about no job in particular, with what the vendor's support asks for."""
+    cause = error.__cause__
+    facts = facts_of(cause if isinstance(cause, CloudApiError) else None)
+    return f"{what_happened(error)} ({', '.join(facts)})" if facts else what_happened(error)
+
+
 def facts_of(error: CloudApiError | None) -> list[str]:
     """What the vendor's support asks for about a call that did not work."""
     if error is None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Literal, NoReturn
+from typing import Any, ClassVar, Literal, NoReturn
 
 from airflow_cloudjobs import ask, next_step
 from airflow_cloudjobs.compat import (
@@ -76,6 +76,9 @@ class CloudJobOperator(JobOwner, BaseOperator):
     :raises LookUpFailed: the cloud may have taken the job, and could not be asked just now (retried).
     :raises SubmitOutcomeUnknown: the cloud may have taken the job, but did not say so.
     """
+
+    # Airflow's registry of operators reads this, by the name that the class gives it, to list those that are durable.
+    __supports_durable_execution: ClassVar[bool] = True
 
     def __init__(
         self,

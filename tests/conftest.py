@@ -8,8 +8,8 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.table import Tables
@@ -25,6 +25,9 @@ if "airflow" not in sys.modules:  # nobody's own Airflow is touched
 # Every Airflow that a test starts looks there for its local settings.
 _path = (str(Path(__file__).parent / "settings"), os.environ.get("PYTHONPATH"))
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, _path))
+
+# The fixtures that users have, also where the package is not installed as it is here.
+pytest_plugins = ["airflow_cloudjobs.testing"]
 
 #: How often a job is seen under way before its end, unless a test says otherwise: no busy machine changes that.
 JOB_POLLS = 3
@@ -48,17 +51,16 @@ def nothing_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def running_cloud() -> Iterator[LocalCloud]:
-    """Local clouds whose jobs live by their polls: each poll is a second of their lives."""
-    with LocalCloud(job_seconds=JOB_POLLS, seconds_per_poll=1.0, stale_seconds=1.0, cancel_seconds=1.0) as cloud:
-        yield cloud
+def localcloud_settings() -> dict[str, Any]:
+    """Jobs live by their polls: each poll is a second of their lives."""
+    return {"job_seconds": JOB_POLLS, "seconds_per_poll": 1.0, "stale_seconds": 1.0, "cancel_seconds": 1.0}
 
 
 @pytest.fixture
-def cloud(running_cloud: LocalCloud) -> LocalCloud:
+def cloud(localcloud_server: LocalCloud) -> LocalCloud:
     """The local clouds as new."""
-    running_cloud.control.reset()
-    return running_cloud
+    localcloud_server.control.reset()
+    return localcloud_server
 
 
 @pytest.fixture

@@ -101,7 +101,9 @@ def _cli_profile() -> Any:
     file = os.path.join(os.path.expanduser("~"), ".aliyun", "config.json")
     if _variable("CLI_PROFILE_DISABLED").lower() == "true" or not os.path.isfile(file):
         return None
-    return _providers().CLIProfileCredentialsProvider(profile_file=file, profile_name=_variable("PROFILE") or None)
+    provider = _providers().CLIProfileCredentialsProvider(profile_name=_variable("PROFILE") or None)
+    provider._profile_file = file  # an argument from 1.0.4 on only; what the SDK believes dates from its import
+    return provider
 
 
 def _credentials_file() -> Any:

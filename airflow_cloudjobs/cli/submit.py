@@ -69,7 +69,8 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     :return: the exit code.
     """
     from airflow_cloudjobs import next_step
-    from airflow_cloudjobs.exceptions import LookUpFailed, SubmitFailed, SubmitOutcomeUnknown, SubmitRefused
+    from airflow_cloudjobs.exceptions import LookUpFailed, SubmitFailed, SubmitOutcomeUnknown, TaskRefused
+    from airflow_cloudjobs.failure import summary_of
 
     jobs = chosen(args, new=True)
     spec = jobs.spec
@@ -83,11 +84,13 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     try:
         submission = submit.submission()
     except (SubmitOutcomeUnknown, LookUpFailed) as error:
-        raise Problem(str(error), UNTOLD, _how_to_look(jobs, arguments, token)) from None
-    except (SubmitFailed, SubmitRefused) as error:
+        raise Problem(summary_of(error), UNTOLD, _how_to_look(jobs, arguments, token)) from None
+    except (SubmitFailed, TaskRefused) as error:
         trouble = next_step.trouble_of(error)
-        at = next_step.Situation(next_step.Who.SHELL, jobs.conn_id, lambda: jobs.console, str(error), trouble)
-        raise Problem(str(error), FAILED, next_step.NEXT + next_step.sentence(type(error), at)) from None
+        at = next_step.Situation(
+            next_step.Who.SHELL, jobs.conn_id, jobs.console, trouble, hint=next_step.hint_of(error, ())
+        )
+        raise Problem(summary_of(error), FAILED, next_step.NEXT + next_step.sentence(type(error), at)) from None
     except KeyboardInterrupt:
         if submit.pending is None:
             raise Problem("nothing was submitted", INTERRUPTED) from None

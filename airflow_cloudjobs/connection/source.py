@@ -100,7 +100,7 @@ class ConnectionSource:
         if is_run_by_hand():  # Airflow's look-up for event loops does not see its database there
             connection = await asyncio.to_thread(self.cloud.get_connection, self.conn_id)
         else:
-            connection = await get_async_connection(self.conn_id, self.cloud)  # type: ignore[arg-type]  # asks it so
+            connection = await get_async_connection(self.conn_id, self.cloud)
         fields = ConnectionFields.of(self.conn_id, connection)
         for secret in Extra(fields).secrets():
             await ahide_in_logs(secret)

@@ -48,8 +48,15 @@ class DefaultChain:
         :param old: what it gave before; None if it never gave one.
         :raises CloudApiError: with what each link said.
         """
-        from huaweicloudsdkcore.auth import provider
+        from huaweicloudsdkcore.auth import credentials, provider
 
+        if not hasattr(credentials.BasicCredentials, "_expired_at"):
+            # Newer ones want one version of pymongo and no other, which an Airflow with its constraints may not have.
+            raise CloudApiError(
+                "auth 'default' needs huaweicloudsdkcore 3.1.212 or newer: pip install --upgrade huaweicloudsdkcore",
+                kind=ErrorKind.DENIED,
+                operation="default credential chain",
+            )
         failures: list[str] = []
         passing = False
         for name in (self._used,) if self._used else tuple(_LINKS):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from credential_modes import MODES, PROBES, environment, write_token
+from huaweicloudsdkcore.auth.credentials import BasicCredentials
 
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.localcloud import Control, LocalCloud, accounts
@@ -159,6 +160,13 @@ class TestHuawei:
         assert client.credential is not None
         assert client.credential.project_id == accounts.project_id("cn-north-1")
         assert "KeystoneListProjects" not in control.stats(0)["operations"]
+
+    def test_an_sdk_that_is_too_old(self, cloud: LocalCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        for base in BasicCredentials.__mro__:
+            if "_expired_at" in vars(base):
+                monkeypatch.delattr(base, "_expired_at")
+        with pytest.raises(CloudApiError, match=r"needs huaweicloudsdkcore 3\.1\.212 or newer: pip install --upgrade"):
+            key_used(HUAWEI, cloud, tmp_path)
 
     def test_times_of_the_sdk(self, cloud: LocalCloud, tmp_path: Path) -> None:
         """The SDK reads UTC as local time; a zone with summer time must not move the end of a credential."""

@@ -67,7 +67,7 @@ def own_imports(name: str, *, types: bool = False) -> set[str]:
 def layer(name: str) -> str:
     """The room of the package that a module belongs to."""
     part = name.removeprefix(f"{PACKAGE}.").split(".")[0]
-    return part if part in (*ROOMS, "alibaba", "huawei", "localcloud", "demo", "cli") else "base"
+    return part if part in (*ROOMS, "alibaba", "huawei", "localcloud", "demo", "cli", "testing") else "base"
 
 
 #: The rooms below Airflow's side, each with what of that side it may use: imports point from right to left only.
@@ -182,7 +182,6 @@ LIGHT = ("", ".provider", ".alibaba.hook", ".huawei.hook", ".apis", ".cli", ".lo
 COST = """
 import importlib, json, os, sys
 import airflow.sdk
-import airflow.providers.common.compat.sdk
 before = set(sys.modules)
 for name in sys.argv[1:]:
     if os.fork() == 0:  # each import in a process that has loaded Airflow and nothing else

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from importlib import import_module
 from importlib.metadata import distribution, entry_points
 from importlib.resources import files
@@ -15,6 +17,7 @@ import jsonschema
 import pytest
 from airflow.configuration import conf
 from airflow.providers_manager import ProvidersManager
+from packaging.requirements import Requirement
 
 import airflow_cloudjobs
 from airflow_cloudjobs.alibaba import settings as alibaba_module
@@ -22,10 +25,13 @@ from airflow_cloudjobs.alibaba.hook import AlibabaCloudHook
 from airflow_cloudjobs.connection.fields import FieldTable, table_of
 from airflow_cloudjobs.connection.settings import ConnectionFields, Extra, FieldReader, InvalidConnection
 from airflow_cloudjobs.huawei import settings as huawei_module
+from airflow_cloudjobs.huawei.dli import DliSqlJobOperator
 from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
+from airflow_cloudjobs.operator import CloudJobOperator
 from airflow_cloudjobs.provider import get_provider_info
 
 NAME = "airflow-provider-cloudjobs"
+ROOT = Path(__file__).parents[2]
 HOOKS: dict[str, Any] = {"alibaba_cloudjobs": AlibabaCloudHook, "huawei_cloudjobs": HuaweiCloudHook}
 TABLES = {"alibaba_cloudjobs": table_of("alibaba"), "huawei_cloudjobs": table_of("huawei")}
 TYPES = {each["connection-type"]: each for each in get_provider_info()["connection-types"]}
@@ -51,6 +57,33 @@ def test_the_distribution_says_what_it_is() -> None:
     assert found.metadata["License-Expression"] == "Apache-2.0"
     assert found.metadata["Requires-Python"] == ">=3.11"
     assert any(each.name == "cloudjobs" for each in found.entry_points if each.group == "console_scripts")
+
+
+def test_airflows_registry_sees_that_operators_are_durable() -> None:
+    """It looks for the attribute as Python stores it, under the name of the class that defines ``execute``."""
+    assert "execute" in vars(CloudJobOperator)
+    assert vars(CloudJobOperator)["_CloudJobOperator__supports_durable_execution"] is True
+    assert DliSqlJobOperator.execute is CloudJobOperator.execute
+
+
+def test_the_addresses_that_a_maintainer_adds_are_what_airflow_reads() -> None:
+    """CONTRIBUTING.md has the block; Airflow takes the address called Documentation."""
+    block = re.search(r"^```toml\n(.*?)^```$", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL | re.MULTILINE)
+    assert block
+    assert "Documentation" in tomllib.loads(block[1])["project"]["urls"]
+    assert "urls" not in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    discovery = import_module("airflow._shared.providers_discovery.providers_discovery")
+    assert '"documentation"' in Path(str(discovery.__file__)).read_text()
+
+
+def test_the_lowest_versions_are_those_of_the_project() -> None:
+    """tests/versions/lowest.txt names each dependency, none below its bound."""
+    lines = (ROOT / "tests" / "versions" / "lowest.txt").read_text().splitlines()
+    pinned = dict(line.lower().split("==") for line in lines if "==" in line)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for text in (*project["dependencies"], *project["optional-dependencies"]["localcloud"]):
+        bound = Requirement(text)
+        assert bound.specifier.contains(pinned[bound.name]), text
 
 
 def test_the_version_is_the_packages() -> None:
