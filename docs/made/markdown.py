@@ -16,6 +16,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import airflow_cloudjobs
 from airflow_cloudjobs import cli, exceptions, next_step
 from airflow_cloudjobs.apis import CATALOGUE, KNOWN, SPECS, declared_api, hook_class_of, spec_of
 from airflow_cloudjobs.compat import AirflowFailException, AirflowSensorTimeout
@@ -182,7 +183,7 @@ def command(_: str) -> str:
 
 def _without_paths(text: str) -> str:
     """Folders of the machine that builds the pages are nobody's default."""
-    return text.replace(str(Path(cli.__file__).resolve().parents[1]), "...")
+    return text.replace(str(Path(airflow_cloudjobs.__file__).resolve().parents[1]), "...")
 
 
 def settings(_: str) -> str:

@@ -71,6 +71,11 @@ class TestBlocks:
                 exec(compile(block.text, name_of(page), "exec"), names)  # noqa: S102 - our own page
 
 
+def test_every_example_is_on_a_page() -> None:
+    included = set(re.findall(r"dags_examples/(\w+\.py)", "".join(page.read_text() for page in DOCS.rglob("*.md"))))
+    assert included == {path.name for path in (ROOT / "dags_examples").glob("*.py")}
+
+
 class TestTranslations:
     @pytest.mark.parametrize("page", TRANSLATED)
     def test_the_code_is_the_same(self, page: str) -> None:
