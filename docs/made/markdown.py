@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import argparse
 import ast
 import inspect
 import json
@@ -152,33 +151,24 @@ def _record(cloud: LocalCloud, spec: JobSpec) -> Mapping[str, Any]:
     return seen.record
 
 
-def _parsers() -> list[argparse.ArgumentParser]:
-    """The parsers of the command and of its subcommands, which nothing but a call of it makes."""
-    made: list[argparse.ArgumentParser] = []
-    init = argparse.ArgumentParser.__init__
-
-    def kept(parser: argparse.ArgumentParser, *args: Any, **kwargs: Any) -> None:
-        init(parser, *args, **kwargs)
-        made.append(parser)
-
-    argparse.ArgumentParser.__init__ = kept  # type: ignore[method-assign]
+def _help(*words: str) -> str:
+    """What the command says to ``--help``, in lines of a page's width."""
+    width, shown = os.environ.get("COLUMNS"), StringIO()
+    os.environ["COLUMNS"] = "100"
     try:
-        with redirect_stdout(StringIO()), suppress(SystemExit):
-            cli.main(["--help"])
+        with redirect_stdout(shown), suppress(SystemExit):
+            cli.main([*words, "--help"])
     finally:
-        argparse.ArgumentParser.__init__ = init  # type: ignore[method-assign]
-    return made
+        os.environ.pop("COLUMNS") if width is None else os.environ.update(COLUMNS=width)
+    return _without_paths(shown.getvalue())
 
 
 def command(_: str) -> str:
     """The help of the command and of each of its subcommands."""
-    width = os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = "100"
-    try:
-        parts = [f"## `{parser.prog}`\n\n```text\n{_without_paths(parser.format_help())}```" for parser in _parsers()]
-    finally:
-        os.environ.pop("COLUMNS") if width is None else os.environ.update(COLUMNS=width)
-    return "\n\n".join(parts)
+    first = _help()
+    names = re.findall(r"^    ([a-z][\w-]*)(?=\s)", first, re.MULTILINE)
+    told = [("cloudjobs", first), *((f"cloudjobs {name}", _help(name)) for name in names)]
+    return "\n\n".join(f"## `{name}`\n\n```text\n{text}```" for name, text in told)
 
 
 def _without_paths(text: str) -> str:

@@ -26,7 +26,7 @@ PACKAGE = Path(airflow_cloudjobs.__file__).parent
 DOCS = ROOT / "docs"
 MASKER = Path(airflow.sdk.__file__).parent / "_shared" / "secrets_masker"
 #: Their blocks are run by tests of their own.
-ELSEWHERE = {"docs/connections.md", "docs/declare-an-api.md"}
+ELSEWHERE = {f"docs/{page}.md" for page in ("connections", "declare-an-api", "localcloud", "testing")}
 TRANSLATED = {"README.md": "README.zh-CN.md", "docs/quickstart.md": "docs/zh/quickstart.md"}
 
 
