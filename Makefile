@@ -16,12 +16,13 @@ QUICK := tests/jobs tests/localcloud/test_localcloud_jobs.py tests/provider/test
 # What meets other packages: imports, both drivers, every way to log in. The vendors' own signers want newer packages.
 LOWEST := tests/versions/test_versions_parts.py tests/transport tests/credentials --ignore tests/transport/test_transport_signatures.py
 
-.PHONY: help quick demo test network web ask faults versions lowest bench lint wheel clean
+.PHONY: help quick demo docs test network web ask faults versions lowest bench lint wheel clean
 
 help:
 	@echo "make quick       the tests to run first and after every change: the rules alone, in half a minute"
 	@echo "make demo        run the example DAGs on a real Airflow and local clouds (UI=1 keeps the web page open)"
 	@echo "                 (CHAOS=1 kills Airflow's processes meanwhile and takes the clouds away)"
+	@echo "make docs        build the pages into build/docs; warnings and links that lead nowhere are errors"
 	@echo "make test        run the test suite (tests/README.md says what is where)"
 	@echo "make faults      break real Airflow processes on PostgreSQL (Debian's package) and see what becomes of the jobs"
 	@echo "make versions    the tasks once more on older Airflow, each in a venv of its own below build/ (VERSIONS=3.1.8)"
@@ -39,6 +40,10 @@ quick: .venv/test
 
 demo: .venv/run
 	@$(BIN)/cloudjobs demo $(if $(UI),--ui) $(if $(CHAOS),--chaos)
+
+docs: .venv/docs
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --fresh-env --quiet docs build/docs
+	@echo "The pages are in build/docs/index.html"
 
 # Two processes, a file of tests at a time: half of them wait.
 test: .venv/test
@@ -95,6 +100,10 @@ build/versions/lowest/ready: pyproject.toml tests/versions/lowest.txt
 	@$(PYTHON) -m venv .venv
 	@$(PIP) --upgrade pip
 	@$(PIP) --editable '.[localcloud]'
+	@touch $@
+
+.venv/docs: .venv/run
+	@$(PIP) --group docs
 	@touch $@
 
 .venv/test: .venv/run
