@@ -30,9 +30,9 @@ _LINES = """
         const event = item.querySelector(".event");
         return level && event && {level: level.innerText, text: event.innerText, ...edges(event)};
     });
-    const frame = [...list.querySelectorAll("*")].find(e => !e.children.length && e.innerText?.startsWith('File "'));
+    const frames = [...list.querySelectorAll("*")].filter(each => each.innerText?.startsWith('File "'));
     return {lines: lines.filter(Boolean), right: view.left + box.clientWidth, top: view.top, bottom: view.bottom,
-            trace: frame ? frame.getBoundingClientRect().top : view.bottom};
+            trace: Math.min(...frames.map(each => each.getBoundingClientRect().top), view.bottom)};
 """
 
 TOLD = {
