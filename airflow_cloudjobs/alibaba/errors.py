@@ -61,7 +61,7 @@ _HINTS: dict[str, str] = {
     "entitynotexist.role": "The role in 'role_arn' does not exist",
     "forbidden.ram": "The RAM user lacks the permission '{action}': grant it in RAM",
     "forbidden": "The account may not do this: check its permission '{action}' in RAM",
-    "nopermission": "The account may not do this: check its permission '{action}' in RAM, and its rights in DMS",
+    "nopermission": "The account may not do this: check its permission '{action}' in RAM, and in the service",
     "usernotexist": "The caller is not a DMS user: a DMS administrator must add it",
     "tenantnotexist": "Check the argument 'tid'",
 }

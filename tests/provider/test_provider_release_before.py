@@ -8,14 +8,15 @@ from importlib import import_module
 import pytest
 
 from airflow_cloudjobs import exceptions
-from airflow_cloudjobs.exceptions import JobFailed, JobOutcomeUnknown, SubmitOutcomeUnknown
+from airflow_cloudjobs.exceptions import JobFailed, JobOutcomeUnknown, SubmitOutcomeUnknown, TaskRefused
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
 
 RESULT = JobResult("k", Outcome.FAILED)
 
 
 @pytest.mark.parametrize(
-    ("former", "present"), [("JobUntold", JobOutcomeUnknown), ("SubmitUntold", SubmitOutcomeUnknown)]
+    ("former", "present"),
+    [("JobUntold", JobOutcomeUnknown), ("SubmitUntold", SubmitOutcomeUnknown), ("SubmitRefused", TaskRefused)],
 )
 def test_an_exception_by_its_former_name(former: str, present: type[Exception]) -> None:
     with pytest.warns(DeprecationWarning, match=f"{former} is called {present.__name__} now") as warned:

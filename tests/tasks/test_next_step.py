@@ -282,7 +282,7 @@ def test_a_trigger_that_airflow_could_not_run(mode: str, control: Control) -> No
     with logged() as lines, pytest.raises(TaskDeferralError):
         task.resume_execution("__fail__", failed, {"ti": ti})
     what, step, where = (line for line in lines if line.startswith("ERROR") and "Trigger failed" not in line)
-    assert what == "ERROR the trigger ended: KeyError: 'k'" + ("; it may still run" if kind == "operator" else "")
+    assert what == "ERROR the trigger ended: KeyError: 'k'" + ("; it was cancelled" if kind == "operator" else "")
     assert step.startswith(f"ERROR {NEXT}see in the triggerer's log")
     assert where.startswith("ERROR dli.sql_job k\nhttps://")
 
@@ -331,4 +331,9 @@ def test_the_last_words_of_a_real_log(tmp_path: Path) -> None:
         [error] = events[place]["error_detail"]
         assert error["exc_value"].splitlines()[-1].startswith(NEXT)
         assert words in error["exc_value"].splitlines()[-1]
+        what, step, where = events[place - 3 : place]
+        assert {what["level"], step["level"], where["level"]} == {"error"}
+        assert what["event"].startswith("FAILED: ")
+        assert " ".join(step["event"].split()) == error["exc_value"].splitlines()[-1]
+        assert where["event"].startswith("dli.sql_job ")
         assert {event["event"] for event in events[place + 1 :]} <= {"::group::Post Execute", "::endgroup::"}

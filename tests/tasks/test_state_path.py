@@ -138,7 +138,7 @@ def test_a_refused_submit_leaves_nothing(folder: Path, control: Control, templat
 def test_a_failed_job_is_submitted_anew(folder: Path, control: Control, template: Path) -> None:
     attempts = attempts_of(DMS_UPLOAD, control, template)
     control.plan(DMS_UPLOAD.api, "fail")
-    with pytest.raises(Exception, match="FAILED: "):
+    with pytest.raises(Exception, match="FAIL: "):
         attempts.run()
     assert attempts.run()["outcome"] == "succeeded"
     assert submits(control, DMS_UPLOAD) == 2

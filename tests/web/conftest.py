@@ -25,9 +25,13 @@ def cloud() -> Iterator[LocalCloud]:
 
 @pytest.fixture(scope="session")
 def airflow(cloud: LocalCloud) -> Iterator[LocalAirflow]:
-    connections = {"asking": cloud.alibaba_connection()}
+    connections = {
+        "asking": cloud.alibaba_connection(),
+        "huaweicloud_default": cloud.huawei_connection(),
+        "wrong_secret": cloud.alibaba_connection() | {"password": "not-the-secret"},
+    }
     with LocalAirflow(DAGS, connections=connections, env={"AIRFLOW__CORE__TEST_CONNECTION": "Enabled"}) as airflow:
-        airflow.wait_for_dags(["by_hand", "stored", "asking"], timeout=120)
+        airflow.wait_for_dags(["by_hand", "stored", "asking", "red"], timeout=120)
         yield airflow
 
 
