@@ -18,6 +18,7 @@ from airflow_cloudjobs.jobs.arguments import InvalidArgument
 from airflow_cloudjobs.jobs.identity import Identity
 from airflow_cloudjobs.jobs.many import is_sequence
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
+from airflow_cloudjobs.jobs.submission import Submission
 
 if TYPE_CHECKING:
     from airflow_cloudjobs.operator import CloudJobOperator
@@ -68,37 +69,14 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     :param out: where results go.
     :return: the exit code.
     """
-    from airflow_cloudjobs import next_step
-    from airflow_cloudjobs.exceptions import LookUpFailed, SubmitFailed, SubmitOutcomeUnknown, TaskRefused
-    from airflow_cloudjobs.failure import summary_of
-
     jobs = chosen(args, new=True)
     spec = jobs.spec
     if jobs.declared and jobs.declared.submit is None:
         raise Problem(f"{spec.api} has no submit: `cloudjobs get` and `cloudjobs wait` take jobs that exist")
     if args.token is not None and not (spec.token or spec.finder):
         raise Problem(f"--token is not for {spec.api}, which has no way to know a submit again")
-    token = args.token or secrets.token_hex(8)
     arguments = _checked_arguments(jobs)
-    submit = _submit_once(jobs, arguments, token)
-    try:
-        submission = submit.submission()
-    except (SubmitOutcomeUnknown, LookUpFailed) as error:
-        raise Problem(summary_of(error), UNTOLD, _how_to_look(jobs, arguments, token)) from None
-    except (SubmitFailed, TaskRefused) as error:
-        trouble = next_step.trouble_of(error)
-        at = next_step.Situation(
-            next_step.Who.SHELL, jobs.conn_id, jobs.console, trouble, hint=next_step.hint_of(error, ())
-        )
-        raise Problem(summary_of(error), FAILED, next_step.NEXT + next_step.sentence(type(error), at)) from None
-    except KeyboardInterrupt:
-        if submit.pending is None:
-            raise Problem("nothing was submitted", INTERRUPTED) from None
-        raise Problem(
-            "stopped while it submitted, so the job may or may not run",
-            INTERRUPTED,
-            _how_to_look(jobs, arguments, token),
-        ) from None
+    submission = _submitted(jobs, arguments, args.token or secrets.token_hex(8))
     keys = list(submission.keys)
     several = bool(spec.many) and is_sequence(arguments.get(spec.many))
     if args.wait:
@@ -116,6 +94,27 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
         print("\n".join(keys), file=out, flush=True)
     say(f"To wait for it: {jobs.command('wait', keys)}")
     return SUCCEEDED
+
+
+def _submitted(jobs: Target, arguments: Mapping[str, Any], token: str) -> Submission:
+    """The submit, made, with the keys of its jobs; raises :class:`Problem` if there are none, or none that is known."""
+    from airflow_cloudjobs.exceptions import LookUpFailed, SubmitFailed, SubmitOutcomeUnknown, TaskRefused
+    from airflow_cloudjobs.failure import summary_of
+    from airflow_cloudjobs.next_step import NEXT, Situation, Who, hint_of, sentence, trouble_of
+
+    submit = _submit_once(jobs, arguments, token)
+    try:
+        return submit.submission()
+    except (SubmitOutcomeUnknown, LookUpFailed) as error:
+        raise Problem(summary_of(error), UNTOLD, _how_to_look(jobs, arguments, token)) from None
+    except (SubmitFailed, TaskRefused) as error:
+        at = Situation(Who.SHELL, jobs.conn_id, jobs.console, trouble_of(error), hint=hint_of(error, ()))
+        raise Problem(summary_of(error), FAILED, NEXT + sentence(type(error), at)) from None
+    except KeyboardInterrupt:
+        if submit.pending is None:
+            raise Problem("nothing was submitted", INTERRUPTED) from None
+        look = _how_to_look(jobs, arguments, token)
+        raise Problem("stopped while it submitted, so the job may or may not run", INTERRUPTED, look) from None
 
 
 def _submit_once(jobs: Target, arguments: Mapping[str, Any], token: str) -> SubmitOnce:
