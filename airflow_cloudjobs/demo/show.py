@@ -45,7 +45,7 @@ Open until Ctrl-C:
   {airflow}/dags/failure_handled      a job that fails: the log of 'query' says why, and what to do
   {airflow}/dags/sql_job              one that succeeds: XCom has its result, its details link to the cloud's console
   {airflow}/connections               both connections: press Test
-  {clouds}                      the clouds: start a DAG again, and fail, stall or trouble its job there"""
+  {clouds}                           the clouds: start a DAG again, and fail, stall or trouble its job there"""
 
 #: Last lines of a task's log that are shown when the task surprises.
 _LOG_LINES = 20
