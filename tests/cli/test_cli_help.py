@@ -72,7 +72,7 @@ def test_the_local_clouds_of_an_example(example: str, tmp_path: Path) -> None:
     lines = [process.stdout.readline() for _ in range(3)]
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    assert lines[0].startswith("# Alibaba Cloud and Huawei Cloud are at http://127.0.0.1:")
+    assert lines[0].startswith("# Alibaba Cloud and Huawei Cloud, and a page of their jobs, are at http://127.0.0.1:")
     assert all(line.startswith("export AIRFLOW_CONN_") for line in lines[1:])
     assert (process.returncode, err) == (0, "")
 

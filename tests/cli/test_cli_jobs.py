@@ -232,7 +232,7 @@ def test_what_is_refused_starts_no_job(call: Call, control: Control) -> None:
     done = call("submit", DLI, "--parameter", "sql=select iban from customers")
     assert (done.code, done.out, control.jobs()) == (1, "", []), done
     assert "no job was started" in done.err
-    assert done.err.splitlines()[-1].startswith("Next: mend key or permissions")
+    assert done.err.splitlines()[-1].startswith("Next: the IAM user lacks the permission 'dli:queue:submitJob'")
     assert "iban" not in done.err
 
 

@@ -48,7 +48,7 @@ def test_connections_are_airflows(cloud: LocalCloud) -> None:
     }
     by_key, by_token = cloud.huawei_connection(), cloud.huawei_connection("token", read_timeout=3)
     assert by_key["login"] == accounts.HUAWEI_ACCESS_KEY
-    assert by_key["extra"] == {"region": "cn-north-4", "auth": "aksk"}
+    assert by_key["extra"] == {"region": "cn-north-4"}
     assert (by_token["login"], by_token["password"]) == (accounts.IAM_USER, accounts.IAM_PASSWORD)
     assert by_token["extra"] == {
         "region": "cn-north-4",
