@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=EXAMPLES,
         metavar="FOLDER",
-        help="folder with the DAG files (default: the examples, %(default)s)",
+        help="folder with the DAG files (default: the examples)",
     )
 
 
