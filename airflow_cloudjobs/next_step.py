@@ -155,7 +155,7 @@ class Situation:
         """
         if self.who is Who.SUBMITTER and self.running:
             return f"{first}; {self.left_running}"
-        return f"{first}, then {self.again}"
+        return f"{first} Then {self.again}" if first.endswith("?") else f"{first}, then {self.again}"
 
 
 def _job_failed(at: Situation) -> str:

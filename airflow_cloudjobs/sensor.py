@@ -26,6 +26,7 @@ from airflow_cloudjobs.compat import (
 from airflow_cloudjobs.exceptions import JobFailedForGood, JobOutcomeUnknown, JobTimedOut, SubmitFailed, TaskRefused
 from airflow_cloudjobs.failure import what_happened
 from airflow_cloudjobs.jobs.arguments import needs_a_worker
+from airflow_cloudjobs.jobs.many import as_list
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
 from airflow_cloudjobs.jobs.wait import Wait, WaitPlan
 from airflow_cloudjobs.state_path import StateTrouble, task_store
@@ -261,8 +262,13 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         return "execution_timeout" if isinstance(error, AirflowTaskTimeout) or attempt < self.timeout else "timeout"
 
     def _keys_of(self, error: BaseException) -> list[str]:
-        # What was refused may be no keys.
-        return super()._keys_of(error) or ([] if isinstance(error, TaskRefused) else self._given_keys())
+        if keys := super()._keys_of(error):
+            return keys
+        if self._wait is not None:
+            return list(self._wait.keys)
+        # What was refused may be no keys; those that are found by a call are not looked for once more.
+        given = None if isinstance(error, TaskRefused) else getattr(self, self.key_argument)
+        return [] if given is None else [str(key) for key in as_list(given)]
 
     def _is_skipped(self, error: BaseException) -> bool:
         if isinstance(error, (AirflowSensorTimeout, AirflowTaskTimeout, AirflowFailException)):

@@ -279,6 +279,8 @@ class CloudJobTask(TemplatedTask):
             )
             text = f"{self._time_out(error)} {seen}"
             text += f", and the last look failed: {trouble}" if result.error else ""
+        elif result.error and result.error.misdirected:
+            text = f"{trouble}; the cloud cannot be asked what became of the job"
         else:
             text = f"{trouble}; the cloud does not tell what became of the job"
         text += self._left_as([result.key])
@@ -384,7 +386,7 @@ class CloudJobTask(TemplatedTask):
                 region = self.hook.settings.region
             except Exception:
                 region = self.region or ""
-            self._known_console = self.spec.console.format(region=region)
+            self._known_console = self.spec.console_at(region)
         return self._known_console
 
     def _given_keys(self) -> list[str]:

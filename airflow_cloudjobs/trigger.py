@@ -218,7 +218,7 @@ class CloudJobTrigger(BaseTrigger):
                 return
 
     async def _console_url(self) -> str:
-        return self.console_url or spec_of(self.api).console.format(region=await self.hook.aregion())
+        return self.console_url or spec_of(self.api).console_at(await self.hook.aregion())
 
     async def _pushed(self, results: Sequence[JobResult], end_task: Mapping[str, Any]) -> bool:
         """True if all succeeded and the task's result is where a worker would have put it."""
@@ -230,12 +230,19 @@ class CloudJobTrigger(BaseTrigger):
                 url = await self._console_url()
                 values = [result_of(spec, result, console_url=url) for result in results]
                 await compat.push_xcom(self, "return_value", values if end_task["several"] else values[0])
-            if self.cancel:
-                await compat.delete_plain_xcom_of(self, task_state.OWNER)  # no worker does, and people see it
         except Exception as error:
             self.log.warning("The result could not be stored from here, leaving it to a worker: %r", error)
             return False
+        if self.cancel:
+            await self._forget_owner()
         return True
+
+    async def _forget_owner(self) -> None:
+        """Take away the XCom that only a deferred task needs, since no worker will; nothing hangs on it any more."""
+        try:
+            await compat.delete_plain_xcom_of(self, task_state.OWNER)
+        except Exception as error:
+            self.log.debug("XCom %r stays: %r", task_state.OWNER, error)
 
     async def on_kill(self) -> None:
         """Cancel the jobs of a killed task, if it owns them.
@@ -311,7 +318,7 @@ class CloudJobTrigger(BaseTrigger):
 
     def _console(self) -> str:
         """The console's address as far as it is known without the connection."""
-        return self.console_url or spec_of(self.api).console.format(region=self.region or "")
+        return self.console_url or spec_of(self.api).console_at(self.region or "")
 
     async def _full_console(self) -> str:
         """The console's address for a line of the log, which is not lost if the connection cannot be read."""

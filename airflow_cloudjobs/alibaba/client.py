@@ -115,6 +115,7 @@ class AlibabaClient(CloudClient):
             return data
         code = first_present(data, "Code", "ErrorCode", "code", "errorCode")
         message = first_present(data, "Message", "ErrorMessage", "message", "errorMessage") or "no message"
+        message = message.partition(" server string to sign is")[0]  # the whole request, which no reader compares
         kind = errors.classify(code, answer.status)
         hint = errors.hint(code, request.service, request.operation)
         hint = hint or self.settings.where_hint(request.service, answer.status)

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from airflow_cloudjobs.cli.get import look_at
 from airflow_cloudjobs.cli.output import FAILED, SUCCEEDED, UNTOLD, Problem, say, show_json
-from airflow_cloudjobs.cli.target import add_keys, add_target, chosen
+from airflow_cloudjobs.cli.target import Target, add_keys, add_target, chosen
+from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
 
 if TYPE_CHECKING:
     from airflow_cloudjobs.cancel import CancelResult
 
 PATIENCE = 30.0
 """Seconds for which a cancel is sent again after passing trouble."""
+
+SETTLING = 10.0
+"""Seconds for which a cancelled job may still show that it runs, before its record is printed so."""
 
 DESCRIPTION = "Cancel jobs, where the API can, and say what became of that."
 
@@ -66,10 +70,22 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
             print(line, file=out, flush=True)
     words = [_word(result) for result in results]
     if args.json:
-        records: list[dict[str, Any]] = jobs.records(look_at(jobs, keys), several=True)
+        cancelled = {key for key, result in zip(keys, results, strict=True) if result.done}
+        records: list[dict[str, Any]] = jobs.records(_settled(jobs, keys, cancelled), several=True)
         told = [{**record, "cancel": word} for record, word in zip(records, words, strict=True)]
         show_json(told if len(args.keys) > 1 else told[0], out)
     return FAILED if "refused" in words else UNTOLD if "unknown" in words else SUCCEEDED
+
+
+def _settled(jobs: Target, keys: list[str], cancelled: set[str]) -> list[JobResult]:
+    """What the cloud says of jobs once it shows the end of those that were cancelled, which it does with a delay."""
+    deadline = time.monotonic() + SETTLING
+    while True:
+        found = look_at(jobs, keys)
+        going_on = any(one.key in cancelled and one.outcome is Outcome.SUBMITTED for one in found)
+        if not going_on or time.monotonic() > deadline:
+            return found
+        time.sleep(0.5)
 
 
 def _word(result: CancelResult) -> str:

@@ -93,7 +93,7 @@ class Target:
     @property
     def console(self) -> str:
         """The address of the vendor's console."""
-        return self.spec.console.format(region=self.hook.settings.region)
+        return self.spec.console_at(self.hook.settings.region)
 
     def records(self, results: Sequence[JobResult], *, several: bool) -> Any:
         """What was found out about jobs, as a task's XCom has it.

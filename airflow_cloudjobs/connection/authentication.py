@@ -42,7 +42,7 @@ def with_context(login: Flow, settings: CloudSettings, fields: str) -> Flow:
         return (yield from login)
     except CloudApiError as error:
         who = f"This is the login by auth {settings.auth!r} of connection {settings.conn_id!r}"
-        if error.http_status or not error.retryable:
+        if error.kind is not ErrorKind.INVALID and (error.http_status or not error.retryable):
             who += f": check {fields}"
         raise error.but(hint=f"{error.hint}. {who}" if error.hint else who) from error.__cause__
 

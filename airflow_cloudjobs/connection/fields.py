@@ -182,7 +182,7 @@ def reaching(services: tuple[str, ...], example: str) -> tuple[Field, ...]:
             "",
             "the port of that address",
             otherwise="the scheme's",
-            placeholder="443 (the button Test of Airflow 3.3 needs one)",
+            placeholder="type 443 here (the button Test of Airflow 3.3 needs it)",
         ),
         Field(
             "schema",

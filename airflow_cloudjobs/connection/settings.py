@@ -389,9 +389,13 @@ class CloudSettings:
             return f"'host' {connection}"
         if not self.region or self.region not in host:
             return ""
-        who = "the argument 'region'" if self.asked else f"'region' {connection}"
         meant = regions.meant(self.cloud, self.region)
-        return f"{who}, {self.region!r}{meant and f': did you mean {meant!r}?'}"
+        return f"{self.region_origin}, {self.region!r}{meant and f': did you mean {meant!r}?'}"
+
+    @property
+    def region_origin(self) -> str:
+        """The argument or the field that says the region."""
+        return "the argument 'region'" if self.asked else f"'region' of connection {self.conn_id!r}"
 
     def _vendor_host(self, service: str) -> str:
         if not is_service(service):

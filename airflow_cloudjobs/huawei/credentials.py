@@ -89,7 +89,7 @@ def _with_project(client: CloudClient, settings: HuaweiSettings, login: Flow) ->
             kind=ErrorKind.INVALID,
             operation=LIST_PROJECTS,
             http_status=200,
-            hint=f"Give 'project_id' in the extra of connection {settings.conn_id!r}, or check its 'region'",
+            hint=f"Check {settings.region_origin}, or give 'project_id' in the extra of {settings.conn_id!r}",
         )
     return replace(credential, project_id=ids[0])
 

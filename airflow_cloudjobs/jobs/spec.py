@@ -200,6 +200,15 @@ class JobSpec:
         if self.interval <= 0:
             raise ValueError(f"{self.api}: interval must be more than 0 seconds")
 
+    def console_at(self, region: str) -> str:
+        """The address of the vendor's console.
+
+        :param region: the region's id; empty if it is not known: then the address is that of the console's first page.
+        """
+        if region:
+            return self.console.format(region=region)
+        return self.console.partition("{region}")[0].partition("?")[0]
+
     def observe(self, answer: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Observation]:
         """What an answer to a poll says of each key it was asked for; unknown keys are absent."""
         return self.seen(answer, self.records(answer, keys))

@@ -75,7 +75,7 @@ def said(row: Served, end: str) -> str:
         "unknown key": {
             GONE: "the cloud does not tell what became of the job",
             REFUSED: "the cloud does not tell what became of the job",
-            A_FAILURE: "FAILED: ",
+            A_FAILURE: "400: ",
         }[row.nobody],
     }
     return words[end]

@@ -329,10 +329,11 @@ def test_a_region_of_the_other_cloud(api: JobApi, region: str, mode: str, contro
     kind, arguments = MODES[mode]
     make = api.operator if kind == "operator" else api.sensor
     given = api.new if kind == "operator" else api.waiting("k")
-    ran = run(lambda: make(task_id="t", **given, region=region, **arguments))
-    assert ran.state == FAILED
-    assert "'region'" in str(ran.error)
-    assert region in str(ran.error)
+    with pytest.raises(InvalidArgument, match=f"argument 'region' is '{region}', a region of"):
+        make(task_id="t", **given, region=region, **arguments)
+    ran = run(lambda: make(task_id="t", **given, region="{{ place }}", **arguments), place=region)
+    assert (ran.state, type(ran.error)) == (FAILED, TaskRefused)
+    assert f"argument 'region' is '{region}', a region of" in str(ran.error)
     assert control.stats()["operations"] == {}
 
 

@@ -251,7 +251,9 @@ def test_a_connection_without_a_host_is_tested_with_a_port(
     own = {label: value for label, value in standard.items() if "KEY" in label.upper()}
     endpoints = {form.table["endpoints"].label: dict.fromkeys(("dms-enterprise", "ice"), cloud.url)}
     page.begin(conn_id, form.label)
-    assert page.fields("Standard Fields")["Port"].placeholder.startswith("443 (the button Test of Airflow 3.3 needs")
+    assert page.fields("Standard Fields")["Port"].placeholder.startswith(
+        "type 443 here (the button Test of Airflow 3.3 needs"
+    )
     page.fill("Standard Fields", own)
     page.fill("Extra Fields", {**extra, **endpoints})
     page.save()
