@@ -425,30 +425,24 @@ def push_plain_xcom(context: Mapping[str, Any], key: str, value: Any) -> None:
 
     For what is read without a backend; a task that is run without a supervisor has nobody who would read it.
     """
-    try:
-        from airflow.sdk.execution_time.comms import SetXCom
-    except ImportError:
-        return
-    from airflow.sdk.execution_time import task_runner
-
-    ti: Any = context.get("ti")
-    comms: Any = getattr(task_runner, "SUPERVISOR_COMMS", None)
-    if ti is not None and comms is not None:
-        comms.send(SetXCom(key=key, value=value, **_names_of(ti)))
+    _tell_supervisor(context, "SetXCom", key=key, value=value)
 
 
 def delete_plain_xcom(context: Mapping[str, Any], key: str) -> None:
     """Delete what :func:`push_plain_xcom` has stored."""
+    _tell_supervisor(context, "DeleteXCom", key=key)
+
+
+def _tell_supervisor(context: Mapping[str, Any], message: str, **about: Any) -> None:
+    """Send a message about a running task's XCom to the process that supervises it, where there is one."""
     try:
-        from airflow.sdk.execution_time.comms import DeleteXCom
+        from airflow.sdk.execution_time import comms, task_runner
     except ImportError:
         return
-    from airflow.sdk.execution_time import task_runner
-
     ti: Any = context.get("ti")
-    comms: Any = getattr(task_runner, "SUPERVISOR_COMMS", None)
-    if ti is not None and comms is not None:
-        comms.send(DeleteXCom(key=key, **_names_of(ti)))
+    supervisor: Any = getattr(task_runner, "SUPERVISOR_COMMS", None)
+    if ti is not None and supervisor is not None:
+        supervisor.send(getattr(comms, message)(**about, **_names_of(ti)))
 
 
 async def delete_plain_xcom_of(trigger: Any, key: str) -> None:

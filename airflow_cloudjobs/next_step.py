@@ -111,7 +111,7 @@ class Situation:
         if not self.hint:
             return cure
         hint = self.hint[0].lower() + self.hint[1:].rstrip(".")
-        if self.trouble in (UNKNOWN_KEY, CONNECTION):
+        if self.trouble == UNKNOWN_KEY:
             return f"{cure}; {hint}"
         return f"{hint} ({CHECK.format(conn_id=self.conn_id)})"
 

@@ -118,7 +118,7 @@ class NoAnswer:
         if not origin:
             hint = "May this machine reach it? If not, give a 'proxy', or a host that it reaches in 'endpoints'"
         elif misdirected:
-            hint = f"The host comes from {origin}"
+            hint = f"Correct {origin}"
         else:
             hint = f"The host comes from {origin}; if this persists, check that, and 'proxy' of the connection"
         return self._error(code, what, misdirected=misdirected, hint=hint)

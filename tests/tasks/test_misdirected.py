@@ -67,7 +67,7 @@ def test_a_mistake_ends_a_wait_that_never_had_an_answer(mistake: str, mode: str,
         code,
         "the cloud cannot be asked",
         "'host' of connection 'huaweicloud_default'",
-        "correct that field of connection",
+        "(`cloudjobs check huaweicloud_default`)",
     )
     assert [words for words in told if words not in str(ran.error)] == []
     assert "will ask again for" in ran.log
@@ -130,7 +130,7 @@ def test_a_submit_ends_soon(mistake: str, mode: str, connect: Connect) -> None:
     ran = run(lambda: DLI.operator(task_id="t", **DLI.new, poll_interval=FAST, **MODES[mode][1]))
     assert (type(ran.error), ran.state) == (SubmitFailed, RETRY)
     assert time.monotonic() - begun < 40
-    told = (code, "'host' of connection 'huaweicloud_default'", "correct that field of connection")
+    told = (code, "'host' of connection 'huaweicloud_default'", "(`cloudjobs check huaweicloud_default`)")
     assert [words for words in told if words not in str(ran.error)] == []
 
 
@@ -170,4 +170,4 @@ def test_a_tasks_own_place_is_an_argument(place: dict[str, str], told: str) -> N
 
 def test_what_is_misdirected_is_told_of_the_argument(cloud: LocalCloud) -> None:
     ran = run(lambda: DMS_UPLOAD.sensor(task_id="t", job_key="k", endpoint="nowhere.invalid", timeout=0.5))
-    assert "the host comes from the argument 'endpoint'" in str(ran.error)
+    assert "correct the argument 'endpoint'" in str(ran.error)

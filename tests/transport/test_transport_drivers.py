@@ -224,7 +224,7 @@ class TestBeforeTheCloud:
         assert (error.kind, error.code, error.ambiguous) == (ErrorKind.TRANSIENT, "<host not found>", False)
         assert error.misdirected
         assert "cloud.invalid" in error.message
-        assert error.hint == "The host comes from 'host' of connection 'c'"
+        assert error.hint == "Correct 'host' of connection 'c'"
 
     def test_a_misspelt_region(self, which: str) -> None:
         """The host that is made of it is none; the vendor's list has the one that was meant."""
