@@ -14,7 +14,10 @@ QUICK := tests/jobs tests/localcloud/test_localcloud_jobs.py tests/provider/test
 	tests/faults/test_recovery_page.py
 
 # What meets other packages: imports, both drivers, every way to log in. The vendors' own signers want newer packages.
-LOWEST := tests/versions/test_versions_parts.py tests/transport tests/credentials --ignore tests/transport/test_transport_signatures.py
+# The one left out reads a list of settings, whose values Airflow 3.3 hides.
+LOWEST := tests/versions/test_versions_parts.py tests/transport tests/credentials \
+	--ignore tests/transport/test_transport_signatures.py \
+	--deselect tests/versions/test_versions_parts.py::test_airflow_lists_the_option
 
 .PHONY: help quick demo docs test network web ask faults versions lowest bench lint wheel clean
 

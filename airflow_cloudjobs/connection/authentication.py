@@ -41,8 +41,8 @@ def with_context(login: Flow, settings: CloudSettings, fields: str) -> Flow:
     try:
         return (yield from login)
     except CloudApiError as error:
-        if error.kind is ErrorKind.INVALID:
-            raise  # the login was well, and the error says itself what is missing
+        if error.kind is ErrorKind.INVALID and error.http_status < 400:
+            raise  # nobody refused the login, and the error says itself what is missing
         who = f"This is the login by auth {settings.auth!r} of connection {settings.conn_id!r}"
         if error.http_status or not error.retryable:
             who += f": check {fields}"
