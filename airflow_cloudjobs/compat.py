@@ -329,7 +329,7 @@ def hidden_in(text: str) -> str:
     return str(_found("redact", *_MASKING)(text))
 
 
-def name_mapped(context: Mapping[str, Any], name: str) -> None:
+def name_mapped(context: Any, name: str) -> None:
     """Have Airflow's page call a mapped task instance by a name, unless its DAG says how (``map_index_template``).
 
     :param context: the task's context.
@@ -342,9 +342,9 @@ def name_mapped(context: Mapping[str, Any], name: str) -> None:
     # number, which Airflow cannot store.
     native = getattr(getattr(task, "dag", None), "render_template_as_native_obj", False)
     literal = repr(repr(name)) if native else repr(name)
-    context["map_index_template"] = f"{{{{ {literal} }}}}"  # type: ignore[index]  # it is a dict, of Airflow's own
+    context["map_index_template"] = f"{{{{ {literal} }}}}"
     if TASKS_HAVE_SUPERVISORS and hasattr(ti, "rendered_map_index"):
-        ti.rendered_map_index = name  # type: ignore[union-attr]  # Airflow renders no template at a deferral
+        ti.rendered_map_index = name  # Airflow renders no template at a deferral
 
 
 def try_number_of(context: Mapping[str, Any]) -> int:

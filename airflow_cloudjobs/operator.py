@@ -191,13 +191,7 @@ class CloudJobOperator(JobOwner, BaseOperator):
                 self._ask(context, ask.Doubt(once.pending, what_happened(error).rstrip(" ."), try_number_of(context)))
             raise
         self._submitting = False
-        plan = replace(
-            self._plan(context, submission.at),
-            not_found_until=submission.at + self.spec.not_found_grace,
-            baseline=submission.baseline,
-            trusted_after=submission.trusted_after,
-            answered=True,
-        )
+        plan = self._plan(context, submission.at).after(submission, self.spec.not_found_grace)
         return list(submission.keys), plan
 
     def _situation(self, error: BaseException, context: Mapping[str, Any]) -> next_step.Situation:

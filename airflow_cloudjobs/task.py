@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import wraps
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, ParamSpec, Self, TypeVar
 from urllib.parse import urlsplit
 
 from airflow_cloudjobs import compat, metrics, next_step, task_class, task_state
@@ -47,23 +47,24 @@ DEFER_GRACE = timedelta(minutes=10)
 LONGEST_NAME = 100
 """Characters of the name of a mapped instance; Airflow's database takes 250."""
 
-Method = TypeVar("Method", bound=Callable[..., Any])
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 
-def with_short_trace(method: Method) -> Method:
+def with_short_trace(method: Callable[Given, Result]) -> Callable[Given, Result]:
     """Have an exception of ours leave a task without the frames that it came through: its text says all of it.
 
     :param method: what Airflow calls.
     """
 
     @wraps(method)
-    def called(*arguments: Any, **named: Any) -> Any:
+    def called(*arguments: Given.args, **named: Given.kwargs) -> Result:
         try:
             return method(*arguments, **named)
         except WithNextStep as error:
             raise error.with_traceback(None) from None
 
-    return called  # type: ignore[return-value]  # of the same signature
+    return called
 
 
 class CloudJobTask(TemplatedTask):

@@ -53,14 +53,10 @@ class AlibabaClient(CloudClient):
 
     def __init__(self, settings: AlibabaSettings) -> None:
         settings.check_files()
-        super().__init__(settings.transport)
+        super().__init__(settings.transport, settings.origin)
         self.settings = settings
         self.renewable = settings.source is not None
         self._chain = DefaultChain()
-
-    def origin(self, host: str) -> str:
-        """The field or argument that says where the host is."""
-        return self.settings.origin(host)
 
     def authenticate(self) -> Flow:
         """The connection's key, or what its mode gives for now."""

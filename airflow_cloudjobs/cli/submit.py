@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import secrets
 from collections.abc import Mapping
-from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -81,12 +80,7 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     several = bool(spec.many) and is_sequence(arguments.get(spec.many))
     if args.wait:
         say(f"{spec.api}: submitted {', '.join(keys)}. Console: {jobs.console}")
-        of_this_submit = replace(
-            plan(jobs, submission.at),
-            not_found_until=submission.at + spec.not_found_grace,
-            baseline=submission.baseline,
-            trusted_after=submission.trusted_after,
-        )
+        of_this_submit = plan(jobs, submission.at).after(submission, spec.not_found_grace)
         return wait_for(jobs, keys, of_this_submit, out, several=several)
     if args.json:
         show_json(jobs.records([JobResult(key, Outcome.SUBMITTED) for key in keys], several=several), out)

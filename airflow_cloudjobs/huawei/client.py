@@ -41,17 +41,13 @@ class HuaweiClient(CloudClient):
 
     def __init__(self, settings: HuaweiSettings) -> None:
         settings.check_files()
-        super().__init__(settings.transport)
+        super().__init__(settings.transport, settings.origin)
         self.settings = settings
         self.renewable = settings.source is not None
         if isinstance(settings.source, IamUser):
             # An IAM token lives for 24 hours, and the vendor advises to renew it early.
             self.renew_ahead = 3600.0
         self._chain = DefaultChain(settings)
-
-    def origin(self, host: str) -> str:
-        """The field or argument that says where the host is."""
-        return self.settings.origin(host)
 
     def authenticate(self) -> Flow:
         """The connection's key, or what its mode gives for now, with the project that requests are for."""

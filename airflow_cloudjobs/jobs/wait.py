@@ -20,9 +20,10 @@ from typing import Any, NamedTuple
 from airflow_cloudjobs.jobs.backoff import Backoff
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
-from airflow_cloudjobs.jobs.span import span as _span
+from airflow_cloudjobs.jobs.span import span
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation, fields_in
 from airflow_cloudjobs.jobs.stored import stored_fields
+from airflow_cloudjobs.jobs.submission import Submission
 
 FIRST_PAUSE = 1.0
 """Seconds between the first polls, unless the interval is shorter."""
@@ -80,6 +81,20 @@ class WaitPlan:
     def as_dict(self) -> dict[str, Any]:
         """The plan as JSON-able values."""
         return asdict(self)
+
+    def after(self, submission: Submission, grace: float) -> WaitPlan:
+        """The plan of a wait for the jobs of a submit that was made just before.
+
+        :param submission: the submit, which the cloud has answered.
+        :param grace: seconds from it for which the cloud may not know its jobs yet.
+        """
+        return replace(
+            self,
+            not_found_until=submission.at + grace,
+            baseline=submission.baseline,
+            trusted_after=submission.trusted_after,
+            answered=True,
+        )
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> WaitPlan:
@@ -286,7 +301,7 @@ class Wait:
         job.answered(now)
         if blind_since is None:
             return []
-        return [LogLine(logging.INFO, f"{self.spec.api} {key}: readable again after {_span(now - blind_since)}")]
+        return [LogLine(logging.INFO, f"{self.spec.api} {key}: readable again after {span(now - blind_since)}")]
 
     def _status_logged(
         self, key: str, job: _Job, seen: Observation, before: Observation | None, stale: bool, now: float
@@ -347,9 +362,9 @@ class Wait:
         since, again = self.misdirected_since, "will ask again"
         if since is not None:
             if now - since >= MISDIRECTED_GRACE:
-                self._finish(key, job, now, Outcome.ERROR, f"no answer since {_span(now - since)}: {error}")
+                self._finish(key, job, now, Outcome.ERROR, f"no answer since {span(now - since)}: {error}")
                 return []
-            again += f" for {_span(MISDIRECTED_GRACE - (now - since))}"
+            again += f" for {span(MISDIRECTED_GRACE - (now - since))}"
         job.due = now + self._error_pause(job)
         if job.blind_since is None:
             job.blind_since = job.logged = now
@@ -360,7 +375,7 @@ class Wait:
         if now - job.logged < HEARTBEAT or job.result is not None:
             return []
         job.logged = now
-        blind = _span(now - since)
+        blind = span(now - since)
         return [LogLine(logging.WARNING, f"{name}: not readable for {blind}, will ask again: {job.error}")]
 
     def _wait_out(self, key: str, job: _Job, now: float, what: str, outcome: Outcome) -> list[LogLine]:
@@ -371,11 +386,11 @@ class Wait:
             return [
                 LogLine(
                     logging.WARNING,
-                    f"{self.spec.api} {key}: {what}; it is not taken for success, will look on for {_span(grace)}",
+                    f"{self.spec.api} {key}: {what}; it is not taken for success, will look on for {span(grace)}",
                 )
             ]
         if now - job.unknown_since >= grace:
-            self._finish(key, job, now, outcome, f"{what}, since {_span(now - job.unknown_since)}")
+            self._finish(key, job, now, outcome, f"{what}, since {span(now - job.unknown_since)}")
         return []
 
     def _finish(self, key: str, job: _Job, now: float, outcome: Outcome, reason: str) -> None:
@@ -392,7 +407,7 @@ class Wait:
         return f"{waited}; the job was never seen"
 
     def _waited(self, now: float) -> str:
-        return _span(now - self.plan.started)
+        return span(now - self.plan.started)
 
     def _steady_pause(self, now: float) -> float:
         grown = max(FIRST_PAUSE, GROWTH * (now - self.plan.started))

@@ -63,6 +63,7 @@ class CloudClient(ABC):
     """One connection to one cloud: its endpoints, its credential, its clock.
 
     :param transport: how to reach its hosts.
+    :param origin: says what of the connection or the task makes a host, for people; empty where that is nothing.
     :param now: the local clock, seconds since the epoch.
     """
 
@@ -72,8 +73,11 @@ class CloudClient(ABC):
     renew_ahead = 300.0
     """Seconds before its end in which a credential is renewed."""
 
-    def __init__(self, transport: TransportConfig, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, transport: TransportConfig, origin: Callable[[str], str], *, now: Callable[[], float] = time.time
+    ) -> None:
         self.transport = transport
+        self.origin = origin
         self.credential: Credential | None = None
         self.clock_offset = 0.0
         self._now = now
@@ -84,10 +88,6 @@ class CloudClient(ABC):
     def now(self) -> float:
         """The cloud's time, as far as it is known."""
         return self._now() + self.clock_offset
-
-    def origin(self, host: str) -> str:
-        """What of the connection or the task makes a host, for people; empty if that is not known."""
-        return ""
 
     @abstractmethod
     def sign(self, request: ApiRequest, credential: Credential) -> HttpRequest:

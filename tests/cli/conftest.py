@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -11,17 +10,13 @@ from clicalls import Call, Done
 
 from airflow_cloudjobs import cli
 from airflow_cloudjobs.localcloud import LocalCloud
+from airflow_cloudjobs.testing import LocalClouds
 
 
 @pytest.fixture
-def cloud(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> LocalCloud:
+def cloud(localcloud_server: LocalCloud, localcloud: LocalClouds) -> LocalCloud:
     """The local clouds as new, with the default connections to them."""
-    for conn_id, connection in (
-        ("ALIBABACLOUD_DEFAULT", cloud.alibaba_connection()),
-        ("HUAWEICLOUD_DEFAULT", cloud.huawei_connection()),
-    ):
-        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id}", json.dumps(connection))
-    return cloud
+    return localcloud_server
 
 
 @pytest.fixture
