@@ -24,6 +24,7 @@ from wait_driving import (
 from airflow_cloudjobs.apis import SPECS, spec_of
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
+from airflow_cloudjobs.jobs.submission import Submission
 from airflow_cloudjobs.jobs.wait import WaitPlan
 
 
@@ -309,6 +310,11 @@ class TestErrors:
             poll(wait, doubt, START + 2090)
             assert wait.over
 
+    def test_a_submit_gives_its_key_time_to_appear(self) -> None:
+        submitted = plan().after(Submission(0, START, ("k",), baseline=OLD), 30.0)
+        assert (submitted.not_found_until, submitted.baseline) == (START + 30, OLD)
+        assert submitted.trusted_after == Submission(0, START, ("k",), baseline=OLD).trusted_after > START
+
     def test_a_key_of_our_own_may_take_its_time_to_appear(self) -> None:
         wait = wait_for(the_plan=plan(not_found_until=START + 60))
         wait.take({"k": error(ErrorKind.NOT_FOUND)}, START)
@@ -359,6 +365,11 @@ class TestAHostThatIsNone:
         rest = handed_over(first, START + 50)
         polled_until(rest, error(misdirected=True), 3600, START + 50)
         assert not rest.over
+
+    def test_the_answer_to_a_submit_counts(self) -> None:
+        wait = wait_for(the_plan=plan().after(Submission(0, START, ("k",)), 30.0))
+        polled_until(wait, error(misdirected=True), 3600)
+        assert not wait.over
 
     def test_a_hand_over_does_not_begin_anew(self) -> None:
         first = wait_for()
