@@ -9,6 +9,7 @@ exception                      Airflow's kind           raised when
 :class:`JobTimedOut`           AirflowSensorTimeout     time ran out with the job still running
 :class:`ExecutionTimedOut`     AirflowException         an operator's ``execution_timeout`` did
 :class:`JobOutcomeUnknown`     AirflowFailException     the cloud would not tell whether the job ended, and how
+:class:`ResultUnavailable`     AirflowException         the job succeeded, and what it made could not be fetched
 :class:`SubmitFailed`          AirflowException         nothing was sent, or no job taken; a later attempt may work
 :class:`TaskRefused`           AirflowFailException     a check or the cloud refused what the task is to do
 :class:`LookUpFailed`          AirflowException         it may have, and a later attempt can look for the job
@@ -73,6 +74,10 @@ class ExecutionTimedOut(_WithResults, AirflowException):
 
 class JobOutcomeUnknown(_WithResults, AirflowFailException):
     """The cloud did not tell whether the job has ended, and how: it may still run, and one more might double it."""
+
+
+class ResultUnavailable(_WithResults, AirflowException):
+    """The job succeeded, and what the task was to fetch of it could not be had; the next attempt fetches again."""
 
 
 class SubmitFailed(WithNextStep, AirflowException):

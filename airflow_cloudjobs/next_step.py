@@ -23,6 +23,7 @@ from airflow_cloudjobs.exceptions import (
     JobOutcomeUnknown,
     JobTimedOut,
     LookUpFailed,
+    ResultUnavailable,
     SubmitFailed,
     SubmitOutcomeUnknown,
     TaskRefused,
@@ -191,6 +192,18 @@ def _outcome_unknown(at: Situation) -> str:
     return f"look in {at.the_console} how the job ended: if well, mark this task success; if not, {at.again}"
 
 
+def _result_unavailable(at: Situation) -> str:
+    first = at.cure or "mend what the reason says"
+    if at.retried and (at.who is not Who.SUBMITTER or at.goes_on):
+        return f"Airflow tries again by itself, and fetches from the same job; if that fails too, {first}"
+    if at.who is not Who.SUBMITTER:
+        return f"{first}, then clear this task: it fetches from the same job"
+    by_itself = "Airflow tries again by itself, with a new job; " if at.retried else ""
+    if not at.key_argument:
+        return f"{by_itself}{first}, then clear this task: it submits a new job"
+    return f"{by_itself}{first}; to fetch from this job, give its key here ({at.key_argument})"
+
+
 def _submit_refused(at: Situation) -> str:
     return at.after(at.cure or "correct that")
 
@@ -234,6 +247,7 @@ SENTENCES: Mapping[type[BaseException], Callable[[Situation], str]] = {
     JobTimedOut: _out_of_time,
     ExecutionTimedOut: _out_of_time,
     JobOutcomeUnknown: _outcome_unknown,
+    ResultUnavailable: _result_unavailable,
     SubmitFailed: _submit_failed,
     TaskRefused: _submit_refused,
     LookUpFailed: _look_up_failed,

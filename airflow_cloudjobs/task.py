@@ -26,7 +26,13 @@ from airflow_cloudjobs.compat import (
     TaskDeferralError,
 )
 from airflow_cloudjobs.connection.settings import InvalidConnection, InvalidPlace, check_place
-from airflow_cloudjobs.exceptions import JobOutcomeUnknown, SubmitFailed, TaskRefused, WithNextStep
+from airflow_cloudjobs.exceptions import (
+    JobOutcomeUnknown,
+    ResultUnavailable,
+    SubmitFailed,
+    TaskRefused,
+    WithNextStep,
+)
 from airflow_cloudjobs.failure import Failure, facts_of, request, shortened, what_happened
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
 from airflow_cloudjobs.jobs.arguments import NO_XCOM, Arguments, InvalidArgument, is_template
@@ -80,6 +86,9 @@ class CloudJobTask(TemplatedTask):
 
     named_by: ClassVar[str] = ""
     """The argument by which Airflow's page calls a mapped instance, where that is not the key of its job."""
+
+    fetching_arguments: ClassVar[tuple[str, ...]] = ()
+    """The arguments that, once given, have a worker fetch something after the job's end."""
 
     operator_extra_links = (CloudConsoleLink(),)
     ui_color = "#e8f3fc"
@@ -180,6 +189,8 @@ class CloudJobTask(TemplatedTask):
             why = "needs deferrable=True"
         elif self.outlets:
             why = "is not for tasks with outlets: their asset events are sent by a worker"
+        elif fetching := [name for name in self.fetching_arguments if getattr(self, name)]:
+            why = f"is not for {fetching[0]}: a worker fetches that"
         elif self.include_download_url:
             why = "is not for include_download_url: signed addresses do not pass the trigger"
         if why:
@@ -272,6 +283,8 @@ class CloudJobTask(TemplatedTask):
         trouble = result.error.reason if result.error else result.reason
         if result.outcome in (Outcome.FAILED, Outcome.CANCELLED):
             text = f"{result.status}: {result.reason or 'the cloud gives no reason'}"
+        elif result.outcome is Outcome.SUCCEEDED:
+            text = f"{trouble}; the job is {result.status}, but its result could not be fetched"
         elif result.outcome is Outcome.TIMED_OUT:
             seen = (
                 f"while the job was {result.status or 'without a status'}"
@@ -518,15 +531,43 @@ class CloudJobTask(TemplatedTask):
         """The task's result; raises, with the result in XCom all the same, if a job did not succeed."""
         metrics.ended(self.spec.api, results)
         self._name_instance(context, [result.key for result in results])
-        value = self._shaped([self._result(result) for result in results])
+        fetched, unavailable = self._fetched_of_all(results)
+        values = [self._result(result) for result in results]
+        for value, more in zip(values, fetched, strict=True):
+            value["result"] |= more
+        value = self._shaped(values)
         bad = [self._public(self._explained(one)) for one in results if one.outcome is not Outcome.SUCCEEDED]
-        if not bad:
+        if not (bad or unavailable):
             self._say_what_came_out(results)
             return value
         if self.do_xcom_push:
             # A task that handles the failure downstream wants to know which job it was, and why.
             self._push(context, "return_value", value)
-        raise self._ended_badly(bad)
+        if bad:
+            raise self._ended_badly(bad)
+        raise ResultUnavailable("a result could not be fetched", [self._public(one) for one in unavailable])
+
+    def _fetched(self, result: JobResult) -> Mapping[str, Any]:
+        """What this task fetches after a job's end, as further fields of its ``result``; called for failed jobs too.
+
+        :raises Exception: it cannot be had: passing trouble has been met by asking again.
+        """
+        return {}
+
+    def _fetched_of_all(self, results: Sequence[JobResult]) -> tuple[list[Mapping[str, Any]], list[JobResult]]:
+        """What is fetched of each job, and those that succeeded and of which it cannot be had, with the reason."""
+        fetched: list[Mapping[str, Any]] = []
+        unavailable: list[JobResult] = []
+        for result in results:
+            try:
+                fetched.append(self._fetched(result))
+            except Exception as error:
+                self.log.warning("%s %s: its result could not be fetched: %s", self.spec.api, result.key, error)
+                fetched.append({})
+                if result.outcome is Outcome.SUCCEEDED:
+                    answer = error if isinstance(error, CloudApiError) else None
+                    unavailable.append(replace(result, reason=str(error), error=answer))
+        return fetched, unavailable
 
     def _say_what_came_out(self, results: Sequence[JobResult]) -> None:
         """The last line of a log in which all went well."""
