@@ -19,7 +19,7 @@ LOWEST := tests/versions/test_versions_parts.py tests/transport tests/credential
 	--ignore tests/transport/test_transport_signatures.py \
 	--deselect tests/versions/test_versions_parts.py::test_airflow_lists_the_option
 
-.PHONY: help quick demo docs test network web ask faults versions lowest bench lint wheel clean
+.PHONY: help quick demo docs test network web ask faults versions lowest bench lint wheel release clean
 
 help:
 	@echo "make quick       the tests to run first and after every change: the rules alone, in half a minute"
@@ -35,6 +35,7 @@ help:
 	@echo "make ask         have people asked by tasks on a real Airflow"
 	@echo "make bench       what a poll, a wait and ten thousand of them cost"
 	@echo "make lint        ruff and mypy"
+	@echo "make release     wheel and sdist built twice and found equal, checked, with a bill of materials; uploads nothing"
 	@echo "make wheel       build wheel and sdist, install the wheel alone and import every module"
 	@echo "make clean       remove what the others made"
 
@@ -74,6 +75,9 @@ lint: .venv/test
 
 wheel: .venv/test
 	PYTHON=$(PYTHON) sh tests/wheel.sh
+
+release: .venv/test
+	PYTHON=$(PYTHON) sh tests/release.sh
 
 versions: $(VERSIONS:%=build/versions/%/ready)
 	@for version in $(VERSIONS); do \

@@ -1,15 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # The wheel alone is enough: build it, install it into an empty environment, import every module, find the examples.
+# $1: a wheel to take instead of building one; $2: where to write a bill of materials of that environment.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-"$root/.venv/bin/python" -m build --outdir "$work/dist" "$root" > "$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
-ls "$work/dist"
-"${PYTHON:-python3}" -m venv "$work/venv"
-wheel=$(echo "$work"/dist/*.whl)
-"$work/venv/bin/python" -m pip --disable-pip-version-check install --quiet \
+wheel=${1:-}
+if [ -z "$wheel" ]; then
+    "$root/.venv/bin/python" -m build --outdir "$work/dist" "$root" > "$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
+    ls "$work/dist"
+    wheel=$(echo "$work"/dist/*.whl)
+fi
+"${PYTHON:-python3}" -m venv --without-pip "$work/venv"
+"$root/.venv/bin/python" -m pip --python "$work/venv/bin/python" --disable-pip-version-check install --quiet \
     --constraint "$root/constraints.txt" "$wheel[localcloud]"
 cd "$work"
 AIRFLOW_HOME="$work/home" "$work/venv/bin/python" - <<'PY'
@@ -42,3 +46,6 @@ found = {bundle.name for bundle in DagBundlesManager().get_all_dag_bundles()}
 assert "airflow-provider-cloudjobs-example-dags" in found, found
 print("wheel: Airflow finds the example DAGs")
 PY
+if [ -n "${2:-}" ]; then
+    "$root/.venv/bin/cyclonedx-py" environment --output-reproducible --output-file "$2" "$work/venv/bin/python"
+fi
