@@ -6,11 +6,13 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from support.table import Tables
 
@@ -28,6 +30,13 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, _path))
 
 # The fixtures that users have, also where the package is not installed as it is here.
 pytest_plugins = ["airflow_cloudjobs.testing"]
+
+# Where the run itself is in a shell's background, Ctrl-C is ignored, and what it starts would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A busy machine is no defect of what is tested.
+hypothesis.settings.register_profile("busy", deadline=None)
+hypothesis.settings.load_profile("busy")
 
 #: How often a job is seen under way before its end, unless a test says otherwise: no busy machine changes that.
 JOB_POLLS = 3

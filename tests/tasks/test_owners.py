@@ -241,7 +241,7 @@ def test_a_connection_of_the_database_by_hand(by_hand: dict[str, str], cloud: Lo
     subprocess.run(add, env=by_hand, check=True, capture_output=True, timeout=120)
     file = f"{by_hand['AIRFLOW_HOME']}/dags/by_hand.py"
     tried = subprocess.run(
-        [*AIRFLOW, "dags", "test", "deferrable", "-f", file], env=by_hand, capture_output=True, text=True, timeout=120
+        [*AIRFLOW, "dags", "test", "deferrable", "-f", file], env=by_hand, capture_output=True, text=True, timeout=300
     )
     assert "state=success" in tried.stdout + tried.stderr, tried.stdout[-3000:]
     assert "could not be read" not in tried.stdout + tried.stderr
