@@ -102,6 +102,7 @@ class LocalClouds:
         *,
         seconds: float | None = None,
         reason: str | None = None,
+        result: dict[str, Any] | None = None,
         match: str = "",
         count: int | None = 1,
     ) -> None:
@@ -112,10 +113,11 @@ class LocalClouds:
             status), ``forever`` (no end), or a raw status of the API, which then is the last.
         :param seconds: how long it takes; as :meth:`jobs_take` has it by default.
         :param reason: what the API says of its end; by default what it usually says.
+        :param result: what a query on DLI yields: ``{"schema": [{"city": "string"}], "rows": [["Bonn"]]}``.
         :param match: only a job whose input (SQL, address, file name) contains this text.
         :param count: for how many jobs; None for all.
         """
-        self.control.plan(api, end, seconds=seconds, reason=reason, match=match, count=count)
+        self.control.plan(api, end, seconds=seconds, reason=reason, result=result, match=match, count=count)
 
     def throttle(self, target: str = "*", calls: int | None = None) -> None:
         """Have calls refused as too many, in the vendor's own words.
