@@ -79,7 +79,7 @@ class LocalClouds:
 
         :param conn_id: its id.
         :param cloud: ``alibaba`` or ``huawei``.
-        :param extra: further fields of its extra.
+        :param extra: further fields of its extra; for Huawei Cloud also its ``conn_type``.
         """
         connections = {"alibaba": self._server.alibaba_connection, "huawei": self._server.huawei_connection}
         if cloud not in connections:
@@ -220,5 +220,5 @@ def localcloud(localcloud_server: LocalCloud, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv(name, ",".join(filter(None, (os.environ.get(name), _HERE))))
     clouds = LocalClouds(localcloud_server, monkeypatch)
     clouds.connect("alibabacloud_default", "alibaba")
-    clouds.connect("huaweicloud_default", "huawei")
+    clouds.connect("huaweicloud_default", "huawei", conn_type="huawei_dli")  # which runs SQL checks too
     return clouds

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from support.jobapis import DLI, MODES
-from taskbench import FAILED, RETRY, SUCCESS, Attempts, Ran, TaskInstance, logged, run
+from taskbench import FAILED, RETRY, SUCCESS, Attempts, Ran, TaskInstance, run
 
 from airflow_cloudjobs.exceptions import JobFailed, ResultUnavailable
 from airflow_cloudjobs.failure import WIDTH, columns
