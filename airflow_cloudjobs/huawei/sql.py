@@ -105,7 +105,7 @@ class DliHook(DbApiHook):
         if unknown := sorted(self._extra.keys() - stored.keys()):
             allowed = "database, queue_name, region, endpoint, log_sql"
             raise TypeError(f"DliHook: there is no parameter {unknown[0]!r}; allowed are {allowed}")
-        # As a task's own, the connection's region would make its project that of another region.
+        # Operators of common.sql give the connection's own as a parameter, which a message would blame.
         region = None if self._region == stored.get("region") else self._region
         return _DliCloudHook(self.huaweicloud_conn_id, region, self._endpoint)
 

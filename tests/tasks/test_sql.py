@@ -23,7 +23,7 @@ from airflow_cloudjobs.exceptions import InvalidConnection, JobFailed, TaskRefus
 from airflow_cloudjobs.huawei.dli import DliSqlJobOperator
 from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
 from airflow_cloudjobs.huawei.sql import DliHook, NotSupportedError, ProgrammingError
-from airflow_cloudjobs.localcloud import Control, LocalCloud, accounts
+from airflow_cloudjobs.localcloud import Control, LocalCloud
 
 ROWS = {"schema": [{"city": "string"}, {"paid": "decimal(10,2)"}], "rows": [["Bonn", "1.50"], ["Köln", None]]}
 
@@ -82,7 +82,7 @@ class TestOperators:
         assert statements(control) == ["CREATE TABLE t (a INT)", "SELECT ';' FROM t"]
 
     def test_where_it_runs(self, conn: Callable[..., str], control: Control) -> None:
-        conn(database="sales", queue_name="etl", project_id=accounts.project_id("cn-north-4"))
+        conn(database="sales", queue_name="etl")
         for options in (
             {},
             {"database": "shop", "hook_params": {"queue_name": "night"}},
@@ -95,9 +95,6 @@ class TestOperators:
             ("shop", "night"),
             ("lake", "etl"),
         ]
-        # The connection's region is not taken for a task's own: then its project would be looked up.
-        operations = set(control.stats()["operations"])
-        assert operations == {"CreateSqlJob", "ShowSqlJobStatus", "PreviewSqlJobResult"}
 
     @pytest.mark.parametrize(("nulls", "state"), [(0, SUCCESS), (3, RETRY)])
     def test_a_check_of_columns(self, nulls: int, state: str, control: Control) -> None:
@@ -137,6 +134,13 @@ class TestHook:
         with pytest.raises(TypeError, match="no parameter 'queue'; allowed are database, queue_name"):
             DliHook("sql", queue="etl").get_conn()
 
+    @pytest.mark.parametrize(("given", "blamed"), [("cn north", "field 'region'"), ("cn,x", "argument 'region'")])
+    def test_a_region_that_is_none(self, given: str, blamed: str, conn: Callable[..., str]) -> None:
+        """Operators of common.sql give the connection's own fields as parameters."""
+        conn(region="cn north")
+        with pytest.raises(InvalidConnection, match=blamed):
+            DliHook("sql", region=given).get_conn()
+
     def test_the_button_test(self, cloud: LocalCloud) -> None:
         assert DliHook().test_connection() == (True, "DLI: works")
         cloud.control.disable_key(cloud.huawei_connection()["login"])
@@ -173,14 +177,14 @@ class TestHook:
 class TestCursor:
     def test_rows_and_columns(self, cursor: Any, control: Control) -> None:
         columns = {"城市": "string", "paid": "decimal(10,2)", "day": "date", "day2": "timestamp"}
-        rows = [["Bonn", 1.5, "2026-01-31", "2026-01-31 10:00:00"], [None] * 4, ["x", 2, None, None]]
+        rows = [["Bonn", 1.1, "2026-01-31", "2026-01-31 10:00:00"], [None] * 4, ["x", 2, None, None]]
         control.plan(DLI.api, result=result_of(columns, *rows))
         cursor.execute("SELECT * FROM t")
         assert [column[:2] for column in cursor.description] == list(columns.items())
         assert all(len(column) == 7 for column in cursor.description)
         assert cursor.rowcount == 3
         assert cursor.query_id == control.jobs(DLI.api)[0]["key"]
-        assert cursor.fetchone() == ("Bonn", Decimal("1.5"), date(2026, 1, 31), datetime(2026, 1, 31, 10))
+        assert cursor.fetchone() == ("Bonn", Decimal("1.1"), date(2026, 1, 31), datetime(2026, 1, 31, 10))
         assert cursor.fetchmany(5) == [(None,) * 4, ("x", Decimal(2), None, None)]
         assert (cursor.fetchone(), cursor.fetchmany(), cursor.fetchall()) == (None, [], [])
         assert control.stats()["operations"]["PreviewSqlJobResult"]["calls"] == 1
