@@ -206,6 +206,15 @@ def shows_sql() -> bool:
     return bool(conf.getboolean("cloudjobs", "show_sql", fallback=False))
 
 
+def running_task() -> Any | None:
+    """The task whose code is running, as Airflow will stop it; None outside of tasks."""
+    get_current_context = _found("get_current_context", "airflow.sdk", "airflow.operators.python")
+    try:
+        return get_current_context()["ti"].task
+    except (AirflowException, RuntimeError):
+        return None
+
+
 def hide_in_logs(secret: str) -> None:
     """Have Airflow replace a text by ``***`` wherever it would show it (logs, rendered fields)."""
     _found("mask_secret", *_MASKING)(secret)

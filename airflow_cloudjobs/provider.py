@@ -32,6 +32,7 @@ _PRODUCTS = {
 _HOOKS = {
     "Alibaba Cloud": "airflow_cloudjobs.alibaba.hook",
     "Huawei Cloud": "airflow_cloudjobs.huawei.hook",
+    "Huawei Cloud DLI": "airflow_cloudjobs.huawei.sql",
 }
 
 
@@ -60,8 +61,9 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": [{"integration-name": name, "python-modules": ["airflow_cloudjobs.trigger"]} for name in _PRODUCTS],
         "extra-links": ["airflow_cloudjobs.links.CloudConsoleLink"],
         "connection-types": [
-            _connection_type("alibaba", "AlibabaCloudHook", "Alibaba Cloud (cloudjobs)"),
-            _connection_type("huawei", "HuaweiCloudHook", "Huawei Cloud (cloudjobs)"),
+            _connection_type("alibaba_cloudjobs", "alibaba.hook.AlibabaCloudHook", "Alibaba Cloud (cloudjobs)"),
+            _connection_type("huawei_cloudjobs", "huawei.hook.HuaweiCloudHook", "Huawei Cloud (cloudjobs)"),
+            _connection_type("huawei_dli", "huawei.sql.DliHook", "Huawei Cloud DLI SQL (cloudjobs)"),
         ],
         "config": {
             "cloudjobs": {
@@ -87,11 +89,11 @@ def get_provider_info() -> dict[str, Any]:
     }
 
 
-def _connection_type(cloud: str, hook: str, name: str) -> dict[str, Any]:
-    table = table_of(cloud)
+def _connection_type(conn_type: str, hook: str, name: str) -> dict[str, Any]:
+    table = table_of(hook.partition(".")[0]).of_type(conn_type)
     return {
-        "connection-type": f"{cloud}_cloudjobs",
-        "hook-class-name": f"airflow_cloudjobs.{cloud}.hook.{hook}",
+        "connection-type": conn_type,
+        "hook-class-name": f"airflow_cloudjobs.{hook}",
         "hook-name": name,
         "conn-fields": conn_fields(table),
         # In metadata the names have hyphens.

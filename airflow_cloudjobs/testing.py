@@ -79,7 +79,7 @@ class LocalClouds:
 
         :param conn_id: its id.
         :param cloud: ``alibaba`` or ``huawei``.
-        :param extra: further fields of its extra.
+        :param extra: further fields of its extra; for Huawei Cloud also its ``conn_type``.
         """
         connections = {"alibaba": self._server.alibaba_connection, "huawei": self._server.huawei_connection}
         if cloud not in connections:
@@ -102,6 +102,7 @@ class LocalClouds:
         *,
         seconds: float | None = None,
         reason: str | None = None,
+        result: dict[str, Any] | None = None,
         match: str = "",
         count: int | None = 1,
     ) -> None:
@@ -112,10 +113,11 @@ class LocalClouds:
             status), ``forever`` (no end), or a raw status of the API, which then is the last.
         :param seconds: how long it takes; as :meth:`jobs_take` has it by default.
         :param reason: what the API says of its end; by default what it usually says.
+        :param result: what a query on DLI yields: ``{"schema": [{"city": "string"}], "rows": [["Bonn"]]}``.
         :param match: only a job whose input (SQL, address, file name) contains this text.
         :param count: for how many jobs; None for all.
         """
-        self.control.plan(api, end, seconds=seconds, reason=reason, match=match, count=count)
+        self.control.plan(api, end, seconds=seconds, reason=reason, result=result, match=match, count=count)
 
     def throttle(self, target: str = "*", calls: int | None = None) -> None:
         """Have calls refused as too many, in the vendor's own words.
@@ -218,5 +220,5 @@ def localcloud(localcloud_server: LocalCloud, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv(name, ",".join(filter(None, (os.environ.get(name), _HERE))))
     clouds = LocalClouds(localcloud_server, monkeypatch)
     clouds.connect("alibabacloud_default", "alibaba")
-    clouds.connect("huaweicloud_default", "huawei")
+    clouds.connect("huaweicloud_default", "huawei", conn_type="huawei_dli")  # which runs SQL checks too
     return clouds

@@ -6,7 +6,7 @@ form (:mod:`.form`), the hints of a failed login and the tables in docs/connecti
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib import import_module
@@ -111,6 +111,7 @@ class FieldTable:
     :param fields: the rows; one is ``auth``, whose choices are the credential modes.
     :param types: the types that a connection of it may have: ours, and the peer providers'.
     :param peers: the names that only the peer provider reads, in the extra of connections made for it.
+    :param only: further fields of connections of one type, by the type.
     :raises ValueError: if a row names a mode that is none, or a name stands twice.
     """
 
@@ -118,6 +119,7 @@ class FieldTable:
     fields: tuple[Field, ...]
     types: tuple[str, ...]
     peers: tuple[str, ...] = ()
+    only: Mapping[str, tuple[Field, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [each.name for each in self.fields]
@@ -129,6 +131,11 @@ class FieldTable:
     def takes(self, conn_type: str) -> bool:
         """True for the types that a connection of the cloud may have."""
         return conn_type in ("", GENERIC, *self.types)
+
+    def of_type(self, conn_type: str) -> FieldTable:
+        """The fields of connections of one type."""
+        more = self.only.get(conn_type, ())
+        return replace(self, fields=(*self.fields, *more), only={}) if more else self
 
     def __getitem__(self, name: str) -> Field:
         """The row of a field."""

@@ -162,7 +162,7 @@ class FieldReader:
                 f"{', '.join(map(repr, table.types))}, {GENERIC!r} and none",
             )
         self.fields = fields
-        self.table = table
+        self.table = table.of_type(fields.conn_type)
         self.extra = Extra(fields)
         self._doubts: list[str] = []
 

@@ -119,7 +119,7 @@ def run_demo(
             with LocalAirflow(dags_folder, env=_environment(chaos), progress=screen.step) as airflow:
                 # Where its web page shows them, and can try them.
                 airflow.create_connection("alibabacloud_default", cloud.alibaba_connection())
-                airflow.create_connection("huaweicloud_default", cloud.huawei_connection())
+                airflow.create_connection("huaweicloud_default", cloud.huawei_connection(conn_type="huawei_dli"))
                 if ui:
                     screen.step(f"Airflow's page: {airflow.url}")
                 limit, control = (2 * run_limit, cloud.control) if chaos else (run_limit, None)

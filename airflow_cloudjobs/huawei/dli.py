@@ -8,14 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from airflow_cloudjobs.hook import CALL_PATIENCE
 from airflow_cloudjobs.huawei.base import HuaweiOperator, HuaweiSensor
 from airflow_cloudjobs.jobs.arguments import Arguments
 from airflow_cloudjobs.jobs.compiled import compiled
 from airflow_cloudjobs.jobs.identity import MARKER, Identity
 from airflow_cloudjobs.jobs.job_api import Call, Find, JobApi
 from airflow_cloudjobs.jobs.many import is_sequence
+from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
 from airflow_cloudjobs.jobs.request import ApiRequest, as_text
 from airflow_cloudjobs.jobs.spec import Listing, Record, Scope
+from airflow_cloudjobs.task import CloudJobTask
 
 ASYNC = "dli.sql.sqlasync.enabled"
 """The setting without which DLI runs DDL while the submit waits, and breaks it off after two minutes."""
@@ -140,7 +143,60 @@ SQL_JOB = replace(
 )
 
 
-class DliSqlJobOperator(HuaweiOperator):
+_WITHOUT_ROWS = re.compile(
+    r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
+    r"(ALTER|CREATE|DELETE|DROP|GRANT|INSERT|LOAD|MERGE|MSCK|REFRESH|REVOKE|TRUNCATE|UPDATE|USE)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+"""How statements begin that never have rows. Those of which that is not sure (SHOW, SET, EXPLAIN) are not named."""
+
+
+class _FetchesRows(CloudJobTask):
+    """A task that may fetch the first rows of a query."""
+
+    fetching_arguments = ("fetch_rows",)
+    fetch_rows: int | None
+
+    def _check_fetch_rows(self, arguments: Arguments) -> None:
+        """The limits of the preview; and there must be something to fetch."""
+        arguments.is_number("fetch_rows")
+        if arguments.known("fetch_rows") and not 1 <= int(arguments.values["fetch_rows"]) <= 1000:
+            raise arguments.refuse(
+                "fetch_rows", f"is {arguments.values['fetch_rows']}; allowed are 1 to 1000, of which DLI shows no more"
+            )
+        if not arguments.given("fetch_rows"):
+            return
+        if arguments.values.get("wait_for_completion") is False:
+            raise arguments.refuse("fetch_rows", "needs wait_for_completion=True: before the job's end there are none")
+        if arguments.known("sql") and (begin := _WITHOUT_ROWS.match(str(arguments.values["sql"]))):
+            raise arguments.refuse(
+                "fetch_rows", f"gets rows of queries: a statement that begins with {begin[1].upper()} has none"
+            )
+
+    def _fetched(self, result: JobResult) -> Mapping[str, Any]:
+        """The rows of a job that has succeeded.
+
+        One that is no query has none that a retry could have. None says so: whatever goes through the rows fails with
+        it, which an empty list would pass.
+        """
+        if self.fetch_rows is None or result.outcome is not Outcome.SUCCEEDED:
+            return {}
+        from airflow_cloudjobs.huawei import rows  # which few tasks need
+
+        record, most = result.record, int(self.fetch_rows)
+        if not rows.has_rows(record):
+            self.log.warning(
+                "DLI SQL job %s is of type %s: DLI shows rows of queries only, so 'rows' is None",
+                result.key,
+                record["job_type"],
+            )
+            return {"rows": None, "columns": None, "truncated": False}
+        request = rows.preview(result.key, str(record.get("queue_name") or ""), most)
+        fetched = rows.rows_in(self.hook.call_for_job(request, patience=CALL_PATIENCE), record, most)
+        return fetched.as_result()
+
+
+class DliSqlJobOperator(_FetchesRows, HuaweiOperator):
     """Run SQL on DLI, and wait until it has finished.
 
     The job always runs asynchronously. It is cancelled when the task is killed or out of time, unless it was
@@ -161,6 +217,8 @@ class DliSqlJobOperator(HuaweiOperator):
     :param engine_type: ``spark`` or ``hetuEngine``; None leaves it to the queue.
     :param current_catalog: the catalog of the database; None leaves it to DLI.
     :param job_id: a job that exists, or several, to wait for instead of starting one; None starts one.
+    :param fetch_rows: how many rows of the query's result to put into this task's: 1 to 1000, which is all that DLI
+        shows; None for none. They stand in ``result["rows"]``: whoever reads XComs reads them. See docs/results.md.
 
     For the other parameters, the result and what is raised see
     :class:`~airflow_cloudjobs.operator.CloudJobOperator`.
@@ -184,6 +242,7 @@ class DliSqlJobOperator(HuaweiOperator):
         engine_type: str | None = None,
         current_catalog: str | None = None,
         job_id: str | Sequence[str] | None = None,
+        fetch_rows: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -196,9 +255,11 @@ class DliSqlJobOperator(HuaweiOperator):
         self.engine_type = engine_type
         self.current_catalog = current_catalog
         self.job_id = job_id
+        self.fetch_rows = fetch_rows
 
     def check(self, arguments: Arguments) -> None:
         """The limits that the API's pages give."""
+        self._check_fetch_rows(arguments)
         if not self.is_new(arguments, "sql"):
             return
         arguments.is_text("sql", "current_catalog")
@@ -251,10 +312,12 @@ class DliSqlJobOperator(HuaweiOperator):
                 raise arguments.refuse("tags", f"holds {tag['key']!r}; keys that begin so are the cloud's own")
 
 
-class DliSqlJobSensor(HuaweiSensor):
+class DliSqlJobSensor(_FetchesRows, HuaweiSensor):
     """Wait until SQL jobs on DLI have finished. Source: ShowSqlJobStatus.
 
     :param job_id: the job, or several.
+    :param fetch_rows: how many rows of each query's result to put into this task's, as the operator does: 1 to 1000;
+        None for none.
 
     For the other parameters, the result and what is raised see
     :class:`~airflow_cloudjobs.sensor.CloudJobSensor`.
@@ -263,11 +326,13 @@ class DliSqlJobSensor(HuaweiSensor):
     spec = SQL_JOB
     key_argument = "job_id"
 
-    def __init__(self, *, job_id: str | Sequence[str], **kwargs: Any) -> None:
+    def __init__(self, *, job_id: str | Sequence[str], fetch_rows: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.job_id = job_id
+        self.fetch_rows = fetch_rows
 
     def check(self, arguments: Arguments) -> None:
         """A key is needed."""
+        self._check_fetch_rows(arguments)
         arguments.required("job_id")
         arguments.keys("job_id")

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from airflow_cloudjobs.connection.fields import METADATA, Field, FieldTable, reaching
 
+DLI = "huawei_dli"
+"""The type of a connection that runs SQL too (:mod:`airflow_cloudjobs.huawei.sql`); all our tasks take it."""
+
 FIELDS = FieldTable(
     "huawei",
     (
@@ -70,6 +73,12 @@ FIELDS = FieldTable(
         ),
         *reaching(("dli", "drs", "iam", METADATA), "dli.cn-north-4.example.com"),
     ),
-    types=("huawei_cloudjobs", "huaweicloud"),
+    types=("huawei_cloudjobs", DLI, "huaweicloud"),
     peers=("obs_bucket",),
+    only={
+        DLI: (
+            Field("database", "Database", "the database of SQL that names none", otherwise="DLI's `default`"),
+            Field("queue_name", "Queue", "the queue that SQL runs in", otherwise="DLI's `default`"),
+        )
+    },
 )

@@ -15,7 +15,7 @@ from airflow_cloudjobs.connection.settings import (
     InvalidConnection,
     common_settings,
 )
-from airflow_cloudjobs.huawei.fields import FIELDS
+from airflow_cloudjobs.huawei.fields import DLI, FIELDS
 from airflow_cloudjobs.transport.credential import Credential
 
 EU_SITE = frozenset({"eu-west-101"})
@@ -86,11 +86,15 @@ class HuaweiSettings(CloudSettings):
     :param project_id: the project; empty to look it up by region.
     :param credential: the AK and SK; None where the mode has none.
     :param source: where credentials come from; None if the AK and SK themselves sign.
+    :param database: the database of SQL that is run with the connection; empty leaves it to DLI.
+    :param queue_name: the queue that it runs in; empty leaves it to DLI.
     """
 
     project_id: str
     credential: Credential | None
     source: Source | None
+    database: str
+    queue_name: str
 
     cloud = "huawei"
 
@@ -168,6 +172,8 @@ def huawei_settings(fields: ConnectionFields, region: str | None) -> HuaweiSetti
         project_id=project_id,
         credential=credential,
         source=_source(read),
+        database=read["database"] if fields.conn_type == DLI else "",
+        queue_name=read["queue_name"] if fields.conn_type == DLI else "",
         warnings=read.warnings(),
         **common,
     )

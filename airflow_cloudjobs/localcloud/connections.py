@@ -39,13 +39,22 @@ def alibaba_connection(host: str, port: int, schema: str = "http", **extra: Any)
     }
 
 
-def huawei_connection(host: str, port: int, schema: str = "http", auth: str = "aksk", **extra: Any) -> Connection:
-    """A connection of type ``huawei_cloudjobs`` with the default access key, or with the IAM user.
+def huawei_connection(
+    host: str,
+    port: int,
+    schema: str = "http",
+    auth: str = "aksk",
+    *,
+    conn_type: str = "huawei_cloudjobs",
+    **extra: Any,
+) -> Connection:
+    """A connection to Huawei Cloud with the default access key, or with the IAM user.
 
     :param host: host of the local clouds.
     :param port: port of the local clouds.
     :param schema: ``http`` or ``https``.
     :param auth: how to log in; ``token`` gives the IAM user and password instead of the access key.
+    :param conn_type: its type; ``huawei_dli`` runs SQL too.
     :param extra: further fields of the connection's extra, over region, auth and domain.
     """
     by_token = auth == "token"
@@ -54,7 +63,7 @@ def huawei_connection(host: str, port: int, schema: str = "http", auth: str = "a
     if by_token:
         fields["domain"] = IAM_DOMAIN
     return {
-        "conn_type": "huawei_cloudjobs",
+        "conn_type": conn_type,
         "login": IAM_USER if by_token else HUAWEI_ACCESS_KEY,
         "password": IAM_PASSWORD if by_token else HUAWEI_SECRET,
         "host": host,

@@ -58,6 +58,7 @@ class Control:
         steps: Sequence[Sequence[Any]] | None = None,
         reason: str | None = None,
         code: str | None = None,
+        result: Json | None = None,
         count: int | None = 1,
         match: str = "",
     ) -> None:
@@ -71,10 +72,12 @@ class Control:
         :param steps: pairs of raw status and seconds instead of both; the last status stays.
         :param reason: what the API says about the end.
         :param code: the API's error code of the end.
+        :param result: what the job yields, in the API's own form; of a query on DLI its columns and rows:
+            ``{"schema": [{"city": "string"}, {"orders": "bigint"}], "rows": [["Bonn", 7]]}``.
         :param count: for how many jobs; for all if None.
         :param match: only for a job whose input contains this text.
         """
-        override = _override(end, seconds, steps, reason, code)
+        override = _override(end, seconds, steps, reason, code, result)
         self._call("POST", "plan", {"api": api, "count": count, "match": match, **override})
 
     def clear_plans(self) -> None:
@@ -140,6 +143,7 @@ class Control:
         steps: Sequence[Sequence[Any]] | None = None,
         reason: str | None = None,
         code: str | None = None,
+        result: Json | None = None,
     ) -> Json:
         """Make a job that nobody submitted, for tests that adopt one.
 
@@ -153,9 +157,10 @@ class Control:
         :param steps: as in :meth:`plan`.
         :param reason: as in :meth:`plan`.
         :param code: as in :meth:`plan`.
+        :param result: as in :meth:`plan`.
         :returns: the job, as :meth:`jobs` shows it.
         """
-        override = _override(end, seconds, steps, reason, code)
+        override = _override(end, seconds, steps, reason, code, result)
         return self._call("POST", "jobs", {"api": api, "key": key, "fields": fields, **override})
 
     def set_status(
@@ -183,6 +188,7 @@ class Control:
         steps: Sequence[Sequence[Any]] | None = None,
         reason: str | None = None,
         code: str | None = None,
+        result: Json | None = None,
     ) -> Json:
         """Give a job another life from now on.
 
@@ -191,7 +197,7 @@ class Control:
         :param end: as in :meth:`plan`; the arguments after it as well.
         :returns: the job, as :meth:`jobs` shows it.
         """
-        return self._call("PATCH", _path(api, key), _override(end or "success", seconds, steps, reason, code))
+        return self._call("PATCH", _path(api, key), _override(end or "success", seconds, steps, reason, code, result))
 
     def hasten(self, api: str, key: str, seconds: float) -> Json:
         """Bring a job to the end that it would have come to, from now on in this time.
@@ -301,6 +307,14 @@ def _override(
     steps: Sequence[Sequence[Any]] | None,
     reason: str | None,
     code: str | None,
+    result: Json | None,
 ) -> Json:
-    override = {"end": end, "seconds": seconds, "steps": steps, "reason": reason, "code": code}
+    override = {
+        "end": end,
+        "seconds": seconds,
+        "steps": steps,
+        "reason": reason,
+        "code": code,
+        "result": result,
+    }
     return {name: value for name, value in override.items() if value is not None}

@@ -28,6 +28,7 @@ class Script:
     :param ends: whether the last status is an end at all; False for a job that never ends.
     :param reason: the API's explanation of the end.
     :param code: the API's error code of the end, where it has one.
+    :param result: what the job yields, in the API's own form; None leaves it to the API.
     """
 
     steps: tuple[tuple[Any, float], ...]
@@ -35,6 +36,7 @@ class Script:
     ends: bool = True
     reason: str = ""
     code: str = ""
+    result: Mapping[str, Any] | None = None
 
     @property
     def seconds(self) -> float:

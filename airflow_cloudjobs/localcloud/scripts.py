@@ -9,8 +9,8 @@ of them a job passes through the documented states in progress and succeeds.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -50,6 +50,7 @@ class ScriptOverride:
     :param steps: pairs of raw status and seconds, instead of ``end`` and ``seconds``.
     :param reason: the API's explanation of the end.
     :param code: the API's error code of the end.
+    :param result: what the job yields, in the API's own form: ``schema`` and ``rows`` of a query on DLI.
     """
 
     end: str | None = None
@@ -57,6 +58,7 @@ class ScriptOverride:
     steps: Sequence[Sequence[Any]] | None = None
     reason: str | None = None
     code: str | None = None
+    result: Mapping[str, Any] | None = None
 
 
 def read_marks(text: str) -> ScriptOverride:
@@ -97,14 +99,21 @@ def script_for(api: str, overrides: Sequence[ScriptOverride | None], job_seconds
     :param api: id of the API.
     :param overrides: strongest first; a field that one leaves open is taken from the next.
     :param job_seconds: time until the end if no override says so.
-    :raises ValueError: steps that are not pairs of status and seconds.
+    :raises ValueError: steps that are not pairs of status and seconds, a result without rows.
     """
-    states = VOCABULARIES[api]
 
     def first(name: str) -> Any:
         values = (getattr(override, name) for override in overrides if override is not None)
         return next((value for value in values if value is not None), None)
 
+    result = first("result")
+    if result is not None and not (isinstance(result, Mapping) and {"schema", "rows"} <= result.keys()):
+        raise ValueError(f"a result has 'schema' and 'rows', and {result!r} has not")
+    return replace(_life(api, first, job_seconds), result=result)
+
+
+def _life(api: str, first: Callable[[str], Any], job_seconds: float) -> Script:
+    states = VOCABULARIES[api]
     end, seconds = first("end") or "success", first("seconds")
     reason, code, steps = first("reason"), first("code"), first("steps")
     if steps:

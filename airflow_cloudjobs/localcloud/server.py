@@ -66,7 +66,7 @@ class LocalCloud:
         """An Airflow connection to Huawei Cloud, in Airflow's JSON form.
 
         :param auth: how to log in; ``token`` gives the IAM user and password instead of the access key.
-        :param extra: further fields of its extra.
+        :param extra: further fields of its extra, and ``conn_type``: ``huawei_cloudjobs``, or ``huawei_dli``.
         """
         return huawei_connection(self.host, self.port, self.schema, auth, **extra)
 

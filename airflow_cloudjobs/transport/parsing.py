@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -45,7 +46,7 @@ def json_answer(request: ApiRequest, answer: HttpAnswer) -> Any:
     """
     if request.lax and answer.status < 300 and not answer.body and request.method != "GET":
         return {}
-    data = _loaded(answer)
+    data = _loaded(answer, exact=request.exact)
     if request.lax and answer.status < 300 and isinstance(data, list):
         return data
     return _object(request.operation, answer, data)
@@ -91,12 +92,12 @@ _TOO_LARGE = "The request is too large: fewer addresses or tables a task, or a s
 _IN_BETWEEN = "Something between here and the cloud answered: check 'host', 'endpoints' and 'proxy' of the connection"
 
 
-def _loaded(answer: HttpAnswer) -> Any:
+def _loaded(answer: HttpAnswer, *, exact: bool = False) -> Any:
     """The JSON; None if it is none."""
     if answer.status == 204:
         return {}
     try:
-        return json.loads(answer.body)
+        return json.loads(answer.body, parse_float=Decimal if exact else None)
     except (ValueError, RecursionError):
         return None
 

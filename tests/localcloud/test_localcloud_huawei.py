@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import json
 import time
 import zipfile
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException, ServerResponseException
 from huaweicloudsdkcore.http.formdata import FormFile
 
-from airflow_cloudjobs.localcloud import Control, LocalCloud, accounts
+from airflow_cloudjobs.localcloud import Control, ControlError, LocalCloud, accounts
 
 PROJECT = accounts.project_id("cn-north-4")
 ASYNC = ["dli.sql.sqlasync.enabled=true"]
@@ -406,3 +407,43 @@ def test_logins_that_are_refused(cloud: LocalCloud) -> None:
     assert login(cloud, {"project": {"id": "nobody"}}).status_code == 401
     domain = login(cloud, {"domain": {"name": accounts.IAM_DOMAIN}})
     assert get(cloud, f"/v1.0/{PROJECT}/queues", domain.headers["X-Subject-Token"]).status_code == 403
+
+
+def preview(dli: Any, key: str, **more: Any) -> Any:
+    return dli.preview_sql_job_result(dli_sdk.PreviewSqlJobResultRequest(job_id=key, **more))
+
+
+def test_the_rows_of_a_query(dli: Any, control: Control) -> None:
+    """In the form of the vendor's model: a list of objects with one column each, and lists of values."""
+    result = {"schema": [{"city": "string"}, {"orders": "bigint"}], "rows": [["Köln", 7], [None, 2**60]]}
+    control.plan("dli.sql_job", seconds=0, result=result)
+    key = submit(dli, "SELECT city, count(*) FROM orders GROUP BY city").job_id
+    done = status(dli, key)
+    assert (done.result_count, json.loads(done.detail)["fields"][1]["type"]) == (2, "long")
+    rows = preview(dli, key, queue_name="etl")
+    assert (rows.is_success, rows.job_type, rows.row_count) == (True, "QUERY", 2)
+    assert {"schema": rows.schema, "rows": rows.rows} == result
+
+
+def test_rows_that_nobody_has_planned(dli: Any, control: Control) -> None:
+    control.plan("dli.sql_job", seconds=0, count=None)
+    rows = preview(dli, submit(dli, "SELECT id FROM t").job_id)
+    assert (rows.schema, rows.rows, rows.row_count) == ([{"id": "int"}], [[1], [2], [3], [4]], 4)
+
+
+@pytest.mark.parametrize(
+    ("sql", "end", "words"),
+    [("INSERT INTO t SELECT 1", "success", "INSERT"), ("SELECT 1", "fail", "not finished")],
+)
+def test_jobs_without_rows(sql: str, end: str, words: str, dli: Any, control: Control) -> None:
+    control.plan("dli.sql_job", end, seconds=0)
+    key = submit(dli, sql).job_id
+    with pytest.raises(ClientRequestException) as refused:
+        preview(dli, key)
+    assert refused.value.error_code == "DLI.0001"
+    assert words in refused.value.error_msg
+
+
+def test_a_result_that_is_none_is_refused(control: Control) -> None:
+    with pytest.raises(ControlError, match="'schema' and 'rows'"):
+        control.plan("dli.sql_job", result={"rows": []})

@@ -193,7 +193,7 @@ def test_a_key_that_stands_in_no_path_may_be_any() -> None:
         (
             DliSqlJobSensor,
             {"job_key": "j"},
-            "'job_key'; did you mean 'job_id'? Allowed are job_id, huaweicloud_conn_id,",
+            "'job_key'; did you mean 'job_id'? Allowed are job_id, fetch_rows, huaweicloud_conn_id,",
         ),
         (DmsFileUploadSensor, {"job_id": "j"}, "'job_id'; did you mean 'job_key'?"),
         (IceUrlUploadSensor, {"job_key": "j"}, "'job_key'; did you mean 'job_ids'?"),

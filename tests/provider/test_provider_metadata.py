@@ -22,18 +22,24 @@ from packaging.requirements import Requirement
 import airflow_cloudjobs
 from airflow_cloudjobs.alibaba import settings as alibaba_module
 from airflow_cloudjobs.alibaba.hook import AlibabaCloudHook
+from airflow_cloudjobs.apis import hook_class_of
 from airflow_cloudjobs.connection.fields import FieldTable, table_of
 from airflow_cloudjobs.connection.settings import ConnectionFields, Extra, FieldReader, InvalidConnection
 from airflow_cloudjobs.huawei import settings as huawei_module
 from airflow_cloudjobs.huawei.dli import DliSqlJobOperator
 from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
+from airflow_cloudjobs.huawei.sql import DliHook
 from airflow_cloudjobs.operator import CloudJobOperator
 from airflow_cloudjobs.provider import get_provider_info
 
 NAME = "airflow-provider-cloudjobs"
 ROOT = Path(__file__).parents[2]
-HOOKS: dict[str, Any] = {"alibaba_cloudjobs": AlibabaCloudHook, "huawei_cloudjobs": HuaweiCloudHook}
-TABLES = {"alibaba_cloudjobs": table_of("alibaba"), "huawei_cloudjobs": table_of("huawei")}
+HOOKS: dict[str, Any] = {
+    "alibaba_cloudjobs": AlibabaCloudHook,
+    "huawei_cloudjobs": HuaweiCloudHook,
+    "huawei_dli": DliHook,
+}
+TABLES = {name: table_of(name.partition("_")[0]).of_type(name) for name in HOOKS}
 TYPES = {each["connection-type"]: each for each in get_provider_info()["connection-types"]}
 
 
@@ -172,7 +178,7 @@ class TestConnectionTypes:
             assert reader.auth == mode
 
 
-PEERS = {"alibaba_cloudjobs": {"auth_type", "access_key_id", "access_key_secret"}, "huawei_cloudjobs": set()}
+PEERS = {"alibaba_cloudjobs": {"auth_type", "access_key_id", "access_key_secret"}}
 
 
 class Reading(dict[str, Any]):
@@ -211,7 +217,7 @@ def test_the_form_has_just_the_fields_that_are_read(conn_type: str, monkeypatch:
     for mode in TABLES[conn_type].modes:
         extra = json.dumps({**plausible(TABLES[conn_type]), "auth": mode})
         read(ConnectionFields("c", conn_type, login="l", password="p", extra=extra), None)
-    assert asked - PEERS[conn_type] == {field.name for field in TABLES[conn_type].extra}
+    assert asked - PEERS.get(conn_type, set()) == {field.name for field in TABLES[conn_type].extra}
 
 
 @pytest.mark.parametrize("conn_type", HOOKS)
@@ -219,8 +225,8 @@ def test_an_untouched_form_is_a_plain_key(conn_type: str) -> None:
     """What Airflow stores of a form in which only login, password and region were filled in."""
     extra = {name: field["schema"].get("default") for name, field in TYPES[conn_type]["conn-fields"].items()}
     fields = ConnectionFields("c", conn_type, login="l", password="p", extra=json.dumps({**extra, "region": "xx-1"}))
-    settings = HOOKS[conn_type]("c").read_settings(fields)
-    assert settings.credential.key == "l"
+    settings = hook_class_of(conn_type.partition("_")[0]).read_settings(fields)
+    assert settings.credential.key == "l"  # type: ignore[attr-defined]
 
 
 def test_empty_texts_of_a_form_are_absent_fields() -> None:

@@ -14,8 +14,9 @@ from typing import Any
 from airflow_cloudjobs.localcloud.accounts import IAM_USER
 from airflow_cloudjobs.localcloud.answers import Answer, Refused
 from airflow_cloudjobs.localcloud.call import Call
+from airflow_cloudjobs.localcloud.huawei import dli_rows
 from airflow_cloudjobs.localcloud.huawei.dli_list import select
-from airflow_cloudjobs.localcloud.huawei.rest import answer, json_object, one_of
+from airflow_cloudjobs.localcloud.huawei.rest import answer, json_object, number, one_of
 from airflow_cloudjobs.localcloud.huawei.sql import first_word, job_type
 from airflow_cloudjobs.localcloud.jobs import Job, Script
 from airflow_cloudjobs.localcloud.operation import Operation
@@ -27,9 +28,6 @@ BAD_PARAMETER = "DLI.0001"
 _NAME = re.compile(r"(?!_)(?![0-9]+$)[A-Za-z0-9_]{1,128}")
 _SYNC_LIMIT = 120.0
 _QUEUES = (("default", "sql"), ("etl", "sql"), ("spark", "general"))
-_COLUMNS = json.dumps(
-    {"type": "struct", "fields": [{"name": "id", "type": "integer", "nullable": True, "metadata": {}}]}
-)
 
 
 def create_sql_job(call: Call) -> Answer:
@@ -118,6 +116,28 @@ def show_sql_job_progress(call: Call) -> Answer:
     return answer(call, progress)
 
 
+def preview_sql_job_result(call: Call) -> Answer:
+    """PreviewSqlJobResult: the first rows of a query that has succeeded, ``page-size`` of them or 1,000."""
+    job = _find(call)
+    most = number(call, "page-size", dli_rows.PREVIEWED, 1, dli_rows.PREVIEWED, BAD_PARAMETER)
+    kind = job.fields.get("job_type", "QUERY")
+    if kind != "QUERY":
+        raise Refused(400, BAD_PARAMETER, f"Only jobs of type QUERY have a result; {job.key} is of type {kind}.")
+    if not job.succeeded(call.now):
+        raise Refused(400, BAD_PARAMETER, f"The job {job.key} has not finished.")
+    preview = {
+        "is_success": True,
+        "message": "",
+        "job_id": job.key,
+        "job_type": kind,
+        "row_count": dli_rows.count_of(job),
+        "input_size": 22,
+        "schema": dli_rows.schema_of(job),
+        "rows": dli_rows.rows_of(job, most),
+    }
+    return answer(call, preview)
+
+
 def check_sql(call: Call) -> Answer:
     """CheckSql: the syntax of a statement, and which type of job it would be."""
     body = json_object(call, BAD_PARAMETER)
@@ -173,6 +193,11 @@ ROUTES = (
         "/v1/{project_id}/jobs/{job_id}/progress",
         Operation("huawei", "dli", "ShowSqlJobProgress", "read", show_sql_job_progress, API),
     ),
+    (
+        "GET",
+        _JOBS + "/{job_id}/preview",
+        Operation("huawei", "dli", "PreviewSqlJobResult", "read", preview_sql_job_result, API),
+    ),
     ("POST", _JOBS + "/check-sql", Operation("huawei", "dli", "CheckSql", "read", check_sql)),
     ("GET", "/v1.0/{project_id}/queues", Operation("huawei", "dli", "ListQueues", "read", list_queues)),
     (
@@ -213,10 +238,10 @@ def _described(call: Call, job: Job) -> dict[str, Any]:
         "input_row_count": int(1000 * job.progress(now)),
         "bad_row_count": 0,
         "input_size": 22 if succeeded else 0,
-        "result_count": int(fields.get("result_count", 4)) if succeeded else 0,
+        "result_count": dli_rows.count_of(job) if succeeded else 0,
         "database_name": fields.get("currentdb", ""),
         "table_name": fields.get("table_name", ""),
-        "detail": _COLUMNS if succeeded else "",
+        "detail": dli_rows.described(job) if succeeded else "",
         "statement": fields.get("sql", ""),
         "user_conf": json.dumps(dict(entry.split("=", 1) for entry in fields.get("conf", ()))),
         "result_path": f"obs://dli-localcloud/{job.key}" if succeeded else "",
