@@ -211,23 +211,23 @@ def logged() -> Iterator[list[str]]:
 
 
 def _phases(make: Callable[[], Any], ran: Ran, context: dict[str, Any]) -> Any:
-    task = rendered(make, context)
+    resumed: tuple[str, dict[str, Any]] | None = None
     while True:
+        task = rendered(make, context)
         try:
-            return task.execute(context)
+            return task.resume_execution(*resumed, context) if resumed else task.execute(context)
         except AirflowRescheduleException as later:
             ran.reschedules += 1
             ran.ti.first_reschedule = ran.ti.first_reschedule or ran.ti.start_date
             time.sleep(max(0.0, later.reschedule_date.timestamp() - time.time()))
-            task = rendered(make, context)
         except TaskDeferred as deferred:
             ran.deferrals += 1
             path, kwargs = deferred.trigger.serialize()
             ran.triggers.append(json.loads(json.dumps(kwargs)))
             event = asyncio.run(first_event(path, ran.triggers[-1]))
             ran.events.append(event)
-            task = rendered(make, context)
-            return task.resume_execution(deferred.method_name, {**(deferred.kwargs or {}), "event": event}, context)
+            kept = json.loads(json.dumps(deferred.kwargs or {}))
+            resumed = deferred.method_name, {**kept, "event": event}
 
 
 def rendered(make: Callable[[], Any], context: dict[str, Any]) -> Any:
