@@ -126,6 +126,7 @@ class FollowedOperator(_Base):
             return super()._once(context)
         spec = self.following.spec
         given = {name: getattr(self, name) for name in spec.parameters}
+        asked = getattr(self, self.following.argument)
         return SubmitOnce(
             spec,
             self.hook,
@@ -136,7 +137,7 @@ class FollowedOperator(_Base):
             durable=self.durable,
             deadline=self._plan(context, time.time()).deadline,
             record=STORED_FOLLOWING,
-            follows=self._first.key,
+            follows=f"{self._first.key} {asked}",
         )
 
     def _plan(self, context: Mapping[str, Any], started: float) -> WaitPlan:
@@ -207,7 +208,7 @@ class FollowedOperator(_Base):
         if self._first is None:
             return failure
         both = f"; this is the {self.following.name}, the job before it has succeeded ({self._first.key})"
-        return replace(failure, what=[f"{each}{both}" for each in failure.what])
+        return replace(failure, what=[f"{each.rstrip(' .')}{both}" for each in failure.what])
 
     def _situation(self, error: BaseException, context: Mapping[str, Any]) -> next_step.Situation:
         situation = super()._situation(error, context)

@@ -89,7 +89,8 @@ class SubmitOnce:
     :param identity: whose the jobs are, where that is no task; None takes the context's task if it is to be durable.
     :param attempt: which attempt this is, from 1; None takes the context's.
     :param record: the key in the task's store.
-    :param follows: the job whose result the submitted one takes; what was submitted for another's is given up.
+    :param follows: for a job that follows another: which one, and where to its result goes; what was submitted for
+        something else is given up.
     """
 
     def __init__(

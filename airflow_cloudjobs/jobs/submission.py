@@ -22,7 +22,7 @@ class Submission:
     :param baseline: the record that the cloud showed before the submit, see ``WaitPlan.baseline``.
     :param abandoned: True once nobody wants the jobs any more: the next attempt is to submit anew.
     :param generation: the identity's generation when it was made.
-    :param follows: the job whose result the submitted one takes; empty for one that stands alone.
+    :param follows: for a job that follows another: which one, and where to its result goes; else empty.
     """
 
     epoch: int

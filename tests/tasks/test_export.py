@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from airflow_cloudjobs.exceptions import (
     TaskRefused,
 )
 from airflow_cloudjobs.localcloud import Control
+from airflow_cloudjobs.state_path import task_store
 from airflow_cloudjobs.submit import STORED, STORED_FOLLOWING, SubmitOnce
 
 FAST = 0.03
@@ -99,7 +102,7 @@ def test_an_export_that_fails(mode: str, control: Control) -> None:
     assert (type(ran.error), ran.state) == (JobFailed, RETRY)
     assert [one.key for one in ran.error.results] == [export["key"]]
     text = str(ran.error)
-    assert text.startswith(f"FAILED: The path {PATH} already exists.; this is the export, the job before it has")
+    assert text.startswith(f"FAILED: The path {PATH} already exists; this is the export, the job before it has")
     for part in (asked["key"], export["key"], "Airflow tries again by itself, with a new export"):
         assert part in text
     left = ti.xcoms["return_value"]
@@ -130,7 +133,7 @@ def test_what_to_do_about_an_export_that_is_not_tried_again(given: Any, told: st
 def test_a_path_that_exists(control: Control) -> None:
     """Two tasks of one path: the second is refused by the cloud, unless it may overwrite."""
     assert run(query).state == SUCCESS
-    assert f"The path {PATH} already exists." in str(run(query).error)
+    assert f"The path {PATH} already exists" in str(run(query).error)
     assert run(lambda: query(output_options={"export_mode": "Overwrite"})).state == SUCCESS
 
 
@@ -152,6 +155,16 @@ def test_an_export_that_the_cloud_does_not_take(fault: Any, kind: type[Exception
     control.clear_faults()
     assert run(query, ti=ti, task_state_store=store).state == SUCCESS
     assert counts(control) == (1, 1)
+
+
+def test_code_of_another_task_that_exports(control: Control) -> None:
+    """It waits for both where it is, since Airflow would bring back the other task."""
+    outer = SimpleNamespace(task_id="code")
+    task = rendered(lambda: query("deferrable", output_options={"export_mode": "Overwrite"}), {})
+    for _ in range(2):
+        result = task.execute({"ti": TaskInstance(), "task": outer})
+        assert result["result"]["export"]["job_key"] == exports(control)[-1]["key"]
+    assert counts(control) == (2, 2)
 
 
 class Killed(BaseException):
@@ -254,19 +267,22 @@ def test_a_clear_makes_both_anew(control: Control) -> None:
     assert control.stats()["cancels"] == {DLI.api: 1}
 
 
-def test_the_export_of_another_query_is_given_up(control: Control) -> None:
-    """A template names another job now, though nobody has cleared the task."""
+@pytest.mark.parametrize("changed", [{"job_id": "two"}, {"output_path": f"{PATH}-2"}], ids=["query", "path"])
+def test_an_export_of_something_else_is_given_up(changed: dict[str, str], control: Control) -> None:
+    """A template gives another text now, though nobody has cleared the task."""
     for key in ("one", "two"):
         control.create_job(DLI.api, key, "success", seconds=0.0)
     control.plan(DLI.api, "forever", match=EXPORTED, count=1)
-    given = {"job_id": "one", "output_options": {"export_mode": "Overwrite"}}
+    given: dict[str, Any] = {"job_id": "one", "output_options": {"export_mode": "Overwrite"}}
     attempts = Attempts(lambda: query("deferrable", **given))
     with pytest.raises(TaskDeferred):
         attempts.run()
-    given["job_id"] = "two"
+    given |= changed
     control.settings(job_seconds=0.0)
     attempts.run()
-    assert [job["fields"]["of"] for job in exports(control)] == ["one", "two"]
+    wanted = {"job_id": "one", "output_path": PATH, **changed}
+    sent = exports(control)[1]["fields"]
+    assert {"job_id": sent["of"], "output_path": sent["data_path"]} == wanted
     assert control.stats()["cancels"] == {DLI.api: 1}
 
 
@@ -289,6 +305,33 @@ def test_a_task_that_is_killed_while_it_exports(wanted: bool | None, cancels: in
             task.execute(context)
     task.on_kill()
     assert control.stats()["cancels"].get(DLI.api, 0) == cancels
+
+
+def test_a_kill_while_it_exports_where_the_store_is_files(
+    control: Control, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No attempt after that is told of a clear, so both jobs are given up."""
+    monkeypatch.setenv("AIRFLOW__CLOUDJOBS__STATE_PATH", str(tmp_path))
+    control.settings(job_seconds=0.0)
+    control.plan(DLI.api, "forever", match=EXPORTED)
+    now = datetime.now(UTC)
+    context = {"ti": TaskInstance(), "dag_run": SimpleNamespace(run_after=now, start_date=now, clear_number=0)}
+    context["ti"].max_tries = 1
+    task = rendered(query, {})
+
+    def kill(seconds: float) -> None:
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("airflow_cloudjobs.hook.time.sleep", kill)
+        with pytest.raises(Killed):
+            task.execute(context)
+    store = task_store(context)
+    assert [store.get(record)["abandoned"] for record in (STORED, STORED_FOLLOWING)] == [False, False]
+    task._context, task._jobs, task._may_run = context, [exports(control)[0]["key"]], [exports(control)[0]["key"]]
+    task.on_kill()
+    assert [store.get(record)["abandoned"] for record in (STORED, STORED_FOLLOWING)] == [True, True]
+    assert control.stats()["cancels"] == {DLI.api: 1}
 
 
 @pytest.mark.parametrize("made", [{}, {"job_id": "theirs"}], ids=["own", "adopted"])

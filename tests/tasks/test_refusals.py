@@ -201,6 +201,7 @@ NONE = "{{ nothing }}"
         (DLI, {"sql": NONE}, "sql"),
         (DLI, {"sql": "SELECT 1", "queue_name": NONE}, "queue_name"),
         (DLI, {"sql": "SELECT 1", "database": NONE}, "database"),
+        (DLI, {"sql": "SELECT 1", "output_path": NONE}, "output_path"),
         (DLI, {"sql": "SELECT 1", "conf": {"spark.a": NONE}}, "conf"),
         (DLI, {"sql": "SELECT 1", "tags": [{"key": "team", "value": NONE}]}, "tags"),
         (DMS_UPLOAD, _with(UPLOAD, upload_url=None, upload_target={**TARGET, "ObjectName": NONE}), "upload_target"),
