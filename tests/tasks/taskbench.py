@@ -151,6 +151,29 @@ class Attempts:
             self.ti.try_number += 1
 
 
+class Killed(BaseException):
+    """A worker that dies, or is told to."""
+
+
+def kill_waiting(make: Callable[[], Any], context: dict[str, Any] | None = None) -> None:
+    """Run a task until its first pause, and end it there as Airflow's handler of signals does.
+
+    :param make: makes the task, as its DAG file does.
+    :param context: the task's; None for one with a store.
+    """
+    task = rendered(make, context := context or {"ti": TaskInstance(), "task_state_store": Store()})
+    with pytest.MonkeyPatch.context() as patch:
+
+        def kill(seconds: float) -> None:
+            patch.undo()  # a cancel may pause
+            task.on_kill()
+            raise Killed
+
+        patch.setattr("airflow_cloudjobs.hook.time.sleep", kill)
+        with pytest.raises(Killed):
+            task.execute(context)
+
+
 def kill_deferred(make: Callable[[], Any], before: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> str:
     """Run a task until it is deferred, have its trigger wait for a while, and end the task as a user does.
 

@@ -12,7 +12,19 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 from support.jobapis import DLI, MODES
-from taskbench import FAILED, RETRY, SUCCESS, Attempts, Store, TaskInstance, kill_deferred, rendered, run
+from taskbench import (
+    FAILED,
+    RETRY,
+    SUCCESS,
+    Attempts,
+    Killed,
+    Store,
+    TaskInstance,
+    kill_deferred,
+    kill_waiting,
+    rendered,
+    run,
+)
 
 from airflow_cloudjobs.exceptions import (
     ExecutionTimedOut,
@@ -167,10 +179,6 @@ def test_code_of_another_task_that_exports(control: Control) -> None:
     assert counts(control) == (2, 2)
 
 
-class Killed(BaseException):
-    """A worker that dies."""
-
-
 class Deadly(Store):
     """A store before or after the n-th write of which the worker dies."""
 
@@ -293,17 +301,7 @@ def test_a_task_that_is_killed_while_it_exports(wanted: bool | None, cancels: in
     control.create_job(DLI.api, "theirs", "success", seconds=0.0)
     control.settings(job_seconds=0.0)
     control.plan(DLI.api, "forever", match=EXPORTED)
-    task = rendered(lambda: query(cancel_on_kill=wanted, **made), {})
-    context = {"ti": TaskInstance(), "task_state_store": Store()}
-
-    def kill(seconds: float) -> None:
-        raise Killed
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("airflow_cloudjobs.hook.time.sleep", kill)
-        with pytest.raises(Killed):
-            task.execute(context)
-    task.on_kill()
+    kill_waiting(lambda: query(cancel_on_kill=wanted, **made))
     assert control.stats()["cancels"].get(DLI.api, 0) == cancels
 
 
@@ -316,20 +314,8 @@ def test_a_kill_while_it_exports_where_the_store_is_files(
     control.plan(DLI.api, "forever", match=EXPORTED)
     now = datetime.now(UTC)
     context = {"ti": TaskInstance(), "dag_run": SimpleNamespace(run_after=now, start_date=now, clear_number=0)}
-    context["ti"].max_tries = 1
-    task = rendered(query, {})
-
-    def kill(seconds: float) -> None:
-        raise Killed
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("airflow_cloudjobs.hook.time.sleep", kill)
-        with pytest.raises(Killed):
-            task.execute(context)
+    kill_waiting(query, context)
     store = task_store(context)
-    assert [store.get(record)["abandoned"] for record in (STORED, STORED_FOLLOWING)] == [False, False]
-    task._context, task._jobs, task._may_run = context, [exports(control)[0]["key"]], [exports(control)[0]["key"]]
-    task.on_kill()
     assert [store.get(record)["abandoned"] for record in (STORED, STORED_FOLLOWING)] == [True, True]
     assert control.stats()["cancels"] == {DLI.api: 1}
 
