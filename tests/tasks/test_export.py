@@ -397,6 +397,17 @@ def test_an_event_of_the_first_job_is_not_that_of_the_second(control: Control) -
     assert counts(control) == (1, 1)
 
 
+def test_a_deferral_that_carries_nothing_but_its_event(control: Control) -> None:
+    """As ``dag.test()`` resumes a task: what came before is in XCom and in the cloud."""
+    deferred = Deferred(control)
+    [asked], [export] = queries(control), exports(control)
+    event = {"api": DLI.api, "try_number": 1, "results": [{"key": export["key"], "outcome": "succeeded"}]}
+    result = deferred.resume("execute_complete", {"event": event})
+    assert (result["job_key"], result["status"], result["result"]["job_type"]) == (asked["key"], "FINISHED", "QUERY")
+    assert result["result"]["export"]["job_key"] == export["key"]
+    assert counts(control) == (1, 1)
+
+
 def test_an_event_of_an_attempt_before_starts_over(control: Control) -> None:
     deferred = Deferred(control)
     deferred.end()
