@@ -83,6 +83,13 @@ def test_the_result_is_the_querys_with_the_export_in_it(mode: str, seconds: floa
     assert {name: export["fields"][name] for name in sent} == sent
 
 
+def test_a_mapped_instance_is_called_by_its_query(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
+    names: list[str] = []
+    monkeypatch.setattr("airflow_cloudjobs.compat.name_mapped", lambda context, shown: names.append(shown))
+    ran = run(query)
+    assert set(names) == {ran.ti.xcoms["job_key"]}
+
+
 @BOTH
 def test_the_result_of_an_adopted_query(mode: str, control: Control) -> None:
     control.create_job(DLI.api, "theirs", "success", seconds=0.3)
