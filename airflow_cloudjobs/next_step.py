@@ -89,6 +89,8 @@ class Situation:
     :param key_argument: the argument that has an operator wait for a job that exists; empty if it has none.
     :param limit: the name of the limit of time that has run out.
     :param submitting: True if it ended in the middle of a submit.
+    :param following: what the job is called that this is about, where it follows the task's own: ``export``.
+    :param follows: the key of that own one, which has succeeded, where the task has submitted it too.
     """
 
     who: Who
@@ -102,6 +104,8 @@ class Situation:
     key_argument: str = ""
     limit: str = ""
     submitting: bool = False
+    following: str = ""
+    follows: str = ""
 
     @property
     def cure(self) -> str:
@@ -126,8 +130,19 @@ class Situation:
         """How to have another attempt, once nothing is left of this one."""
         if self.who is Who.SHELL:
             return "run this command again"
-        ends = "submits a new job" if self.who is Who.SUBMITTER else "looks at the same job again"
-        return f"clear this task: it {ends}"
+        if self.who is not Who.SUBMITTER:
+            return "clear this task: it looks at the same job again"
+        if not self.follows:
+            return f"clear this task: it submits {self.a_new_one}"
+        return (
+            f"clear this task: it submits a new job too (for {self.a_new_one} alone give "
+            f"{self.key_argument}={self.follows!r} in place of what makes the job)"
+        )
+
+    @property
+    def a_new_one(self) -> str:
+        """What is submitted in place of a job that has not succeeded."""
+        return f"a new {self.following or 'job'}"
 
     @property
     def by_itself(self) -> str:
@@ -135,8 +150,9 @@ class Situation:
         if self.who is not Who.SUBMITTER or (self.running and self.goes_on):
             return "Airflow tries again by itself, and goes on with the same job"
         if self.running:
-            return f"Airflow tries again by itself, with a new job; end this one in {self.the_console} if it still runs"
-        return "Airflow tries again by itself, with a new job"
+            again = f"Airflow tries again by itself, with {self.a_new_one}"
+            return f"{again}; end this one in {self.the_console} if it still runs"
+        return f"Airflow tries again by itself, with {self.a_new_one}"
 
     @property
     def left_running(self) -> str:
@@ -173,7 +189,8 @@ def _job_failed(at: Situation) -> str:
             "a retry or a clear of this task reads the same end"
         )
     if at.retried:
-        return "Airflow tries again by itself, with a new job; fix what the reason says if it does not pass by itself"
+        again = f"Airflow tries again by itself, with {at.a_new_one}"
+        return f"{again}; fix what the reason says if it does not pass by itself"
     return f"fix what the reason says, then {at.again}"
 
 
@@ -224,10 +241,7 @@ def _look_up_failed(at: Situation) -> str:
 
 def _submit_unknown(at: Situation) -> str:
     adopt = f", or give its key here ({at.key_argument})" if at.key_argument else ""
-    return (
-        f"look for the job in {at.the_console}: if it is there, wait for it with a sensor{adopt}; "
-        "if not, clear this task: it submits a new job"
-    )
+    return f"look for the job in {at.the_console}: if it is there, wait for it with a sensor{adopt}; if not, {at.again}"
 
 
 def _anything_else(at: Situation) -> str:

@@ -156,6 +156,10 @@ class CloudJobOperator(JobOwner, BaseOperator):
         self._announce(context, keys)
         if not self.wait_for_completion:
             return self._shaped([self._result(JobResult(key, Outcome.SUBMITTED)) for key in keys])
+        return self._waited(context, keys, plan)
+
+    def _waited(self, context: Any, keys: Sequence[str], plan: WaitPlan) -> Any:
+        """Wait for jobs, here or on a triggerer, and give the task's result."""
         wait = self._new_wait(keys, plan)
         self.hook.poll_once(wait, self._scope, self._log_line)
         if not wait.over:
@@ -171,16 +175,7 @@ class CloudJobOperator(JobOwner, BaseOperator):
             self.log.warning("%s: %s", self.spec.api, problem)
             self._ask(context, answer.doubt)
         self._submitting = True
-        once = SubmitOnce(
-            self.spec,
-            self.hook,
-            self.submit_arguments(),
-            self._scope,
-            key=self._key_before_submit(),
-            context=context,
-            durable=self.durable,
-            deadline=self._plan(context, time.time()).deadline,
-        )
+        once = self._once(context)
         if once.abandoned and self._may_cancel():
             self._cancel([key for key in once.abandoned if not self._has_ended(key)])
         try:
@@ -193,6 +188,18 @@ class CloudJobOperator(JobOwner, BaseOperator):
         self._submitting = False
         plan = self._plan(context, submission.at).after(submission, self.spec.not_found_grace)
         return list(submission.keys), plan
+
+    def _once(self, context: Mapping[str, Any]) -> SubmitOnce:
+        return SubmitOnce(
+            self.spec,
+            self.hook,
+            self.submit_arguments(),
+            self._scope,
+            key=self._key_before_submit(),
+            context=context,
+            durable=self.durable,
+            deadline=self._plan(context, time.time()).deadline,
+        )
 
     def _situation(self, error: BaseException, context: Mapping[str, Any]) -> next_step.Situation:
         return replace(
@@ -290,15 +297,20 @@ class CloudJobOperator(JobOwner, BaseOperator):
         """The jobs that this task was deferred on, where no event names them; none if they are not known."""
         if self._adopts:
             return self._given_keys()
+        keys = self._pushed_keys(context, "job_key")
+        if not keys:
+            self.log.error("Not known on what this task was deferred. Console: %s", self._console_url)
+        return keys
+
+    def _pushed_keys(self, context: Mapping[str, Any], xcom: str) -> list[str]:
+        """The keys of jobs that this attempt has pushed; none if it has not, or they cannot be read."""
         ti: Any = context["ti"]
         try:
-            stored = ti.xcom_pull(task_ids=ti.task_id, key="job_key", map_indexes=ti.map_index)
+            pushed = ti.xcom_pull(task_ids=ti.task_id, key=xcom, map_indexes=ti.map_index)
         except Exception as error:
-            self.log.warning("XCom 'job_key' could not be read: %r", error)
-            stored = None
-        if not stored:
-            self.log.error("Not known on what this task was deferred. Console: %s", self._console_url)
-        return [str(key) for key in as_list(stored or [])]
+            self.log.warning("XCom %r could not be read: %r", xcom, error)
+            pushed = None
+        return [str(key) for key in as_list(pushed or [])]
 
     def execute_complete(self, context: Any, event: Mapping[str, Any] | None = None) -> Any:
         """Go on after the trigger's event."""

@@ -15,7 +15,7 @@ from airflow_cloudjobs.cancel import cancel, has_ended
 from airflow_cloudjobs.compat import AirflowTaskTimeout, TaskAwaitingInput, TaskDeferred
 from airflow_cloudjobs.exceptions import SubmitOutcomeUnknown
 from airflow_cloudjobs.state_path import StateFiles, task_store
-from airflow_cloudjobs.submit import abandon
+from airflow_cloudjobs.submit import STORED, abandon
 from airflow_cloudjobs.task import CloudJobTask
 
 CANCEL_PATIENCE = 10.0
@@ -39,6 +39,11 @@ class JobOwner(CloudJobTask):
     _killed = False
     """True once it was told to stop while it submitted."""
     _stopped = False
+
+    @property
+    def _records(self) -> tuple[str, ...]:
+        """Where the task's store has what it has submitted, the submit of the jobs that it sees to now last."""
+        return (STORED,)
 
     @property
     def _adopts(self) -> bool:
@@ -134,7 +139,7 @@ class JobOwner(CloudJobTask):
             self.log.info("Not cancelling %s: the next attempt goes on with it", jobs)
             return
         if to_abandon:
-            self._abandon(to_abandon)
+            self._abandon(to_abandon, self._records)
         if self._to_cancel:
             self._cancel(self._to_cancel)
         else:
@@ -147,13 +152,13 @@ class JobOwner(CloudJobTask):
         running for a while, so that has to be remembered.
         """
         if self._cancel(late):
-            self._abandon(late)
+            self._abandon(late, self._records[-1:])
 
-    def _abandon(self, keys: Sequence[str]) -> None:
-        """Have the next attempt submit anew."""
+    def _abandon(self, keys: Sequence[str], records: Sequence[str]) -> None:
+        """Have the next attempt submit anew what these records are of."""
         if self.durable and (store := task_store(self._context)):
             try:
-                task_state.run_in_thread(lambda: abandon(store), patience=2.0)
+                task_state.run_in_thread(lambda: abandon(store, records), patience=2.0)
             except Exception as error:
                 self.log.warning("Could not remember that %s is given up: %r", ", ".join(keys), error)
 

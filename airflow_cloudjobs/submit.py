@@ -35,6 +35,9 @@ log = logging.getLogger(__name__)
 STORED = "cloudjobs_submission"
 """The key in the task's store."""
 
+STORED_FOLLOWING = "cloudjobs_following"
+"""The key of the submit of a job that follows the task's own."""
+
 RETENTION = timedelta(days=365)
 """For how long a submission is kept; the longest time between two attempts that still submits once."""
 
@@ -61,13 +64,15 @@ permission would hide the job's end too. What may pass is left to a retry: an ea
 be taken for that of ours."""
 
 
-def abandon(store: Any) -> None:
+def abandon(store: Any, records: Sequence[str] = (STORED,)) -> None:
     """Have the next attempt submit anew instead of going on with what was submitted.
 
     :param store: the task's store.
+    :param records: the keys in it.
     """
-    if submission := Submission.from_dict(store.get(STORED)):
-        store.set(STORED, replace(submission, abandoned=True).as_dict(), retention=RETENTION)
+    for record in records:
+        if submission := Submission.from_dict(store.get(record)):
+            store.set(record, replace(submission, abandoned=True).as_dict(), retention=RETENTION)
 
 
 class SubmitOnce:
@@ -83,6 +88,9 @@ class SubmitOnce:
     :param deadline: when the task's time is up, seconds since the epoch: nothing is repeated after it; None for never.
     :param identity: whose the jobs are, where that is no task; None takes the context's task if it is to be durable.
     :param attempt: which attempt this is, from 1; None takes the context's.
+    :param record: the key in the task's store.
+    :param follows: for a job that follows another: which one, and where to its result goes; what was submitted for
+        something else is given up.
     """
 
     def __init__(
@@ -98,8 +106,11 @@ class SubmitOnce:
         deadline: float | None = None,
         identity: Identity | None = None,
         attempt: int | None = None,
+        record: str = STORED,
+        follows: str = "",
     ) -> None:
         self._spec = spec
+        self._record, self._follows = record, follows
         self._deadline = deadline
         self._hook = hook
         self._scope = scope
@@ -134,7 +145,7 @@ class SubmitOnce:
         if self._store is None:
             return None
         try:
-            stored = self._store.get(STORED)
+            stored = self._store.get(self._record)
         except StateUnclear as error:
             raise self._unclear(str(error)) from error
         except StateTrouble as error:
@@ -145,8 +156,10 @@ class SubmitOnce:
                 ) from error
             raise self._unsent(error) from error
         submission = Submission.from_dict(stored)
+        if submission and submission.follows != self._follows:
+            return replace(submission, abandoned=True)
         if stored is not None and submission is None:
-            where = self._store.where(STORED) if isinstance(self._store, StateFiles) else "the task's store"
+            where = self._store.where(self._record) if isinstance(self._store, StateFiles) else "the task's store"
             raise self._unclear(f"{where} holds no submission")
         return submission
 
@@ -244,7 +257,8 @@ class SubmitOnce:
         return self._known(replace(pending, keys=(key,)))
 
     def _nothing(self) -> Submission:
-        return Submission(self._epoch, time.time(), generation=self._identity.generation if self._identity else 0)
+        generation = self._identity.generation if self._identity else 0
+        return Submission(self._epoch, time.time(), generation=generation, follows=self._follows)
 
     def _submit(self, draft: Submission, *, repeats: bool = False) -> Submission:
         """Submit the jobs that the draft does not name yet.
@@ -274,14 +288,14 @@ class SubmitOnce:
         """Remember jobs that run, so that the task goes on with them even if they cannot be remembered."""
         self._quietly(
             f"remember {', '.join(submission.keys)}",
-            lambda store: store.set(STORED, submission.as_dict(), retention=RETENTION),
+            lambda store: store.set(self._record, submission.as_dict(), retention=RETENTION),
         )
 
     def _put_back(self, store: Any) -> None:
         if self._before:
-            store.set(STORED, self._before.as_dict(), retention=RETENTION)
+            store.set(self._record, self._before.as_dict(), retention=RETENTION)
         else:
-            store.delete(STORED)
+            store.delete(self._record)
 
     def _wanted(self, draft: Submission) -> Mapping[str, Any]:
         """The arguments of a submit of what the draft does not name yet."""
@@ -377,6 +391,9 @@ class SubmitOnce:
             try:
                 requests = self._finder.requests(arguments, self._identity)
                 answers = [self._hook.call(request, patience=self._patience) for request in requests]
+                if self._finder.details:
+                    further = self._finder.details(answers)
+                    answers = [self._hook.call(request, patience=self._patience) for request in further]
             except CloudApiError as error:
                 if certain and not error.retryable:
                     log.warning("%s: cannot look for a job of the attempt before: %s", self._spec.api, error)
@@ -434,7 +451,7 @@ class SubmitOnce:
         self.pending = submission
         if self._store:
             try:
-                self._store.set(STORED, submission.as_dict(), retention=RETENTION)
+                self._store.set(self._record, submission.as_dict(), retention=RETENTION)
             except StateTrouble as error:
                 self._quietly("forget what was not sent", self._put_back)  # it may have been stored all the same
                 raise self._unsent(error) from error

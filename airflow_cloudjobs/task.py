@@ -88,7 +88,7 @@ class CloudJobTask(TemplatedTask):
     """The argument by which Airflow's page calls a mapped instance, where that is not the key of its job."""
 
     fetching_arguments: ClassVar[tuple[str, ...]] = ()
-    """The arguments that, once given, have a worker fetch something after the job's end."""
+    """The arguments that, once given, need a worker after the job's end."""
 
     operator_extra_links = (CloudConsoleLink(),)
     ui_color = "#e8f3fc"
@@ -190,7 +190,7 @@ class CloudJobTask(TemplatedTask):
         elif self.outlets:
             why = "is not for tasks with outlets: their asset events are sent by a worker"
         elif fetching := [name for name in self.fetching_arguments if getattr(self, name)]:
-            why = f"is not for {fetching[0]}: a worker fetches that"
+            why = f"is not for {fetching[0]}: that needs a worker after the job's end"
         elif self.include_download_url:
             why = "is not for include_download_url: signed addresses do not pass the trigger"
         if why:
@@ -484,8 +484,13 @@ class CloudJobTask(TemplatedTask):
                 end_task={"several": self._is_many(), "push": self.do_xcom_push} if self.end_from_trigger else None,
             ),
             method_name="execute_complete",
+            kwargs=self._carried(),
             timeout=timeout,
         )
+
+    def _carried(self) -> dict[str, Any] | None:
+        """What this task has to know again when it comes back from a triggerer; None for nothing."""
+        return None
 
     def execute_complete(self, context: Any, event: Mapping[str, Any] | None = None) -> Any:
         """Go on after the trigger's event."""

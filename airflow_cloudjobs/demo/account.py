@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -58,6 +58,7 @@ def account(
     :param submits: how many jobs the clouds have been given
     :param events: Airflow's audit log of the runs
     """
+    results = {task: list(_with_following(found)) for task, found in results.items()}
     # By the key alone: an API that a DAG declares has another id than that of the clouds.
     named = {(result["api"], result["job_key"]) for found in results.values() for result in found}
     keys = {key for _, key in named}
@@ -73,6 +74,15 @@ def account(
         waited=waited,
         on_worker=on_worker,
     )
+
+
+def _with_following(results: Iterable[Json]) -> Iterator[Json]:
+    """Each result, and after it that of the job which has followed its own."""
+    for result in results:
+        yield result
+        for value in (result.get("result") or {}).values():
+            if isinstance(value, Mapping) and "job_key" in value:
+                yield {"api": result["api"], **value}
 
 
 def _is_false(result: Json, succeeded: Container[str]) -> bool:

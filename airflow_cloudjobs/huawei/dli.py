@@ -8,8 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from airflow_cloudjobs.following import FollowedOperator, Following
 from airflow_cloudjobs.hook import CALL_PATIENCE
+from airflow_cloudjobs.huawei import dli_export
 from airflow_cloudjobs.huawei.base import HuaweiOperator, HuaweiSensor
+from airflow_cloudjobs.huawei.dli_export import JOBS
 from airflow_cloudjobs.jobs.arguments import Arguments
 from airflow_cloudjobs.jobs.compiled import compiled
 from airflow_cloudjobs.jobs.identity import MARKER, Identity
@@ -51,8 +54,6 @@ def _no_path(sql: str | None) -> str | None:
     is_statement = isinstance(sql, str) and sql.endswith(".sql") and " " in sql.strip()
     return f"{sql}\n" if is_statement else sql
 
-
-JOBS = "/v1.0/{project_id}/jobs"
 
 QUERY = JobApi(
     "dli.sql_job",
@@ -142,6 +143,8 @@ SQL_JOB = replace(
     finder=_query.finder and replace(_query.finder, mark=_mark),
 )
 
+EXPORT = replace(SQL_JOB, submit=dli_export.submit, parameters=dli_export.PARAMETERS, finder=dli_export.FINDER)
+"""The export of a query's result is a SQL job too; only its submit is another."""
 
 _WITHOUT_ROWS = re.compile(
     r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
@@ -196,11 +199,11 @@ class _FetchesRows(CloudJobTask):
         return fetched.as_result()
 
 
-class DliSqlJobOperator(_FetchesRows, HuaweiOperator):
+class DliSqlJobOperator(_FetchesRows, FollowedOperator, HuaweiOperator):
     """Run SQL on DLI, and wait until it has finished.
 
     The job always runs asynchronously. It is cancelled when the task is killed or out of time, unless it was
-    adopted. Sources: CreateSqlJob, ShowSqlJobStatus, CancelSqlJob.
+    adopted. Sources: CreateSqlJob, ShowSqlJobStatus, CancelSqlJob, ExportSqlJobResult.
 
     :param sql: the statement, or the path, without blanks, of a ``.sql`` file below the DAG's folder; its text is not
         in logs, and rendered fields show it as ``show_sql`` says. (Airflow reads a file for a text in ``conf`` and
@@ -219,16 +222,26 @@ class DliSqlJobOperator(_FetchesRows, HuaweiOperator):
     :param job_id: a job that exists, or several, to wait for instead of starting one; None starts one.
     :param fetch_rows: how many rows of the query's result to put into this task's: 1 to 1000, which is all that DLI
         shows; None for none. They stand in ``result["rows"]``: whoever reads XComs reads them. See docs/results.md.
+    :param output_path: a new directory in OBS, ``obs://bucket/directory``, that the query's result is exported to once
+        the query has succeeded, be it new or adopted: a job of its own, that the task waits for too. None exports
+        nothing. The job's key is in XCom ``export_job_key``, what became of it in ``export`` of the ``result``.
+    :param output_format: ``csv`` (the default) or ``json``.
+    :param output_options: further fields of the export, by the API's names: ``export_mode`` (``ErrorIfExists``, its
+        default, or ``Overwrite``), ``with_column_header`` (False by default), ``compress``, ``limit_num`` (rows),
+        ``encoding_type``, ``quote_char``, ``escape_char``, ``queue_name`` (``queue_name`` above by default); None for
+        none.
 
     For the other parameters, the result and what is raised see
     :class:`~airflow_cloudjobs.operator.CloudJobOperator`.
     """
 
     spec = SQL_JOB
+    following = Following("export", "output_path", EXPORT)
+    fetching_arguments = ("fetch_rows", "output_path")
     key_argument = "job_id"
     hidden_arguments = ("sql",)
     template_ext = (".sql",)
-    template_fields_renderers = {"sql": "sql", "conf": "json", "tags": "json"}
+    template_fields_renderers = {"sql": "sql", "conf": "json", "tags": "json", "output_options": "json"}
 
     def __init__(
         self,
@@ -243,6 +256,9 @@ class DliSqlJobOperator(_FetchesRows, HuaweiOperator):
         current_catalog: str | None = None,
         job_id: str | Sequence[str] | None = None,
         fetch_rows: int | None = None,
+        output_path: str | None = None,
+        output_format: str = "csv",
+        output_options: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -256,10 +272,14 @@ class DliSqlJobOperator(_FetchesRows, HuaweiOperator):
         self.current_catalog = current_catalog
         self.job_id = job_id
         self.fetch_rows = fetch_rows
+        self.output_path = output_path
+        self.output_format = output_format
+        self.output_options = output_options
 
     def check(self, arguments: Arguments) -> None:
         """The limits that the API's pages give."""
         self._check_fetch_rows(arguments)
+        dli_export.check(arguments)
         if not self.is_new(arguments, "sql"):
             return
         arguments.is_text("sql", "current_catalog")

@@ -19,11 +19,14 @@ class Finder:
     :param requests: the requests that list the jobs that could be it, given submit arguments and identity.
     :param found: the keys of our newest submit in the answers, given these, what was asked with, and the keys of
         earlier submits; none if it is not there. Raises :class:`Unclear` if it cannot be told whether it is.
+    :param details: the requests for the listed jobs, given the lists, where these do not show whose a job is; their
+        answers go into ``found`` then. None where the lists show it.
     """
 
     mark: Callable[[Mapping[str, Any], Identity], dict[str, Any]]
     requests: Callable[[Mapping[str, Any], Identity], list[ApiRequest]]
     found: Callable[[Sequence[Mapping[str, Any]], Mapping[str, Any], Identity, Collection[str]], list[str]]
+    details: Callable[[Sequence[Mapping[str, Any]]], list[ApiRequest]] | None = None
 
 
 class Unclear(Exception):

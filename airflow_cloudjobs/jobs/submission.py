@@ -22,6 +22,7 @@ class Submission:
     :param baseline: the record that the cloud showed before the submit, see ``WaitPlan.baseline``.
     :param abandoned: True once nobody wants the jobs any more: the next attempt is to submit anew.
     :param generation: the identity's generation when it was made.
+    :param follows: for a job that follows another: which one, and where to its result goes; else empty.
     """
 
     epoch: int
@@ -31,6 +32,7 @@ class Submission:
     baseline: Mapping[str, Any] | None = None
     abandoned: bool = False
     generation: int = 0
+    follows: str = ""
 
     @property
     def named(self) -> bool:

@@ -44,6 +44,13 @@ def test_every_job_is_known_and_ended_as_its_task_says() -> None:
     assert drawn.is_right
 
 
+def test_a_job_that_follows_another_is_known_too() -> None:
+    """An export, that a query's result names."""
+    exported = {**_result("a"), "result": {"rows": [1], "export": {"job_key": "e", "outcome": "succeeded"}}}
+    assert _drawn({_task("one"): [exported]}, [_job("a"), _job("e")], 2).is_right
+    assert _drawn({_task("one"): [exported]}, [_job("a"), _job("e", False)], 2).false_greens == 1
+
+
 def test_a_job_that_was_submitted_twice_is_lost_once() -> None:
     drawn = _drawn({_task("one"): [_result("b")]}, [_job("a"), _job("b")], 2)
     assert (drawn.jobs, drawn.submits, drawn.lost) == (1, 2, 1)

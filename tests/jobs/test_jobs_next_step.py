@@ -92,6 +92,13 @@ def test_every_sentence_is_one_line_that_can_be_read(kind: type[BaseException]) 
     [
         (JobFailed, {"retried": True}, "Airflow tries again by itself, with a new job; fix what the reason says"),
         (JobFailed, {}, "fix what the reason says, then clear this task: it submits a new job"),
+        (JobFailed, {"retried": True, "following": "export"}, "by itself, with a new export; fix what the reason says"),
+        (JobFailed, {"following": "export"}, "then clear this task: it submits a new export"),
+        (
+            JobFailed,
+            {"following": "export", "follows": KEY},
+            f"it submits a new job too (for a new export alone give job_id={KEY!r}",
+        ),
         (JobFailed, {"who": Who.ADOPTER}, "give its key here (job_id); a retry or a clear of this task reads the same"),
         (JobFailedForGood, {"who": Who.SENSOR}, "clear the task that submits the job, with its downstream"),
         (JobFailedForGood, {"who": Who.SHELL}, "fix what the reason says, then submit the job anew"),

@@ -211,6 +211,73 @@ def test_other_dli_operations(dli: Any) -> None:
     assert (detail.is_success, detail.job_id) == (True, job.job_id)
 
 
+def export(dli: Any, key: str, path: str = "obs://lake/a", **more: Any) -> Any:
+    body = dli_sdk.ExportSqlJobResultRequestBody(data_path=path, data_type="csv", **more)
+    return dli.export_sql_job_result(dli_sdk.ExportSqlJobResultRequest(job_id=key, body=body))
+
+
+def test_the_export_of_a_result_is_a_job_of_its_own(dli: Any) -> None:
+    query = submit(dli, "select 1")
+    with pytest.raises(ClientRequestException, match="has not finished"):
+        export(dli, query.job_id)
+    wait(dli, query.job_id)
+    options = {"compress": "gzip", "with_column_header": True, "limit_num": 5, "queue_name": "etl"}
+    started = export(dli, query.job_id, **options)
+    assert (started.is_success, started.message, started.job_mode) == (True, "", "async")
+    assert started.job_id != query.job_id
+    seen, done = wait(dli, started.job_id)
+    assert (seen[-1], done.job_type, done.queue_name) == ("FINISHED", "EXPORT", "etl")
+    detail = dli.show_sql_job_detail(dli_sdk.ShowSqlJobDetailRequest(job_id=started.job_id))
+    assert (detail.data_path, detail.data_type, detail.export_mode) == ("obs://lake/a", "csv", "ErrorIfExists")
+    assert (detail.compress, detail.with_column_header) == ("gzip", True)
+    listed = dli.list_sql_jobs(dli_sdk.ListSqlJobsRequest(job_type="EXPORT", start=done.start_time)).jobs
+    assert [job.job_id for job in listed] == [started.job_id]
+
+
+def test_an_export_into_a_directory_that_exists_fails_unless_it_may_overwrite(dli: Any, control: Control) -> None:
+    query = submit(dli, "select 1").job_id
+    wait(dli, query)
+    control.plan("dli.sql_job", "fail", match="EXPORT obs://lake/a")
+    _, failed = wait(dli, export(dli, query).job_id)
+    assert failed.status == "FAILED"
+    _, first = wait(dli, export(dli, query).job_id)
+    assert first.status == "FINISHED", "of one that failed there is nothing left"
+    _, second = wait(dli, export(dli, query, "obs://lake/a/").job_id)
+    assert (second.status, second.message) == ("FAILED", "The path obs://lake/a/ already exists.")
+    _, third = wait(dli, export(dli, query, export_mode="Overwrite").job_id)
+    assert third.status == "FINISHED"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"path": "s3://lake/a"},
+        {"path": "obs://"},
+        {"compress": "zip"},
+        {"export_mode": "Append"},
+        {"encoding_type": "latin1"},
+        {"with_column_header": "yes"},
+        {"queue_name": "missing_queue"},
+    ],
+    ids=str,
+)
+def test_an_export_checks_its_parameters(dli: Any, wrong: dict[str, Any]) -> None:
+    query = submit(dli, "select 1").job_id
+    wait(dli, query)
+    with pytest.raises(ClientRequestException) as refused:
+        export(dli, query, **wrong)
+    assert refused.value.error_code == ("DLI.0002" if "queue_name" in wrong else "DLI.0001")
+
+
+def test_only_a_querys_result_is_exported(dli: Any) -> None:
+    other = submit(dli, "insert into t select 1").job_id
+    wait(dli, other)
+    with pytest.raises(ClientRequestException, match="no QUERY"):
+        export(dli, other)
+    with pytest.raises(ClientRequestException, match="does not exist"):
+        export(dli, "208b08d4-0dc2-4dd7-8879-ddd4c020d7aa")
+
+
 def test_faults_wear_the_vendors_envelope(dli: Any, control: Control) -> None:
     control.fault("throttle", "dli", count=1)
     with pytest.raises(ClientRequestException) as throttled:

@@ -249,6 +249,7 @@ def test_a_switch_that_is_neither_true_nor_false_is_refused(cls: type[Any], name
         (DliSqlJobSensor, {"job_id": "{{ key }}"}, "job_id"),
         (DliSqlJobOperator, {"job_id": "{{ key }}"}, "job_id"),
         (DliSqlJobOperator, {"sql": "{{ key }}"}, "sql"),
+        (DliSqlJobOperator, {"sql": "SELECT 1", "output_path": "{{ key }}"}, "output_path"),
         (IceUrlUploadSensor, {"job_ids": "{{ key }}"}, "job_ids"),
         (DmsDataTrackExportSensor, {"order_id": "{{ key }}", "download_key_id": "j"}, "order_id"),
         (HuaweiJobSensor, {"api": "mrs.sql", "key": "{{ key }}", "parameters": {"cluster_id": "c"}}, "key"),

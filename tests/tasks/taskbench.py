@@ -54,6 +54,9 @@ class TaskInstance:
         self.xcoms[key] = json.loads(json.dumps(value))
         self.pushed.append((key, time.time()))
 
+    def xcom_pull(self, task_ids: str, key: str, map_indexes: int) -> Any:
+        return self.xcoms.get(key)
+
     def get_task_states(self, **asked: Any) -> dict[str, dict[str, str]]:
         return {self.run_id: {self.task_id: "failed"}}  # a user has ended it
 
@@ -148,6 +151,29 @@ class Attempts:
             self.ti.try_number += 1
 
 
+class Killed(BaseException):
+    """A worker that dies, or is told to."""
+
+
+def kill_waiting(make: Callable[[], Any], context: dict[str, Any] | None = None) -> None:
+    """Run a task until its first pause, and end it there as Airflow's handler of signals does.
+
+    :param make: makes the task, as its DAG file does.
+    :param context: the task's; None for one with a store.
+    """
+    task = rendered(make, context := context or {"ti": TaskInstance(), "task_state_store": Store()})
+    with pytest.MonkeyPatch.context() as patch:
+
+        def kill(seconds: float) -> None:
+            patch.undo()  # a cancel may pause
+            task.on_kill()
+            raise Killed
+
+        patch.setattr("airflow_cloudjobs.hook.time.sleep", kill)
+        with pytest.raises(Killed):
+            task.execute(context)
+
+
 def kill_deferred(make: Callable[[], Any], before: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> str:
     """Run a task until it is deferred, have its trigger wait for a while, and end the task as a user does.
 
@@ -211,23 +237,23 @@ def logged() -> Iterator[list[str]]:
 
 
 def _phases(make: Callable[[], Any], ran: Ran, context: dict[str, Any]) -> Any:
-    task = rendered(make, context)
+    resumed: tuple[str, dict[str, Any]] | None = None
     while True:
+        task = rendered(make, context)
         try:
-            return task.execute(context)
+            return task.resume_execution(*resumed, context) if resumed else task.execute(context)
         except AirflowRescheduleException as later:
             ran.reschedules += 1
             ran.ti.first_reschedule = ran.ti.first_reschedule or ran.ti.start_date
             time.sleep(max(0.0, later.reschedule_date.timestamp() - time.time()))
-            task = rendered(make, context)
         except TaskDeferred as deferred:
             ran.deferrals += 1
             path, kwargs = deferred.trigger.serialize()
             ran.triggers.append(json.loads(json.dumps(kwargs)))
             event = asyncio.run(first_event(path, ran.triggers[-1]))
             ran.events.append(event)
-            task = rendered(make, context)
-            return task.resume_execution(deferred.method_name, {**(deferred.kwargs or {}), "event": event}, context)
+            kept = json.loads(json.dumps(deferred.kwargs or {}))
+            resumed = deferred.method_name, {**kept, "event": event}
 
 
 def rendered(make: Callable[[], Any], context: dict[str, Any]) -> Any:

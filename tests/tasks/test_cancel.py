@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from support.jobapis import APIS, DLI, DMS_UPLOAD, MODES, JobApi
-from taskbench import FAILED, Store, TaskInstance, kill_deferred, rendered, run
+from taskbench import FAILED, Store, TaskInstance, kill_deferred, kill_waiting, rendered, run
 
 from airflow_cloudjobs.exceptions import JobTimedOut
 from airflow_cloudjobs.localcloud import Control
@@ -58,29 +58,10 @@ def test_where_the_api_cannot_cancel(api: JobApi, control: Control, template: An
     assert "ancel" not in ran.log
 
 
-def _killed(make: Any, control: Control) -> Any:
-    """A task that is killed in its wait, at the second poll."""
-    context = {"ti": TaskInstance(), "task_state_store": Store()}
-    task = rendered(make, context)
-
-    class Killed(BaseException):
-        """As Airflow's SIGTERM handler ends a task in the middle of a sleep."""
-
-    def kill(seconds: float) -> None:
-        raise Killed
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("airflow_cloudjobs.hook.time.sleep", kill)
-        with pytest.raises(Killed):
-            task.execute(context)
-    task.on_kill()
-    return task
-
-
 @pytest.mark.parametrize(("wanted", "cancels"), [(None, 1), (True, 1), (False, 0)])
 def test_an_own_job_is_cancelled_with_its_task(wanted: bool | None, cancels: int, control: Control) -> None:
     control.plan(DLI.api, "forever")
-    _killed(lambda: DLI.operator(task_id="t", **DLI.new, cancel_on_kill=wanted), control)
+    kill_waiting(lambda: DLI.operator(task_id="t", **DLI.new, cancel_on_kill=wanted))
     assert _cancels(control) == cancels
 
 
@@ -88,7 +69,7 @@ def test_an_own_job_is_cancelled_with_its_task(wanted: bool | None, cancels: int
 def test_adopted_jobs_are_left_alone(wanted: bool | None, cancels: int, control: Control) -> None:
     for key in ("one", "two"):
         control.create_job(DLI.api, key, "forever")
-    _killed(lambda: DLI.operator(task_id="t", job_id=["one", "two"], cancel_on_kill=wanted), control)
+    kill_waiting(lambda: DLI.operator(task_id="t", job_id=["one", "two"], cancel_on_kill=wanted))
     assert _cancels(control) == cancels
 
 
@@ -128,7 +109,7 @@ def test_a_job_that_has_ended_meanwhile_is_no_trouble(end: str, control: Control
 def test_a_cancel_that_meets_trouble_is_tried_again(control: Control) -> None:
     control.plan(DLI.api, "forever")
     control.fault("reset", "cancel", count=2)
-    _killed(lambda: DLI.operator(task_id="t", **DLI.new), control)
+    kill_waiting(lambda: DLI.operator(task_id="t", **DLI.new))
     assert _cancels(control) == 1
 
 

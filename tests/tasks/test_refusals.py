@@ -35,6 +35,24 @@ def _with(base: dict[str, Any], **changes: Any) -> dict[str, Any]:
 # (class, arguments, the argument that the message names, words of what is allowed)
 OPERATORS: list[tuple[JobApi, dict[str, Any], str, tuple[str, ...]]] = [
     (DMS_UPLOAD, {}, "file_name", ("file_source", "job_key")),
+    *(
+        (DLI, {"sql": "SELECT 1", "output_path": path}, "output_path", ("obs://bucket/directory", "blanks"))
+        for path in ("s3://b/d", "obs://lake", "obs://lake/", "obs://lake/a b", "obs://lake/a,b", "obs://b.1/d", "")
+    ),
+    (DLI, {"sql": "SELECT 1", "output_path": ["obs://lake/a"]}, "output_path", ("text",)),
+    (DLI, {"sql": "SELECT 1", "output_options": {"export_mode": "Overwrite"}}, "output_options", ("output_path",)),
+    *(
+        (DLI, {"sql": "SELECT 1", "output_path": "obs://lake/a", **more}, argument, words)
+        for more, argument, words in (
+            ({"output_format": "parquet"}, "output_format", ("csv", "json")),
+            ({"output_format": None}, "output_format", ("missing",)),
+            ({"output_options": {"mode": "Overwrite"}}, "output_options", ("'mode'", "export_mode")),
+            ({"output_options": {"export_mode": "Append"}}, "output_options", ("'Append'", "Overwrite")),
+            ({"wait_for_completion": False}, "output_path", ("wait_for_completion",)),
+            ({"end_from_trigger": True, "deferrable": True}, "end_from_trigger", ("output_path",)),
+        )
+    ),
+    (DLI, {"job_id": ["a", "b"], "output_path": "obs://lake/a"}, "output_path", ("job_id", "one job")),
     (DMS_UPLOAD, _with(UPLOAD, file_source=None), "file_source", ("missing",)),
     (DMS_UPLOAD, _with(UPLOAD, file_name=""), "file_name", ("empty",)),
     (DMS_UPLOAD, _with(UPLOAD, file_name="a.csv"), "file_name", (".txt", ".sql")),
@@ -183,6 +201,7 @@ NONE = "{{ nothing }}"
         (DLI, {"sql": NONE}, "sql"),
         (DLI, {"sql": "SELECT 1", "queue_name": NONE}, "queue_name"),
         (DLI, {"sql": "SELECT 1", "database": NONE}, "database"),
+        (DLI, {"sql": "SELECT 1", "output_path": NONE}, "output_path"),
         (DLI, {"sql": "SELECT 1", "conf": {"spark.a": NONE}}, "conf"),
         (DLI, {"sql": "SELECT 1", "tags": [{"key": "team", "value": NONE}]}, "tags"),
         (DMS_UPLOAD, _with(UPLOAD, upload_url=None, upload_target={**TARGET, "ObjectName": NONE}), "upload_target"),

@@ -35,7 +35,7 @@ def create_sql_job(call: Call) -> Answer:
     body = json_object(call, BAD_PARAMETER)
     sql, conf = _statement(body), _conf(body)
     kind = _typed(sql)
-    queue = _name(body, "queue_name") or "default"
+    queue = name_in(body, "queue_name") or "default"
     if "missing" in queue.lower():
         raise Refused(400, "DLI.0002", f"The queue {queue} does not exist.")
     fields: dict[str, Any] = {
@@ -43,7 +43,7 @@ def create_sql_job(call: Call) -> Answer:
         "sql": sql,
         "job_type": kind,
         "queue_name": queue,
-        "currentdb": _name(body, "currentdb"),
+        "currentdb": name_in(body, "currentdb"),
         "conf": conf,
         "tags": _tags(body),
         "engine_type": _engine(body),
@@ -75,12 +75,12 @@ def create_sql_job(call: Call) -> Answer:
 
 def show_sql_job_status(call: Call) -> Answer:
     """ShowSqlJobStatus: the status of a job."""
-    return answer(call, {"is_success": True, **_described(call, _find(call))})
+    return answer(call, {"is_success": True, **described(call, find(call))})
 
 
 def cancel_sql_job(call: Call) -> Answer:
     """CancelSqlJob: cancel a job that has not ended."""
-    job = _find(call)
+    job = find(call)
     if job.ended(call.now):
         raise Refused(400, BAD_PARAMETER, f"The job {job.key} has ended and cannot be cancelled.")
     call.state.cancel(job)
@@ -90,20 +90,13 @@ def cancel_sql_job(call: Call) -> Answer:
 def list_sql_jobs(call: Call) -> Answer:
     """ListSqlJobs: the jobs of the project that pass the filters, a page of them."""
     chosen, page = select(call, [job for job in call.state.jobs.of(API) if _mine(call, job)])
-    jobs = [{**_described(call, job), "engine_type": job.fields.get("engine_type", "spark")} for job in page]
+    jobs = [{**described(call, job), "engine_type": job.fields.get("engine_type", "spark")} for job in page]
     return answer(call, {"is_success": True, "message": "", "job_count": len(chosen), "jobs": jobs})
-
-
-def show_sql_job_detail(call: Call) -> Answer:
-    """ShowSqlJobDetail: the attributes of a job, those of an import or export left empty."""
-    described = _described(call, _find(call))
-    kept = ("job_id", "owner", "start_time", "duration", "database_name", "table_name", "message", "tags")
-    return answer(call, {"is_success": True, **{name: described[name] for name in kept}})
 
 
 def show_sql_job_progress(call: Call) -> Answer:
     """ShowSqlJobProgress: how much of a job is done, 0 to 1."""
-    job, now = _find(call), call.now
+    job, now = find(call), call.now
     progress = {
         "is_success": True,
         "message": "",
@@ -118,7 +111,7 @@ def show_sql_job_progress(call: Call) -> Answer:
 
 def preview_sql_job_result(call: Call) -> Answer:
     """PreviewSqlJobResult: the first rows of a query that has succeeded, ``page-size`` of them or 1,000."""
-    job = _find(call)
+    job = find(call)
     most = number(call, "page-size", dli_rows.PREVIEWED, 1, dli_rows.PREVIEWED, BAD_PARAMETER)
     kind = job.fields.get("job_type", "QUERY")
     if kind != "QUERY":
@@ -141,7 +134,7 @@ def preview_sql_job_result(call: Call) -> Answer:
 def check_sql(call: Call) -> Answer:
     """CheckSql: the syntax of a statement, and which type of job it would be."""
     body = json_object(call, BAD_PARAMETER)
-    _name(body, "currentdb")
+    name_in(body, "currentdb")
     kind = _typed(_statement(body))
     return answer(call, {"is_success": True, "message": "", "job_type": kind})
 
@@ -185,11 +178,6 @@ ROUTES = (
     ("GET", _JOBS, Operation("huawei", "dli", "ListSqlJobs", "read", list_sql_jobs, API)),
     (
         "GET",
-        _JOBS + "/{job_id}/detail",
-        Operation("huawei", "dli", "ShowSqlJobDetail", "read", show_sql_job_detail, API),
-    ),
-    (
-        "GET",
         "/v1/{project_id}/jobs/{job_id}/progress",
         Operation("huawei", "dli", "ShowSqlJobProgress", "read", show_sql_job_progress, API),
     ),
@@ -212,7 +200,12 @@ def _mine(call: Call, job: Job) -> bool:
     return job.fits({"project": call.path["project_id"]})
 
 
-def _find(call: Call) -> Job:
+def find(call: Call) -> Job:
+    """The job that a path names.
+
+    :param call: the call.
+    :raises Refused: ``DLI.0002`` if there is none.
+    """
     key = call.path["job_id"]
     call.keys.append(key)
     job = call.state.jobs.get(API, key)
@@ -222,7 +215,12 @@ def _find(call: Call) -> Job:
     return job
 
 
-def _described(call: Call, job: Job) -> dict[str, Any]:
+def described(call: Call, job: Job) -> dict[str, Any]:
+    """A job as its status shows it.
+
+    :param call: the call.
+    :param job: the job.
+    """
     now, fields = call.now, job.fields
     succeeded = job.succeeded(now)
     return {
@@ -265,7 +263,13 @@ def _typed(sql: str) -> str:
     return kind
 
 
-def _name(body: dict[str, Any], field: str) -> str:
+def name_in(body: dict[str, Any], field: str) -> str:
+    """The name of a thing of DLI; empty if none is given.
+
+    :param body: of the request.
+    :param field: the parameter.
+    :raises Refused: ``DLI.0001`` for what is no name.
+    """
     value = body.get(field) or ""
     if value and not (isinstance(value, str) and _NAME.fullmatch(value)):
         raise Refused(400, BAD_PARAMETER, f"The value of parameter {field} is invalid: {value}.")

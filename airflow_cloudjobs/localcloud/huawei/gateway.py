@@ -19,6 +19,7 @@ from airflow_cloudjobs.localcloud.huawei import (
     cdm,
     dgc,
     dli,
+    dli_export,
     dli_spark,
     drs,
     drs_batch,
@@ -43,7 +44,7 @@ from airflow_cloudjobs.localcloud.state import State
 
 _IAM_ERROR = "Incorrect IAM authentication information: "
 _EMPTY_HASH = hashlib.sha256(b"").hexdigest()
-_MODULES = (dli, dli_spark, drs, drs_batch, mrs, cdm, dgc, modelarts, oms, functiongraph, iam, metadata)
+_MODULES = (dli, dli_export, dli_spark, drs, drs_batch, mrs, cdm, dgc, modelarts, oms, functiongraph, iam, metadata)
 _ROUTES = tuple(
     (method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template) + "/?"), operation)
     for module in _MODULES
