@@ -169,6 +169,8 @@ class DliSqlJobOperator(HuaweiOperator):
     spec = SQL_JOB
     key_argument = "job_id"
     hidden_arguments = ("sql",)
+    sql_within = ("current_catalog", "database")
+    writes = ("output_path",)
     template_ext = (".sql",)
     template_fields_renderers = {"sql": "sql", "conf": "json", "tags": "json"}
 
