@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -333,9 +334,15 @@ async def answer_to(ti_id: str) -> dict[str, Any] | None:
     }
 
 
-def hidden_in(text: str) -> str:
-    """A text as Airflow would log it: what is to be hidden replaced by ``***``."""
-    return str(_found("redact", *_MASKING)(text))
+def hidden_in(value: T) -> T:
+    """A value as Airflow would show it: what is to be hidden replaced by ``***`` in its texts, however deep."""
+    return cast(T, _found("redact", *_MASKING)(value, max_depth=100))
+
+
+def tells_lineage() -> bool:
+    """True in a process whose tasks OpenLineage is told of: its provider is there and has a transport."""
+    conf = sys.modules.get("airflow.providers.openlineage.conf")
+    return conf is not None and not conf.is_disabled()
 
 
 def name_mapped(context: Any, name: str) -> None:

@@ -13,7 +13,7 @@ from airflow_cloudjobs.hook import CloudHook
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument, is_template
 from airflow_cloudjobs.jobs.compiled import compiled, known_key
 from airflow_cloudjobs.jobs.frozen import frozen, thawed
-from airflow_cloudjobs.jobs.hidden import Hidden
+from airflow_cloudjobs.jobs.hidden import Hidden, plain
 from airflow_cloudjobs.jobs.job_api import JobApi, looks_secret
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.outcome import JOB_ENDS, JobResult, Outcome
@@ -95,6 +95,9 @@ class DeclaredTask(CloudJobTask):
 
     def _as_shown(self, name: str, value: Any) -> Any:
         return _with_hidden(value, self._is_hidden_sql) if name == PARAMETERS else super()._as_shown(name, value)
+
+    def _sql(self) -> list[str]:
+        return list(_texts_of(plain(self.parameters), lambda name: name in self.api.sql))
 
     def _is_secret(self, parameter: str) -> bool:
         return parameter in self.api.secret or looks_secret(parameter)

@@ -49,13 +49,17 @@ class JobOwner(CloudJobTask):
     def _adopts(self) -> bool:
         return getattr(self, self.key_argument) is not None
 
+    def _conceal(self) -> None:
+        super()._conceal()
+        self._context = MappingProxyType({})  # OpenLineage would follow it, to everything there is
+
     def _may_cancel(self) -> bool:
         wanted = not self._adopts if self.cancel_on_kill is None else self.cancel_on_kill
         return wanted and self.spec.cancel is not None
 
     def _answer_for(self, keys: Sequence[str]) -> None:
         """From here on these jobs are this task's to see to, if it made them or was told to."""
-        self._may_run = list(keys)
+        self._may_run = self._known_keys = list(keys)
         self._jobs = list(keys) if not self._adopts or self._may_cancel() else []
 
     @property

@@ -37,6 +37,7 @@ from airflow_cloudjobs.failure import Failure, facts_of, request, shortened, wha
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
 from airflow_cloudjobs.jobs.arguments import NO_XCOM, Arguments, InvalidArgument, is_template
 from airflow_cloudjobs.jobs.errors import CloudApiError
+from airflow_cloudjobs.jobs.hidden import plain
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome, results_in
 from airflow_cloudjobs.jobs.redact import text_without_signatures
@@ -90,6 +91,15 @@ class CloudJobTask(TemplatedTask):
     fetching_arguments: ClassVar[tuple[str, ...]] = ()
     """The arguments that, once given, need a worker after the job's end."""
 
+    reads: ClassVar[tuple[str, ...]] = ()
+    """The arguments that say where a job reads: addresses, paths, objects of a store. For lineage, as what follows."""
+    writes: ClassVar[tuple[str, ...]] = ()
+    """The arguments that say where it writes."""
+    makes: ClassVar[str] = ""
+    """The field of a job's result that names what it has made, where the service itself keeps that."""
+    sql_within: ClassVar[tuple[str, ...]] = ()
+    """The arguments with a statement's catalog and database; without any, no tables are looked for in SQL."""
+
     operator_extra_links = (CloudConsoleLink(),)
     ui_color = "#e8f3fc"
 
@@ -104,6 +114,12 @@ class CloudJobTask(TemplatedTask):
     """The error that the log was told of; a sensor's passes by more than once."""
     _failure: Failure
     """What it was told of that."""
+    _known_keys: Sequence[str] = ()
+    """The jobs of this task, once they are known."""
+    _asked_at = ("", "")
+    """The service's address, and within what its names are its own; empty where nobody is told of lineage."""
+    _made: Sequence[str] = ()
+    """What they have made, by the service's own names."""
     _trigger_trouble = ""
     """Why the trigger has ended, where Airflow says so."""
 
@@ -196,7 +212,17 @@ class CloudJobTask(TemplatedTask):
         if why:
             raise arguments.refuse("end_from_trigger", why)
 
+    def _is_rendered(self, context: Mapping[str, Any]) -> None:
+        self._name_instance(context)
+        if compat.tells_lineage():
+            self._asked_at = self._where_asked()
+
     def _name_instance(self, context: Mapping[str, Any], keys: Sequence[str] = ()) -> None:
+        """Have Airflow's page call a mapped instance by what tells it from the others, and not by its number.
+
+        :param context: the task's context.
+        :param keys: its jobs, where they are known.
+        """
         names = [getattr(self, name, None) for name in (self.named_by, self.key_argument) if name]
         if shown := next((_shown_names(each) for each in [*names, keys] if each), ""):
             compat.name_mapped(context, shown)
@@ -416,6 +442,7 @@ class CloudJobTask(TemplatedTask):
     def _announce(self, context: Mapping[str, Any], keys: Sequence[str]) -> None:
         """Show the job before the wait: whoever looks at a waiting task must find it."""
         url = self._console_url
+        self._known_keys = keys
         self._name_instance(context, keys)
         self.log.info("%s: %s. Console: %s", self.spec.title, ", ".join(keys), url)
         self._push(context, "job_key", self._shaped(keys))
@@ -535,7 +562,9 @@ class CloudJobTask(TemplatedTask):
     def _results(self, context: Mapping[str, Any], results: Sequence[JobResult]) -> Any:
         """The task's result; raises, with the result in XCom all the same, if a job did not succeed."""
         metrics.ended(self.spec.api, results)
-        self._name_instance(context, [result.key for result in results])
+        self._known_keys = [result.key for result in results]
+        self._made = [str(one.record[self.makes]) for one in results if self.makes and one.record.get(self.makes)]
+        self._name_instance(context, self._known_keys)
         fetched, unavailable = self._fetched_of_all(results)
         values = [self._result(result) for result in results]
         for value, more in zip(values, fetched, strict=True):
@@ -573,6 +602,51 @@ class CloudJobTask(TemplatedTask):
                     answer = error if isinstance(error, CloudApiError) else None
                     unavailable.append(replace(result, reason=str(error), error=answer))
         return fetched, unavailable
+
+    def get_openlineage_facets_on_start(self) -> Any:
+        """What OpenLineage is told of this task; it asks here at the task's end too, having found no other method.
+
+        :return: its ``OperatorLineage``.
+        """
+        from airflow_cloudjobs.lineage import Facts, Place, lineage_of  # by now OpenLineage is there
+
+        source, namespace = self._asked_at
+        own = f"{self.spec.api.partition('.')[0]}://{namespace}" if namespace else ""
+        given = getattr(self, self.key_argument)
+        facts = Facts(
+            keys=self._known_keys or [str(key) for key in as_list(given) if given is not None],
+            source=source or self.spec.service,
+            sql=self._sql(),
+            shows_sql=not self._hides_sql,
+            tables=own if self.sql_within else "",
+            within=[getattr(self, name) for name in self.sql_within],
+            reads=[getattr(self, name, None) for name in self.reads],
+            writes=[getattr(self, name, None) for name in self.writes],
+            made=[Place(own, name) for name in self._made if own],
+            inlets=self.inlets,
+            outlets=self.outlets,
+        )
+        lineage = lineage_of(facts)
+        if self._is_copy:
+            self._conceal()  # OpenLineage goes on to tell arguments, with nothing hidden in them (2.20.3)
+        return lineage
+
+    def _where_asked(self) -> tuple[str, str]:
+        """What the connection says of it.
+
+        It is read before OpenLineage asks, since that does so from a fork, which shares the task's line to Airflow and
+        may be killed in the middle of an answer.
+        """
+        try:
+            settings = self.hook.settings
+            return settings.endpoint(self.spec.service), settings.namespace
+        except Exception as error:
+            self.log.debug("Lineage without an address: %r", error)
+            return "", ""
+
+    def _sql(self) -> list[str]:
+        """The statements among the arguments."""
+        return [plain(text) for name in self.hidden_arguments if (text := getattr(self, name))]
 
     def _say_what_came_out(self, results: Sequence[JobResult]) -> None:
         """The last line of a log in which all went well."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
@@ -37,6 +37,8 @@ class TemplatedTask(_Base):
     """The arguments for which a template, or an XCom, has given None, as if they were not given."""
     _shown: tuple[str, ...] = ()
     """The arguments that read as digests, until the task is executed."""
+    _rendered_in: int | None = None
+    """The process that runs the task."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Keep an argument as text; have Airflow hide what a template gave where that must not be shown.
@@ -78,6 +80,16 @@ class TemplatedTask(_Base):
         vars(self).update({name: plain(vars(self)[name]) for name in self._shown})
         self._shown = ()
 
+    @property
+    def _is_copy(self) -> bool:
+        """True in a process that was forked of the one that runs the task."""
+        return self._rendered_in not in (None, os.getpid())
+
+    def _conceal(self) -> None:
+        """Have all arguments read as Airflow shows them, for good: where the task is not run any more."""
+        for name in self.template_fields:
+            vars(self)[name] = compat.hidden_in(self._as_shown(name, plain(getattr(self, name, None))))
+
     def _do_render_template_fields(
         self, parent: Any, template_fields: Any, context: Any, jinja_env: Any, seen_oids: set[int]
     ) -> None:
@@ -106,15 +118,12 @@ class TemplatedTask(_Base):
                 vars(self)[name] = shown
                 self._shown = (*self._shown, name)
         if own:
-            self._name_instance(context)
+            self._rendered_in = os.getpid()
+            self._is_rendered(context)
 
     @abstractmethod
-    def _name_instance(self, context: Mapping[str, Any], keys: Sequence[str] = ()) -> None:
-        """Have Airflow's page call a mapped instance by what tells it from the others, and not by its number.
-
-        :param context: the task's context.
-        :param keys: its jobs, where they are known.
-        """
+    def _is_rendered(self, context: Mapping[str, Any]) -> None:
+        """What is done once the arguments are rendered, before Airflow tells anybody that the task starts."""
 
     def _hide_template(self, name: str, written: Any, jinja_env: Any) -> None:
         texts = self._hidden_in(name, written)

@@ -91,6 +91,7 @@ class DmsFileUploadOperator(AlibabaOperator):
     spec = FILE_UPLOAD
     key_argument = "job_key"
     named_by = "file_name"
+    reads = ("upload_url", "upload_target")
 
     def __init__(
         self,
@@ -227,6 +228,7 @@ class DmsDataTrackExportOperator(AlibabaOperator):
     spec = DATA_TRACK_EXPORT
     key_argument = "download_key_id"
     named_by = "order_id"
+    writes = ("save_to",)
 
     def __init__(
         self,

@@ -195,6 +195,8 @@ class IceUrlUploadOperator(AlibabaOperator):
     spec = URL_UPLOAD
     key_argument = "job_ids"
     named_by = "upload_urls"
+    reads = ("upload_urls",)
+    makes = "MediaId"
 
     def __init__(
         self,
@@ -287,6 +289,8 @@ class IceUrlUploadSensor(AlibabaSensor):
 
     spec = URL_UPLOAD
     key_argument = "job_ids"
+    reads = ("upload_urls",)
+    makes = "MediaId"
 
     def __init__(
         self,

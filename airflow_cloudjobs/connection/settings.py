@@ -393,6 +393,11 @@ class CloudSettings:
         return f"{self.region_origin}, {self.region!r}{meant and f': did you mean {meant!r}?'}"
 
     @property
+    def namespace(self) -> str:
+        """Within what a service's own names are of one meaning: the region; empty if that is not known."""
+        return self.region
+
+    @property
     def region_origin(self) -> str:
         """The argument or the field that says the region."""
         return "the argument 'region'" if self.asked else f"'region' of connection {self.conn_id!r}"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow_cloudjobs.following import FollowedOperator, Following
 from airflow_cloudjobs.hook import CALL_PATIENCE
@@ -157,7 +157,7 @@ _WITHOUT_ROWS = re.compile(
 class _FetchesRows(CloudJobTask):
     """A task that may fetch the first rows of a query."""
 
-    fetching_arguments = ("fetch_rows",)
+    fetching_arguments: ClassVar[tuple[str, ...]] = ("fetch_rows",)
     fetch_rows: int | None
 
     def _check_fetch_rows(self, arguments: Arguments) -> None:
@@ -240,6 +240,8 @@ class DliSqlJobOperator(_FetchesRows, FollowedOperator, HuaweiOperator):
     fetching_arguments = ("fetch_rows", "output_path")
     key_argument = "job_id"
     hidden_arguments = ("sql",)
+    sql_within = ("current_catalog", "database")
+    writes = ("output_path",)
     template_ext = (".sql",)
     template_fields_renderers = {"sql": "sql", "conf": "json", "tags": "json", "output_options": "json"}
 

@@ -138,6 +138,7 @@ class DrsObjectTemplateOperator(HuaweiOperator):
 
     spec = OBJECT_TEMPLATE
     key_argument = "job_id"
+    reads = ("file_path",)
 
     def __init__(
         self,

@@ -129,6 +129,11 @@ class HuaweiSettings(CloudSettings):
         domain = europe if self.region in EU_SITE else world
         return f"{prefix}.{self.region}.{domain}"
 
+    @property
+    def namespace(self) -> str:
+        """The region, and the project where the connection names it."""
+        return "/".join(filter(None, (self.region, self.project_id)))
+
     def token_files(self) -> Mapping[str, str]:
         """The ID token."""
         return {"id_token_file": self.source.file} if isinstance(self.source, IdToken) else {}

@@ -21,8 +21,8 @@ _SIGNED = "https://files.invalid/{name}?OSSAccessKeyId=LTAI5tX&Expires=190000000
 VARIABLES = {
     "signed_success": _SIGNED.format(name="good.mp4"),
     "signed_failure": _SIGNED.format(name="missing.mp4"),
-    "sql_success": f"SELECT * FROM {SQL}",  # noqa: S608  a constant
-    "sql_failure": f"SELECT * FROM {SQL} -- localcloud=fail",  # noqa: S608  a constant
+    "sql_success": f"SELECT * FROM people WHERE name = '{SQL}'",  # noqa: S608  a constant
+    "sql_failure": f"SELECT * FROM people WHERE name = '{SQL}' -- localcloud=fail",  # noqa: S608  a constant
     "sql_refused": f"FORSELECT {SQL}",
 }
 

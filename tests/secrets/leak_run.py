@@ -38,6 +38,7 @@ class Outcome:
     :param search: what was looked at and found.
     :param deferred: how many triggers were looked at while they waited.
     :param proxied: how many requests went through the proxy.
+    :param events: how many events OpenLineage has told.
     :param seconds: how long it took.
     """
 
@@ -46,6 +47,7 @@ class Outcome:
     logs: dict[str, str] = field(default_factory=dict)
     deferred: int = 0
     proxied: int = 0
+    events: int = 0
     seconds: float = 0.0
 
 
@@ -67,6 +69,9 @@ def run_leaks(folder: Path) -> Outcome:
             "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
             "AIRFLOW__CORE__PARALLELISM": "6",
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
+            # What OpenLineage tells others is looked at with all other files.
+            "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps({"type": "file", "log_file_path": f"{folder}/home/event"}),
+            "AIRFLOW__OPENLINEAGE__INCLUDE_FULL_TASK_INFO": "True",
         }
         in_environment = {name: value for name, value in connections.items() if name.endswith("environment")}
         with LocalAirflow(folder / "dags", home=folder / "home", connections=in_environment, env=env) as airflow:
@@ -82,6 +87,7 @@ def run_leaks(folder: Path) -> Outcome:
             outcome.search.tables(airflow.home / "airflow.db", fernet_key)
         outcome.proxied = len(proxy.passed)
         outcome.search.files(folder / "home")
+        outcome.events = len(list((folder / "home").glob("event-*")))
     outcome.seconds = time.monotonic() - began
     return outcome
 

@@ -27,6 +27,7 @@ def test_every_task_ended_as_meant(case: Case, outcome: Outcome) -> None:
 def test_everything_was_looked_at(outcome: Outcome) -> None:
     assert outcome.deferred >= 3
     assert outcome.proxied > len(CASES)
+    assert outcome.events >= 2 * len(CASES)
     assert outcome.search.looked["table"] > 100
     assert outcome.search.looked["log"] > len(CASES)
     assert outcome.search.looked["api"] > 3 * len(CASES)
