@@ -49,6 +49,7 @@ class ApiRequest:
     :param headers: further headers, which are signed too; see :func:`further_headers`.
     :param form: fields to send as ``application/x-www-form-urlencoded``, as text, or None.
     :param lax: True if an answer may also be a JSON list, or empty where it is no ``GET``'s; else that is no answer.
+    :param raw: True if the answer is a file, which is given as its bytes: a small one, since it is held whole.
     """
 
     service: str
@@ -63,6 +64,7 @@ class ApiRequest:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     form: Mapping[str, str] | None = field(default=None, repr=False)
     lax: bool = False
+    raw: bool = False
 
 
 _as_it_is = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
