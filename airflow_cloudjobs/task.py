@@ -189,12 +189,17 @@ class CloudJobTask(TemplatedTask):
             why = "needs deferrable=True"
         elif self.outlets:
             why = "is not for tasks with outlets: their asset events are sent by a worker"
-        elif fetching := [name for name in self.fetching_arguments if getattr(self, name)]:
+        elif fetching := self._fetches:
             why = f"is not for {fetching[0]}: a worker fetches that"
         elif self.include_download_url:
             why = "is not for include_download_url: signed addresses do not pass the trigger"
         if why:
             raise arguments.refuse("end_from_trigger", why)
+
+    @property
+    def _fetches(self) -> list[str]:
+        """The arguments by which it fetches something after the job's end."""
+        return [name for name in self.fetching_arguments if getattr(self, name)]
 
     def _name_instance(self, context: Mapping[str, Any], keys: Sequence[str] = ()) -> None:
         names = [getattr(self, name, None) for name in (self.named_by, self.key_argument) if name]
