@@ -35,14 +35,9 @@ NAME = "save_to"
 _LOCAL = ("", "file", "local")
 _LOGIN = re.compile(r"//[^/@]*:[^/]*@")
 
-PART = 8 << 20
-"""Bytes of a part of an upload; a store's client holds several at a time."""
-
-_WHOLE: Mapping[str, Mapping[str, Any]] = {
-    **{scheme: {"chunksize": PART} for scheme in ("s3", "s3a", "gs", "gcs")},
-    **{scheme: {} for scheme in ("abfs", "abfss", "adl", "az", "oss")},
-}
-"""The schemes of stores that show an upload only once it is complete, with what their clients are told beside."""
+_IN_PARTS = ("s3", "s3a", "gs", "gcs")
+_AT_ONCE = ("abfs", "abfss", "adl", "az", "oss")
+"""The schemes of stores that show an upload only once it is complete; some clients take the size of its parts."""
 
 
 class NotSaved(Exception):
@@ -168,8 +163,8 @@ def _is_local(path: Any) -> bool:
 def _put(path: Any, local: str, final: str) -> None:
     """Give a store a file as a whole."""
     fs = path.fs
-    if path.protocol in _WHOLE:
-        fs.put_file(local, final, **_WHOLE[path.protocol])
+    if path.protocol in (*_IN_PARTS, *_AT_ONCE):
+        fs.put_file(local, final, **({"chunksize": _part(local)} if path.protocol in _IN_PARTS else {}))
         return
     aside = f"{os.path.dirname(final)}/{os.path.basename(local)}"
     try:
@@ -179,6 +174,11 @@ def _put(path: Any, local: str, final: str) -> None:
         with suppress(Exception):
             fs.rm_file(aside)
         raise
+
+
+def _part(local: str) -> int:
+    """The bytes of a part of an upload: few, since a client holds ten parts or more, and 10,000 parts at most."""
+    return max(5, 1 + os.path.getsize(local) // (10_000 << 20)) << 20
 
 
 _ZIP, _OLE, _PAGE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"<"
