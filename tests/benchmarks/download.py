@@ -116,7 +116,7 @@ def main() -> int:
     if sys.argv[1:2] == ["--child"]:
         child(*sys.argv[2:])
         return 0
-    told = measure.options(__doc__, rounds=(3, "rounds"), gigabytes=(2.0, "size of the object"))
+    told = measure.options(__doc__, rounds=(2, "rounds"), gigabytes=(2.0, "size of the object"))
     rounds, size = (1, 100_000_000) if told.quick else (told.rounds, int(told.gigabytes * 1e9))
     report = Report("download", f"an export of {size / 1e9:g} GB from the local clouds, over HTTP")
     with LocalCloud() as cloud, tempfile.TemporaryDirectory(prefix="cloudjobs-bench-") as folder:

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk import BaseHook
 from airflow.sdk.io import attach, store
 from fsspec.implementations.memory import MemoryFileSystem
 from support.jobapis import DMS_EXPORT, DRS, ICE, MODES
 from taskbench import FAILED, RETRY, SUCCESS, Attempts, Ran, run
 
 from airflow_cloudjobs import download as downloads
-from airflow_cloudjobs.exceptions import JobFailed, ResultUnavailable, TaskRefused
+from airflow_cloudjobs.exceptions import JobFailed, ResultUnavailable, SubmitFailed, TaskRefused
 from airflow_cloudjobs.jobs.arguments import InvalidArgument
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.localcloud import Control, LocalCloud
@@ -320,6 +321,17 @@ def test_a_store(memory: Store, control: Control, tmp_path: Path, monkeypatch: p
     assert is_whole(tmp_path / "copy.zip", ran.result["result"]["file"])
     assert (path, ran.result["result"]["file"]["path"]) == ("/bucket/exports/k.zip", "memory://bucket/exports/k.zip")
     assert os.listdir(tmp_path) == ["copy.zip"], "nothing is left in the worker's temporary folder"
+
+
+def test_a_connection_that_airflow_does_not_hand_out(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its answer is the same if a secrets backend is away, so it is tried again; nothing was sent."""
+    schemes = {"memory": lambda conn_id: BaseHook.get_connection(conn_id)}
+    monkeypatch.setattr("airflow.sdk.io.fs._register_filesystems", lambda: schemes)
+    new = {**DMS_EXPORT.submitting(), "save_to": "memory://nobody@bucket/x.zip"}
+    ran = run(lambda: DMS_EXPORT.operator(task_id="t", **new))
+    assert (ran.state, type(ran.error)) == (RETRY, SubmitFailed)
+    assert "nobody" in str(ran.error)
+    assert control.jobs(DMS_EXPORT.api) == []
 
 
 CHILD = """
