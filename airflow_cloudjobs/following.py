@@ -83,8 +83,6 @@ class FollowedOperator(_Base):
             raise arguments.refuse(name, NO_XCOM)
         if not self._is_followed:
             return
-        if not self.wait_for_completion:
-            raise arguments.refuse(name, "needs wait_for_completion=True: the job must have succeeded first")
         if arguments.known(self.key_argument) and is_sequence(getattr(self, self.key_argument)):
             raise arguments.refuse(name, f"is for one job: give {self.key_argument!r} as text, not as a list")
 

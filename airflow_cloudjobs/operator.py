@@ -113,7 +113,10 @@ class CloudJobOperator(JobOwner, BaseOperator):
         return super()._needed_arguments() | dict.fromkeys(cls.spec.parameters, "an argument of the submit")
 
     def _check_arguments(self, *, rendered: bool) -> None:
-        ask.check(self._arguments(vars(self), rendered=rendered), self.spec)
+        arguments = self._arguments(vars(self), rendered=rendered)
+        ask.check(arguments, self.spec)
+        if not self.wait_for_completion and (fetching := self._fetches):
+            raise arguments.refuse("wait_for_completion", f"must be True for {fetching[0]}: that needs the job's end")
         super()._check_arguments(rendered=rendered)
 
     def submit_arguments(self) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from typing import Any, TypeVar
-from uuid import uuid4
 
 from airflow_cloudjobs import compat, task_state
 from airflow_cloudjobs.jobs.identity import Identity
@@ -226,24 +225,8 @@ class _LocalFolder(_Folder):
 
     def write(self, file: str, raw: bytes) -> None:
         """Write a file aside, and put it in its place once all of it is on the disk."""
-        aside = f"{self._path}/{file}.{uuid4().hex}.tmp"
-        try:
-            with open(aside, "xb") as new:
-                new.write(raw)
-                new.flush()
-                os.fsync(new.fileno())
-            os.replace(aside, f"{self._path}/{file}")
-        except BaseException:
-            with suppress(OSError):
-                os.remove(aside)
-            raise
-        self._sync()
+        from airflow_cloudjobs.whole_file import FileAside  # for the few who have such a folder
 
-    def _sync(self) -> None:
-        """Have the new name last, too, if the machine crashes."""
-        folder = os.open(self._path, os.O_RDONLY)
-        try:
-            with suppress(OSError):  # which not every file system can do
-                os.fsync(folder)
-        finally:
-            os.close(folder)
+        with FileAside(self._path) as aside:
+            aside.file.write(raw)
+            aside.become(file)

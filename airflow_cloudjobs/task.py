@@ -205,7 +205,7 @@ class CloudJobTask(TemplatedTask):
             why = "needs deferrable=True"
         elif self.outlets:
             why = "is not for tasks with outlets: their asset events are sent by a worker"
-        elif fetching := [name for name in self.fetching_arguments if getattr(self, name)]:
+        elif fetching := self._fetches:
             why = f"is not for {fetching[0]}: that needs a worker after the job's end"
         elif self.include_download_url:
             why = "is not for include_download_url: signed addresses do not pass the trigger"
@@ -216,6 +216,11 @@ class CloudJobTask(TemplatedTask):
         self._name_instance(context)
         if compat.tells_lineage():
             self._asked_at = self._where_asked()
+
+    @property
+    def _fetches(self) -> list[str]:
+        """The arguments by which it fetches something after the job's end."""
+        return [name for name in self.fetching_arguments if getattr(self, name)]
 
     def _name_instance(self, context: Mapping[str, Any], keys: Sequence[str] = ()) -> None:
         """Have Airflow's page call a mapped instance by what tells it from the others, and not by its number.

@@ -105,7 +105,7 @@ class AlibabaClient(CloudClient):
         The mere presence of ``ErrorCode`` is none: successful answers of DMS carry ``UnknownError``.
         """
         data = json_answer(request, answer)
-        if isinstance(data, list):
+        if not isinstance(data, dict):
             return data
         if answer.status < 400 and data.get("Success") is not False and data.get("success") is not False:
             return data

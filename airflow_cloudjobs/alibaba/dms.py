@@ -3,16 +3,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_cloudjobs.alibaba.base import AlibabaOperator, AlibabaSensor
+from airflow_cloudjobs.hook import CALL_PATIENCE
 from airflow_cloudjobs.jobs.arguments import Arguments
 from airflow_cloudjobs.jobs.compiled import compiled
+from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.job_api import Call, JobApi
 from airflow_cloudjobs.jobs.request import ApiRequest
+from airflow_cloudjobs.save_to import SavesFile
+
+if TYPE_CHECKING:
+    from airflow_cloudjobs.download import Received
 
 SERVICE = "dms-enterprise@2018-11-01"
 CONSOLE = "https://dms.aliyun.com/new"
@@ -201,7 +208,26 @@ def _submit_export(*, event_id_list: Sequence[int | str] | None = None, **argume
 DATA_TRACK_EXPORT = replace(_export, submit=_submit_export)
 
 
-class DmsDataTrackExportOperator(AlibabaOperator):
+class _SavesExport(SavesFile):
+    """A task that saves the file of an export."""
+
+    def _fetch_file(self, key: str, received: Received) -> str:
+        from airflow_cloudjobs.download import download
+
+        name = download(self.hook.get_conn(), lambda: self._download_url(key), received)
+        return os.path.splitext(name)[1].lower()
+
+    def _download_url(self, key: str) -> str:
+        """A signed address of an export, new since it expires."""
+        seen = self.hook.fetch(self.spec, [key], self._scope, patience=CALL_PATIENCE)[key]
+        if isinstance(seen, CloudApiError):
+            raise seen
+        if not (url := seen.record.get("DownloadUrl")):
+            raise CloudApiError("the export has no address", kind=ErrorKind.NOT_FOUND, request_id=seen.request_id)
+        return str(url)
+
+
+class DmsDataTrackExportOperator(_SavesExport, AlibabaOperator):
     """Export the result of a data-track ticket, and wait until it can be downloaded.
 
     DMS has no way to cancel an export. Sources: DownloadDataTrackResult, QueryDataTrackResultDownloadStatus.
@@ -220,6 +246,10 @@ class DmsDataTrackExportOperator(AlibabaOperator):
     :param tid: DMS tenant id; None takes the connection's, or DMS's choice.
     :param include_download_url: True puts the signed ``DownloadUrl`` into the result; whoever can read XCom
         can then download the export until the address expires. Default False.
+    :param save_to: where to save the export, as Airflow's ``ObjectStoragePath`` takes it: an absolute path on the
+        worker, ``file:///…``, ``s3://conn_id@bucket/…``, … It is a file's path, or a folder's if it ends with ``/``:
+        then the file is called ``KEY.zip`` (several keys need a folder). A file that is there is replaced. None saves
+        nothing.
 
     For the other parameters, the result and what is raised see
     :class:`~airflow_cloudjobs.operator.CloudJobOperator`.
@@ -244,6 +274,7 @@ class DmsDataTrackExportOperator(AlibabaOperator):
         download_key_id: str | Sequence[str] | None = None,
         tid: str | int | None = None,
         include_download_url: bool = False,
+        save_to: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -258,11 +289,13 @@ class DmsDataTrackExportOperator(AlibabaOperator):
         self.download_key_id = download_key_id
         self.tid = tid
         self.include_download_url = include_download_url
+        self.save_to = save_to
 
     def check(self, arguments: Arguments) -> None:
         """The limits that the API's pages give."""
         arguments.required("order_id")
         arguments.is_number("order_id", "tid")
+        self._check_save_to(arguments)
         if not self.is_new(arguments, "rollback_sql_type"):
             return
         arguments.one_of("rollback_sql_type", ROLLBACK_SQL_TYPES)
@@ -282,7 +315,7 @@ class DmsDataTrackExportOperator(AlibabaOperator):
                 raise arguments.refuse("column_filter", f"has Operator {operator!r}; allowed are {allowed}")
 
 
-class DmsDataTrackExportSensor(AlibabaSensor):
+class DmsDataTrackExportSensor(_SavesExport, AlibabaSensor):
     """Wait until the export of a data-track ticket can be downloaded.
 
     Source: QueryDataTrackResultDownloadStatus.
@@ -292,6 +325,10 @@ class DmsDataTrackExportSensor(AlibabaSensor):
     :param tid: DMS tenant id; None takes the connection's, or DMS's choice.
     :param include_download_url: True puts the signed ``DownloadUrl`` into the result; whoever can read XCom
         can then download the export until the address expires. Default False.
+    :param save_to: where to save the export, as Airflow's ``ObjectStoragePath`` takes it: an absolute path on the
+        worker, ``file:///…``, ``s3://conn_id@bucket/…``, … It is a file's path, or a folder's if it ends with ``/``:
+        then the file is called ``KEY.zip`` (several keys need a folder). A file that is there is replaced. None saves
+        nothing.
 
     For the other parameters, the result and what is raised see
     :class:`~airflow_cloudjobs.sensor.CloudJobSensor`.
@@ -307,6 +344,7 @@ class DmsDataTrackExportSensor(AlibabaSensor):
         download_key_id: str | Sequence[str],
         tid: str | int | None = None,
         include_download_url: bool = False,
+        save_to: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -314,12 +352,14 @@ class DmsDataTrackExportSensor(AlibabaSensor):
         self.download_key_id = download_key_id
         self.tid = tid
         self.include_download_url = include_download_url
+        self.save_to = save_to
 
     def check(self, arguments: Arguments) -> None:
         """Ticket and key are needed."""
         arguments.required("order_id", "download_key_id")
         arguments.is_number("order_id", "tid")
         arguments.keys("download_key_id")
+        self._check_save_to(arguments)
 
 
 def _is_moment(value: Any) -> bool:

@@ -21,9 +21,11 @@ from airflow_cloudjobs.jobs.finder import Finder, Unclear
 from airflow_cloudjobs.jobs.identity import MARKER, Identity
 from airflow_cloudjobs.jobs.job_api import Call, JobApi
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
+from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
 from airflow_cloudjobs.jobs.redact import without_signatures
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.jobs.spec import Record
+from airflow_cloudjobs.task import CloudJobTask
 
 SUBMIT = "UploadMediaByURL"
 
@@ -166,7 +168,22 @@ def _begun(info: Record) -> str:
 URL_UPLOAD = replace(_upload, submit=_submit, submitted=_submitted, finder=Finder(_mark, _ask, _found))
 
 
-class IceUrlUploadOperator(AlibabaOperator):
+class _FetchesMediaInfo(CloudJobTask):
+    """A task that asks for what ICE knows of a media file, once it is stored. Source: GetMediaInfo."""
+
+    fetching_arguments = ("fetch_media_info",)
+    fetch_media_info: bool
+
+    def _fetched(self, result: JobResult) -> Mapping[str, Any]:
+        if not self.fetch_media_info or result.outcome is not Outcome.SUCCEEDED:
+            return {}
+        query = {"MediaId": str(result.record["MediaId"])}
+        request = ApiRequest("ice", "GetMediaInfo", query=query, idempotent=True)
+        answer = self.hook.call_for_job(request, patience=CALL_PATIENCE)
+        return {"media_info": without_signatures(answer["MediaInfo"])}
+
+
+class IceUrlUploadOperator(_FetchesMediaInfo, AlibabaOperator):
     """Have ICE fetch media files from addresses, and wait until each is stored.
 
     One job per address. It can take hours, so the longest pause between two polls is a minute. ICE has no way
@@ -187,6 +204,8 @@ class IceUrlUploadOperator(AlibabaOperator):
     :param entity_id: the entity of the media files; None for none.
     :param job_ids: an upload job that exists, or several, to wait for instead of starting any; None starts
         one for each address.
+    :param fetch_media_info: True adds what ICE knows of the stored file (GetMediaInfo: title, format, duration, …) to
+        the result, as ``media_info``, one call for each. Default False.
 
     For the other parameters, the result and what is raised see
     :class:`~airflow_cloudjobs.operator.CloudJobOperator`.
@@ -209,6 +228,7 @@ class IceUrlUploadOperator(AlibabaOperator):
         app_id: str | None = None,
         entity_id: str | None = None,
         job_ids: str | Sequence[str] | None = None,
+        fetch_media_info: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -220,6 +240,7 @@ class IceUrlUploadOperator(AlibabaOperator):
         self.app_id = app_id
         self.entity_id = entity_id
         self.job_ids = job_ids
+        self.fetch_media_info = fetch_media_info
 
     def check(self, arguments: Arguments) -> None:
         """The limits that the API's pages give."""
@@ -276,12 +297,14 @@ def _check_user_data(arguments: Arguments) -> None:
         raise arguments.refuse("user_data", "has an Extend that is no mapping")
 
 
-class IceUrlUploadSensor(AlibabaSensor):
+class IceUrlUploadSensor(_FetchesMediaInfo, AlibabaSensor):
     """Wait until media files that ICE fetches by URL are stored. Source: GetUrlUploadInfos.
 
     :param job_ids: an upload job, or several; None with ``upload_urls``.
     :param upload_urls: the address of a file, or several, instead: the newest job of each is waited for. Since
         addresses may be signed, only the jobs' ids are kept while waiting. None with ``job_ids``.
+    :param fetch_media_info: True adds what ICE knows of the stored file (GetMediaInfo: title, format, duration, …) to
+        the result, as ``media_info``, one call for each. Default False.
 
     For the other parameters, the result and what is raised see
     :class:`~airflow_cloudjobs.sensor.CloudJobSensor`.
@@ -297,11 +320,13 @@ class IceUrlUploadSensor(AlibabaSensor):
         *,
         job_ids: str | Sequence[str] | None = None,
         upload_urls: str | Sequence[str] | None = None,
+        fetch_media_info: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.job_ids = job_ids
         self.upload_urls = upload_urls
+        self.fetch_media_info = fetch_media_info
 
     def check(self, arguments: Arguments) -> None:
         """One of the two is needed."""

@@ -94,7 +94,7 @@ class HuaweiClient(CloudClient):
         The mere presence of ``error_code`` is none: successful answers of DLI carry a null one.
         """
         data = json_answer(request, answer)
-        if isinstance(data, list):
+        if not isinstance(data, dict):
             return data
         request_id = answer.headers.get("x-request-id", "")
         if answer.status < 400 and data.get("is_success") is not False:

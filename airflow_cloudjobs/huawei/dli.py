@@ -167,11 +167,11 @@ class _FetchesRows(CloudJobTask):
             raise arguments.refuse(
                 "fetch_rows", f"is {arguments.values['fetch_rows']}; allowed are 1 to 1000, of which DLI shows no more"
             )
-        if not arguments.given("fetch_rows"):
-            return
-        if arguments.values.get("wait_for_completion") is False:
-            raise arguments.refuse("fetch_rows", "needs wait_for_completion=True: before the job's end there are none")
-        if arguments.known("sql") and (begin := _WITHOUT_ROWS.match(str(arguments.values["sql"]))):
+        if (
+            arguments.given("fetch_rows")
+            and arguments.known("sql")
+            and (begin := _WITHOUT_ROWS.match(str(arguments.values["sql"])))
+        ):
             raise arguments.refuse(
                 "fetch_rows", f"gets rows of queries: a statement that begins with {begin[1].upper()} has none"
             )

@@ -8,14 +8,20 @@ import os
 import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from airflow_cloudjobs.hook import CALL_PATIENCE
 from airflow_cloudjobs.huawei.base import HuaweiOperator, HuaweiSensor
 from airflow_cloudjobs.jobs.arguments import Arguments, InvalidArgument
 from airflow_cloudjobs.jobs.compiled import compiled
 from airflow_cloudjobs.jobs.job_api import Call, JobApi
-from airflow_cloudjobs.jobs.request import ApiRequest, FormFile
+from airflow_cloudjobs.jobs.outcome import JOB_ENDS
+from airflow_cloudjobs.jobs.request import ApiRequest, FormFile, path_part
 from airflow_cloudjobs.jobs.spec import Scope
+from airflow_cloudjobs.save_to import SavesFile
+
+if TYPE_CHECKING:
+    from airflow_cloudjobs.download import Received
 
 ENDINGS = (".xls", ".xlsx", ".json", ".txt", ".zip")
 ZIPPED_ENDINGS = (".json", ".txt")
@@ -116,14 +122,48 @@ OBJECT_TEMPLATE = replace(
 )
 
 
-class DrsObjectTemplateOperator(HuaweiOperator):
+def marked_template(job_id: str, level: str | None) -> ApiRequest:
+    """The request for the template that was last uploaded to a job, with its errors marked, as a file.
+
+    Source: ShowDbObjectTemplateResult. Imports take 5 MB at most, so this is no big one either.
+
+    :param job_id: the DRS job.
+    :param level: what the template lists; templates of columns have a result of their own.
+    """
+    path = f"/v5/{{project_id}}/jobs/{path_part('job_id', job_id)}/db-object/template/result"
+    column = {"file_export_object_level": "column"} if level == "column" else {}
+    return ApiRequest(
+        "drs",
+        "ShowDbObjectTemplateResult",
+        "GET",
+        path,
+        query={"type": "detail", **column},
+        idempotent=True,
+        raw=True,
+    )
+
+
+class _SavesTemplate(SavesFile):
+    """A task that saves the template with its errors marked, of imports that failed above all."""
+
+    saved_after = JOB_ENDS
+    file_import_db_level: str | None
+
+    def _fetch_file(self, key: str, received: Received) -> str:
+        request = marked_template(key, self.file_import_db_level)
+        content: Any = self.hook.call_for_job(request, patience=CALL_PATIENCE)
+        received.add(content)
+        return ""
+
+
+class DrsObjectTemplateOperator(_SavesTemplate, HuaweiOperator):
     """Upload an object template to a DRS synchronization job, and wait until DRS has parsed it.
 
     DRS tells the progress by its job and not by the upload, so an end that was shown before the upload is not
     believed right after it. An import cannot be cancelled. DRS does not offer its API v5 in every region; where it is
     missing the call fails with ``APIGW.0101``.
-    Sources: UploadDbObjectTemplate (drs_03_0172), ShowDbObjectTemplateProgress (drs_03_0173); where errors are
-    marked in the file: DownloadDbObjectTemplateResult.
+    Sources: UploadDbObjectTemplate (drs_03_0172), ShowDbObjectTemplateProgress (drs_03_0173),
+    ShowDbObjectTemplateResult.
 
     :param job_id: the DRS job (Oracle to GaussDB distributed, GaussDB for MySQL to Kafka, MySQL to Kafka).
     :param file_path: the template on the worker: ``.xls``, ``.xlsx``, ``.json`` or ``.txt`` up to 5 MB, or a
@@ -131,6 +171,10 @@ class DrsObjectTemplateOperator(HuaweiOperator):
     :param file_import_db_level: what the template lists: ``table`` (DRS's default), ``database``, ``column``,
         ``partition`` or ``compare_key``. None leaves it to DRS.
     :param file_import_mapping_type: ``table_mapping`` or ``topic_mapping``; None leaves it to DRS.
+    :param save_to: where to save the template with its errors marked, after a failed import too, as Airflow's
+        ``ObjectStoragePath`` takes it: an absolute path on the worker, ``file:///…``, ``s3://conn_id@bucket/…``, …
+        It is a file's path, or a folder's if it ends with ``/``: then the file is called by the job and what it is
+        (``JOB_ID.xlsx``, ``.zip``, …). A file that is there is replaced. None saves nothing.
 
     For the other parameters, the result and what is raised see
     :class:`~airflow_cloudjobs.operator.CloudJobOperator`.
@@ -147,6 +191,7 @@ class DrsObjectTemplateOperator(HuaweiOperator):
         file_path: str,
         file_import_db_level: str | None = None,
         file_import_mapping_type: str | None = None,
+        save_to: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -154,6 +199,7 @@ class DrsObjectTemplateOperator(HuaweiOperator):
         self.file_path = file_path
         self.file_import_db_level = file_import_db_level
         self.file_import_mapping_type = file_import_mapping_type
+        self.save_to = save_to
 
     @property
     def _adopts(self) -> bool:
@@ -168,9 +214,10 @@ class DrsObjectTemplateOperator(HuaweiOperator):
         arguments.ends_with("file_path", ENDINGS)
         arguments.one_of("file_import_db_level", DB_LEVELS)
         arguments.one_of("file_import_mapping_type", MAPPING_TYPES)
+        self._check_save_to(arguments)
 
 
-class DrsObjectTemplateSensor(HuaweiSensor):
+class DrsObjectTemplateSensor(_SavesTemplate, HuaweiSensor):
     """Wait until DRS has parsed the object template that was last uploaded to a job.
 
     Nothing tells a sensor which upload an end belongs to: begin it after the upload.
@@ -178,6 +225,11 @@ class DrsObjectTemplateSensor(HuaweiSensor):
 
     :param job_id: the DRS job, or several.
     :param file_import_db_level: ``column`` waits for a template of column processing; None for any other.
+    :param save_to: where to save the template with its errors marked, after a failed import too, as Airflow's
+        ``ObjectStoragePath`` takes it: an absolute path on the worker, ``file:///…``, ``s3://conn_id@bucket/…``, …
+        It is a file's path, or a folder's if it ends with ``/``: then the file is called by the job and what it is
+        (``JOB_ID.xlsx``, ``.zip``, …); several jobs need a folder. A file that is there is replaced. None
+        saves nothing.
 
     For the other parameters, the result and what is raised see
     :class:`~airflow_cloudjobs.sensor.CloudJobSensor`.
@@ -186,13 +238,22 @@ class DrsObjectTemplateSensor(HuaweiSensor):
     spec = OBJECT_TEMPLATE
     key_argument = "job_id"
 
-    def __init__(self, *, job_id: str | Sequence[str], file_import_db_level: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        job_id: str | Sequence[str],
+        file_import_db_level: str | None = None,
+        save_to: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.job_id = job_id
         self.file_import_db_level = file_import_db_level
+        self.save_to = save_to
 
     def check(self, arguments: Arguments) -> None:
         """A key is needed."""
         arguments.required("job_id")
         arguments.keys("job_id")
         arguments.one_of("file_import_db_level", DB_LEVELS)
+        self._check_save_to(arguments)

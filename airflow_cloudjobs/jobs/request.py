@@ -50,6 +50,7 @@ class ApiRequest:
     :param form: fields to send as ``application/x-www-form-urlencoded``, as text, or None.
     :param lax: True if an answer may also be a JSON list, or empty where it is no ``GET``'s; else that is no answer.
     :param exact: True reads numbers with a point as ``Decimal``: a float is not all that the answer says.
+    :param raw: True if the answer is a file, which is given as its bytes: a small one, since it is held whole.
     """
 
     service: str
@@ -65,6 +66,7 @@ class ApiRequest:
     form: Mapping[str, str] | None = field(default=None, repr=False)
     lax: bool = False
     exact: bool = False
+    raw: bool = False
 
 
 _as_it_is = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch

@@ -4,9 +4,39 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+
+class Pieces:
+    """A long body. Its pieces may be one and the same, so gigabytes need no memory.
+
+    :param pieces: the pieces in their order.
+    :param start: where in them it begins.
+    :param stop: where it ends; with the last piece if None.
+    """
+
+    def __init__(self, pieces: Sequence[bytes], start: int = 0, stop: int | None = None) -> None:
+        self._pieces = pieces
+        self._start = start
+        self._stop = sum(map(len, pieces)) if stop is None else stop
+
+    def __len__(self) -> int:
+        return max(0, self._stop - self._start)
+
+    def __getitem__(self, part: slice) -> Pieces:
+        """A part of it; without a step."""
+        start, stop, _ = part.indices(len(self))
+        return Pieces(self._pieces, self._start + start, self._start + stop)
+
+    def __iter__(self) -> Iterator[bytes]:
+        place = 0
+        for piece in self._pieces:
+            start, stop = max(0, self._start - place), self._stop - place
+            if start < len(piece) and stop > start:
+                yield piece[start:stop] if start or stop < len(piece) else piece
+            place += len(piece)
 
 
 @dataclass(slots=True)
@@ -22,7 +52,7 @@ class Answer:
     """
 
     status: int
-    body: bytes
+    body: bytes | Pieces
     media_type: str
     headers: dict[str, str] = field(default_factory=dict)
     code: str = ""

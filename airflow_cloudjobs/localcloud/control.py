@@ -199,6 +199,17 @@ class Control:
         """
         return self._call("PATCH", _path(api, key), _override(end or "success", seconds, steps, reason, code, result))
 
+    def set_fields(self, api: str, key: str, **fields: Any) -> Json:
+        """Change what a job was submitted with, or say more of it.
+
+        :param api: id of the API.
+        :param key: the job's key.
+        :param fields: as in :meth:`create_job`. Of the file of a ``dms.data_track_export``: ``ObjectSize`` (bytes),
+            ``ObjectVersion`` (other than 1: another object), ``ObjectCut`` (True: half of it was stored).
+        :returns: the job, as :meth:`jobs` shows it.
+        """
+        return self._call("PATCH", _path(api, key), {"fields": fields})
+
     def hasten(self, api: str, key: str, seconds: float) -> Json:
         """Bring a job to the end that it would have come to, from now on in this time.
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from starlette.types import Receive, Scope, Send
 
 from airflow_cloudjobs.localcloud.alibaba import gateway as alibaba
-from airflow_cloudjobs.localcloud.answers import Answer, Refused
+from airflow_cloudjobs.localcloud.answers import Answer, Pieces, Refused
 from airflow_cloudjobs.localcloud.call import Call, Forced, Received
 from airflow_cloudjobs.localcloud.control_api import PREFIX, control_application
 from airflow_cloudjobs.localcloud.faults import Fault
@@ -138,7 +138,7 @@ class Application:
         self._connections.cut(client, reset=False)
         await _gone(receive)
 
-    async def _send(self, answer: Answer, length: int, body: bytes, send: Send, *, more: bool = False) -> None:
+    async def _send(self, answer: Answer, length: int, body: bytes | Pieces, send: Send, *, more: bool = False) -> None:
         headers = [
             (b"content-type", answer.media_type.encode()),
             (b"content-length", str(length).encode()),
@@ -146,6 +146,10 @@ class Application:
         ]
         headers.extend((name.lower().encode(), value.encode()) for name, value in answer.headers.items())
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        if isinstance(body, Pieces):
+            for piece in body:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            body = b""
         await send({"type": "http.response.body", "body": body, "more_body": more})
 
 

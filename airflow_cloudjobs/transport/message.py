@@ -15,14 +15,14 @@ class HttpRequest:
 
     :param operation: the vendor's name of what is asked, for messages.
     :param method: the HTTP method.
-    :param url: the address, already encoded; it must not be encoded again, since it is signed.
+    :param url: the address, already encoded; it must not be encoded again, since it is signed, and so never shown.
     :param headers: all headers but those that the HTTP library must make (``Content-Length``).
     :param body: the body, or None.
     """
 
     operation: str
     method: str
-    url: str
+    url: str = field(repr=False)
     headers: dict[str, str] = field(repr=False)
     body: bytes | None = field(default=None, repr=False)
 

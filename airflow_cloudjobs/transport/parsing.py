@@ -40,10 +40,13 @@ def json_object(operation: str, answer: HttpAnswer) -> dict[str, Any]:
 
 
 def json_answer(request: ApiRequest, answer: HttpAnswer) -> Any:
-    """An answer's body as what the request takes for one: a JSON object; of a lax one a list or nothing at all, too.
+    """An answer's body as what the request takes for one: a JSON object; of a lax one a list or nothing at all, too; of
+    a raw one its bytes.
 
     :raises CloudApiError: see :func:`_object`.
     """
+    if request.raw and answer.status == 200:
+        return answer.body
     if request.lax and answer.status < 300 and not answer.body and request.method != "GET":
         return {}
     data = _loaded(answer, exact=request.exact)

@@ -6,6 +6,8 @@ from __future__ import annotations
 import re
 import ssl
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -82,6 +84,17 @@ class SyncCaller:
             return self.client.credential
 
     def _send(self, request: HttpRequest) -> HttpAnswer:
+        with self.opened(request) as answer:
+            received = {name.lower(): value for name, value in answer.headers.items()}
+            return HttpAnswer(answer.status_code, received, answer.content, urlsplit(request.url).netloc)
+
+    @contextmanager
+    def opened(self, request: HttpRequest) -> Iterator[requests.Response]:
+        """Send a request as it is, and give the answer while its body is still to come.
+
+        :param request: what to send; nothing is signed here.
+        :raises CloudApiError: there is no answer, or it breaks off while its body is read.
+        """
         transport = self.client.transport
         where = urlsplit(request.url)
         host = where.netloc
@@ -89,7 +102,7 @@ class SyncCaller:
         headers: dict[str, str | bytes] = dict(request.headers)
         why = NoAnswer(request.operation, host, self.client.origin)
         try:
-            answer = self._session.request(
+            with self._session.request(
                 request.method,
                 request.url,
                 headers=headers,
@@ -97,7 +110,11 @@ class SyncCaller:
                 timeout=(transport.connect_timeout, transport.read_timeout),
                 proxies={"http": proxy, "https": proxy} if proxy else {},
                 allow_redirects=False,
-            )
+                stream=True,
+            ) as answer:
+                if proxy and answer.status_code == 407:
+                    raise why.proxy(407, proxy)
+                yield answer
         except requests.exceptions.ProxyError as error:
             found = re.search(r"Tunnel connection failed: (\d{3})", str(error))
             raise why.proxy(int(found[1]) if found else 0, proxy or "") from None
@@ -111,10 +128,6 @@ class SyncCaller:
             raise why.no_host() from None
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
             raise self._broken(why, error) from None
-        if proxy and answer.status_code == 407:
-            raise why.proxy(407, proxy)
-        received = {name.lower(): value for name, value in answer.headers.items()}
-        return HttpAnswer(answer.status_code, received, answer.content, host)
 
     def _broken(self, why: NoAnswer, error: Exception) -> CloudApiError:
         """A request that was not sent, or whose answer did not come whole."""

@@ -20,6 +20,7 @@ ALL = (
     "loop_stall",
     "many_waits",
     "triggerer",
+    "download",
 )
 
 

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
 import json
 import re
 import time
 import zipfile
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -205,6 +207,46 @@ def test_a_signed_url_serves_a_zip_and_nothing_else(dms: Any, cloud: LocalCloud,
         assert session.get(url, timeout=5).status_code == 404
 
 
+def signed_url_of_an_export(dms: Any, control: Control, **fields: Any) -> tuple[str, str]:
+    """The key of an export that has succeeded, and the address of its file."""
+    key = control.create_job("dms.data_track_export", fields={"OrderId": 1, **fields}, seconds=0)["key"]
+    poll = dms_models.QueryDataTrackResultDownloadStatusRequest(order_id=1, download_key_id=key)
+    return key, dms.query_data_track_result_download_status(poll).body.status_result.download_url.strip()
+
+
+def test_a_part_of_an_object_as_long_as_it_is_the_same(dms: Any, control: Control) -> None:
+    key, url = signed_url_of_an_export(dms, control)
+    whole = requests.get(url, timeout=5)
+    mark, size = whole.headers["ETag"], len(whole.content)
+    md5 = hashlib.md5(whole.content, usedforsecurity=False)
+    assert (mark, whole.headers["Content-MD5"]) == (f'"{md5.hexdigest().upper()}"', b64encode(md5.digest()).decode())
+    part = requests.get(url, headers={"Range": "bytes=100-", "If-Match": mark}, timeout=5)
+    assert (part.status_code, part.headers["Content-Range"]) == (206, f"bytes 100-{size - 1}/{size}")
+    assert part.content == whole.content[100:]
+    assert requests.get(url, headers={"Range": "bytes=2-4"}, timeout=5).content == whole.content[2:5]
+    beyond = requests.get(url, headers={"Range": f"bytes={size}-"}, timeout=5)
+    assert (beyond.status_code, "<Code>InvalidRange</Code>" in beyond.text) == (416, True)
+    control.set_fields("dms.data_track_export", key, ObjectVersion=2)
+    changed = requests.get(url, headers={"Range": "bytes=100-", "If-Match": mark}, timeout=5)
+    assert (changed.status_code, "<Code>PreconditionFailed</Code>" in changed.text) == (412, True)
+
+
+def test_an_object_of_any_size(dms: Any, control: Control) -> None:
+    size = 40_000_000
+    key, url = signed_url_of_an_export(dms, control, ObjectSize=size)
+    whole = requests.get(url, timeout=30)
+    with zipfile.ZipFile(io.BytesIO(whole.content)) as archive:
+        assert archive.testzip() is None
+        assert 0.95 * size < archive.infolist()[0].file_size <= size
+    assert "-" in whole.headers["ETag"], "an object put in parts has no hash of its content"
+    assert "Content-MD5" not in whole.headers
+    part = requests.get(url, headers={"Range": "bytes=12345678-12345999"}, timeout=5)
+    assert part.content == whole.content[12345678:12346000]
+    control.set_fields("dms.data_track_export", key, ObjectCut=True)
+    cut = requests.get(url, headers={"Range": "bytes=0-9"}, timeout=5)
+    assert cut.headers["Content-Range"].endswith(f"/{len(whole.content) // 2}")
+
+
 def test_a_failing_export(dms: Any) -> None:
     request = dms_models.DownloadDataTrackResultRequest(
         order_id=406, rollback_sqltype="FORWARD", filter_table_list=["missing_orders"]
@@ -285,7 +327,9 @@ def test_url_uploads(ice: Any) -> None:
     assert body.non_exists == []
     media = ice.get_media_info(ice_models.GetMediaInfoRequest(media_id=good.media_id)).body.media_info
     assert media.media_basic_info.status == "Normal"
-    assert media.file_info_list[0].file_basic_info.file_size == good.file_size
+    file = media.file_info_list[0].file_basic_info
+    assert (file.file_size, file.duration) == (good.file_size, "12.5")
+    assert re.search(r"\?Expires=\d+&OSSAccessKeyId=\w+&Signature=.+", file.file_url)
 
 
 def test_url_uploads_looked_up_by_url(ice: Any) -> None:

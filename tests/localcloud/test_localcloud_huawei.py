@@ -308,10 +308,14 @@ def progress(drs: Any, key: str = "drs-demo-1") -> Any:
     return drs.show_db_object_template_progress(asked)
 
 
-def test_import_of_a_template(drs: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "members"),
+    [("objects.xlsx", ["[Content_Types].xml", "xl/workbook.xml"]), ("objects.json", ["result.txt"])],
+)
+def test_import_of_a_template(drs: Any, tmp_path: Path, name: str, members: list[str]) -> None:
     before = progress(drs)
     assert (before.send_success, before.process_status, before.parsed_success_number) == (False, None, None)
-    assert import_template(drs, template(tmp_path), file_import_db_level="table").send_success
+    assert import_template(drs, template(tmp_path, name), file_import_db_level="table").send_success
     seen, done = until({"success", "failed"}, lambda: progress(drs), "process_status")
     assert seen in ([None, "success"], ["success"])
     assert done.parsed_success_number == "120"
@@ -321,7 +325,7 @@ def test_import_of_a_template(drs: Any, tmp_path: Path) -> None:
         lambda stream: received.extend(stream.iter_content())
     )
     with zipfile.ZipFile(io.BytesIO(b"".join(received))) as archive:
-        assert archive.namelist() == ["result.txt"]
+        assert archive.namelist() == members
 
 
 def test_a_failing_import_and_the_stale_progress_after_it(drs: Any, control: Control, tmp_path: Path) -> None:

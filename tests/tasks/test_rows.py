@@ -160,8 +160,12 @@ def test_one_of_several_without_rows(control: Control) -> None:
         ({"fetch_rows": "all"}, "fetch_rows", "whole number"),
         ({"fetch_rows": True}, "fetch_rows", "whole number"),
         ({"fetch_rows": 5, "sql": "-- a\n/* SELECT */ insert INTO t SELECT 1"}, "fetch_rows", "begins with INSERT"),
-        ({"fetch_rows": 5, "wait_for_completion": False}, "fetch_rows", "wait_for_completion=True"),
-        ({"fetch_rows": 5, "deferrable": True, "end_from_trigger": True}, "end_from_trigger", "a worker fetches that"),
+        ({"fetch_rows": 5, "wait_for_completion": False}, "wait_for_completion", "must be True for fetch_rows"),
+        (
+            {"fetch_rows": 5, "deferrable": True, "end_from_trigger": True},
+            "end_from_trigger",
+            "that needs a worker",
+        ),
     ],
 )
 def test_refused_when_the_dag_is_parsed(options: dict[str, Any], argument: str, words: str) -> None:

@@ -13,8 +13,9 @@ import re
 import secrets
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
+from airflow_cloudjobs.localcloud.accounts import OSS_ACCESS_KEY
 from airflow_cloudjobs.localcloud.alibaba.rpc import answer, invalid, long, required, structured
 from airflow_cloudjobs.localcloud.answers import Answer, Refused
 from airflow_cloudjobs.localcloud.call import Call
@@ -167,6 +168,9 @@ def _media(call: Call, job: Job) -> dict[str, Any]:
     succeeded = job.succeeded(call.now)
     name = urlsplit(job.fields.get("UploadURL", "")).path.rpartition("/")[2]
     created = iso(job.started)
+    # Signed for as long as ``AuthTimeout`` says, an hour if it says nothing.
+    expires = int(call.state.clock.shown()) + (long(call, "AuthTimeout") or 3600)
+    query = urlencode({"Expires": expires, "OSSAccessKeyId": OSS_ACCESS_KEY, "Signature": secrets.token_urlsafe(20)})
     basic = {
         "MediaId": job.fields.get("MediaId", ""),
         "Status": "Normal" if succeeded else "Preparing",
@@ -179,7 +183,15 @@ def _media(call: Call, job: Job) -> dict[str, Any]:
         "CreateTime": created,
         "ModifiedTime": created,
     }
-    file = {"FileName": name, "FileSize": str(_size(job)), "FileStatus": "Normal", "FileType": "source_file"}
+    file = {
+        "FileName": name,
+        "FileSize": str(_size(job)),
+        "FileStatus": "Normal",
+        "FileType": "source_file",
+        "FileUrl": f"https://outin-localcloud.oss-cn-shanghai.aliyuncs.com/{basic['MediaId']}/{quote(name)}?{query}",
+        "FormatName": name.rpartition(".")[2],
+        "Duration": "12.5",
+    }
     return {
         "MediaId": basic["MediaId"],
         "MediaBasicInfo": basic,

@@ -111,10 +111,14 @@ def show_db_object_template_result(call: Call) -> Answer:
     job = call.state.jobs.get(API, key)
     if job is None or not job.ended(call.now):
         raise Refused(400, "DRS.10030008", "Failed to download the file.")
+    # Of a workbook the file itself, of anything else a zip.
+    workbook = str(job.fields.get("file_name", "")).lower().endswith((".xls", ".xlsx"))
+    names = ("[Content_Types].xml", "xl/workbook.xml") if workbook else ("result.txt",)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("result.txt", job.script.reason or "all rows imported\n")
-    return binary(call, packed.getvalue(), f"{key}_{kind}.zip")
+        for name in names:
+            archive.writestr(name, job.script.reason or "all rows imported\n")
+    return binary(call, packed.getvalue(), f"{key}_{kind}.{'xlsx' if workbook else 'zip'}")
 
 
 def list_jobs(call: Call) -> Answer:
