@@ -40,12 +40,13 @@ from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome, results_in
 from airflow_cloudjobs.jobs.redact import text_without_signatures
-from airflow_cloudjobs.jobs.result import result_of
+from airflow_cloudjobs.jobs.result import asset_extra, result_of
 from airflow_cloudjobs.jobs.span import span
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation
 from airflow_cloudjobs.jobs.wait import LogLine, Wait, WaitPlan
 from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
 from airflow_cloudjobs.templates import TemplatedTask
+from airflow_cloudjobs.xcoms import InvalidSetting, max_xcom_bytes, short_enough
 
 DEFER_GRACE = timedelta(minutes=10)
 """How much later than we do Airflow itself gives up: only if no triggerer is there to do it in time."""
@@ -232,9 +233,10 @@ class CloudJobTask(TemplatedTask):
         self._reveal()
         try:
             self._check_arguments(rendered=True)
+            max_xcom_bytes()
             endpoint = self.hook.settings_now().endpoint(self.spec.service)
             self.hook.get_conn()
-        except (InvalidArgument, InvalidConnection) as error:
+        except (InvalidArgument, InvalidConnection, InvalidSetting) as error:
             raise TaskRefused(str(error)) from error
         except CloudApiError as error:
             raise SubmitFailed("nothing was sent") from error
@@ -535,10 +537,11 @@ class CloudJobTask(TemplatedTask):
         values = [self._result(result) for result in results]
         for value, more in zip(values, fetched, strict=True):
             value["result"] |= more
-        value = self._shaped(values)
+        value = short_enough(self._shaped(values), self.log.warning)
         bad = [self._public(self._explained(one)) for one in results if one.outcome is not Outcome.SUCCEEDED]
         if not (bad or unavailable):
             self._say_what_came_out(results)
+            self._tell_assets(context, values)
             return value
         if self.do_xcom_push:
             # A task that handles the failure downstream wants to know which job it was, and why.
@@ -568,6 +571,15 @@ class CloudJobTask(TemplatedTask):
                     answer = error if isinstance(error, CloudApiError) else None
                     unavailable.append(replace(result, reason=str(error), error=answer))
         return fetched, unavailable
+
+    def _tell_assets(self, context: Mapping[str, Any], values: Sequence[Mapping[str, Any]]) -> None:
+        """Have the events of this task's assets say which job made them; what is said there already stays."""
+        try:
+            extra = asset_extra(values, self.spec.counts, several=self._is_many())
+            for told in compat.asset_event_extras(context, self.outlets or ()):
+                told.update(extra | told)
+        except Exception as error:
+            self.log.warning("The asset events do not name the job: %r", error)
 
     def _say_what_came_out(self, results: Sequence[JobResult]) -> None:
         """The last line of a log in which all went well."""

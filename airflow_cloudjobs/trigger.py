@@ -25,6 +25,7 @@ from airflow_cloudjobs.jobs.result import result_of
 from airflow_cloudjobs.jobs.wait import LogLine, Wait, WaitPlan
 from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
 from airflow_cloudjobs.next_step import end_by_hand
+from airflow_cloudjobs.xcoms import short_enough
 
 KILL_LIMIT = 20.0
 """Seconds for finding out about a kill and cancelling; Airflow itself gives 30."""
@@ -229,7 +230,8 @@ class CloudJobTrigger(BaseTrigger):
             if end_task["push"]:
                 url = await self._console_url()
                 values = [result_of(spec, result, console_url=url) for result in results]
-                await compat.push_xcom(self, "return_value", values if end_task["several"] else values[0])
+                value = short_enough(values if end_task["several"] else values[0], self.log.warning)
+                await compat.push_xcom(self, "return_value", value)
         except Exception as error:
             self.log.warning("The result could not be stored from here, leaving it to a worker: %r", error)
             return False

@@ -78,6 +78,7 @@ QUERY = JobApi(
     cancelled="CANCELLED",
     case_sensitive=True,
     reason="message",
+    counts="result_count input_row_count bad_row_count input_size",
     omit="statement",
     interval=10,
     cancel=f"CancelSqlJob DELETE {JOBS}/{{key}}",

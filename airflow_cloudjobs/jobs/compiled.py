@@ -77,6 +77,7 @@ def compiled(api: JobApi) -> JobSpec:
         reason=tuple(api.reason),
         explain=Explain(explain.about, lambda answer: reasons(explained, answer)) if explain else None,
         progress=_progress(api),
+        counts=tuple(api.counts),
         omit=frozenset(api.omit),
         signed_urls=frozenset(api.signed_urls),
         scope=tuple(api.job_parameters),

@@ -290,7 +290,7 @@ class Find:
 
 
 _BUCKETS = ("running", "succeeded", "failed", "cancelled")
-_WORDS = (*_BUCKETS, "reason", "explained", "omit", "signed_urls", "secret", "sql")
+_WORDS = (*_BUCKETS, "reason", "explained", "counts", "omit", "signed_urls", "secret", "sql")
 
 
 @dataclass(frozen=True)
@@ -318,6 +318,7 @@ class JobApi:
     :param explain: a further call that says why ``{key}`` failed, for jobs that give no reason themselves.
     :param explained: where its answer does.
     :param progress: where the job says how far it is, or a text with such places in it: ``{done} of {all} bytes``.
+    :param counts: fields of the job that say how much there is; the event of a task's asset carries their numbers.
     :param cancel: the call that ends the job ``{key}``; None where the API has none.
     :param refused: what in a submit's answer means that no job was taken, by path: a word, or several.
     :param marked: what is put into the submit's parameters so that the job can be known again, with ``{marker}`` in it;
@@ -354,6 +355,7 @@ class JobApi:
     explain: Call | str | None = None
     explained: str | Sequence[str] = ()
     progress: str = ""
+    counts: str | Sequence[str] = ()
     cancel: Call | str | None = None
     refused: Mapping[str, str | Sequence[str]] = FrozenDict()
     marked: Mapping[str, Any] = FrozenDict()
@@ -614,11 +616,14 @@ class JobApi:
             raise self._wrong("job", f"is wrong: {error}") from None
         if self.job and not chosen:
             self._check_path("job", self.job, several=False)
-        for name in ("omit", "signed_urls"):
+        for item in self.counts:
+            if item in (*self.omit, *self.signed_urls):
+                raise self._wrong("counts", f"holds {item!r}, which is left out of results")
+        for name in ("counts", "omit", "signed_urls"):
             for item in getattr(self, name):
                 if "." in item or "[" in item:
                     raise self._wrong(name, f"holds {item!r}; it takes fields of the job, no paths")
-                if item == self.status.partition(".")[0]:
+                if name != "counts" and item == self.status.partition(".")[0]:
                     raise self._wrong(name, f"holds {item!r}, which the status stands in")
 
     def _check_path(self, name: str, path: str, *, several: bool) -> None:

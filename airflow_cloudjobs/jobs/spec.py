@@ -141,6 +141,7 @@ class JobSpec:
     :param reason: where a record says why a job failed.
     :param explain: where else the reason is, for failed jobs whose record gives none; None where there is no such call.
     :param progress: says how far a job is, from its record; empty if the record does not tell.
+    :param counts: fields of a record that say how much there is, for the events of assets.
     :param omit: fields that are left out of results (query texts, say).
     :param signed_urls: fields whose value grants access to whoever holds it; only given where asked for.
     :param scope: what may name a job beside its key, by the names that ``poll`` and the tasks have for it.
@@ -175,6 +176,7 @@ class JobSpec:
     many: str = ""
     explain: Explain | None = None
     progress: Callable[[Record], str] = field(default=lambda record: "")
+    counts: tuple[str, ...] = ()
     omit: frozenset[str] = frozenset()
     signed_urls: frozenset[str] = frozenset()
     scope: tuple[str, ...] = ()
