@@ -6,7 +6,7 @@ from __future__ import annotations
 import random
 import time
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, overload
@@ -270,11 +270,18 @@ class CloudHook(BaseHook):
                 answers.update(seen)
         return answers
 
-    def wait(self, wait: Wait, scope: Scope, log: Log) -> None:
-        """Wait, blocking, until each job's wait is over."""
+    def wait(self, wait: Wait, scope: Scope, log: Log, looked: Callable[[], None] = lambda: None) -> None:
+        """Wait, blocking, until each job's wait is over.
+
+        :param wait: the wait.
+        :param scope: what names its jobs beside their keys.
+        :param log: takes lines for the log.
+        :param looked: called after each look.
+        """
         while not wait.over:
             time.sleep(wait.pause(time.time()))
             self.poll_once(wait, scope, log)
+            looked()
 
     def poll_once(self, wait: Wait, scope: Scope, log: Log) -> None:
         """Ask once for the jobs that are due, and have the wait judge the answers."""

@@ -39,6 +39,7 @@ from airflow_cloudjobs.jobs.arguments import NO_XCOM, Arguments, InvalidArgument
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome, results_in
+from airflow_cloudjobs.jobs.progress import FIRST, PROGRESS, Pace, progress_at_end, progress_of
 from airflow_cloudjobs.jobs.redact import text_without_signatures
 from airflow_cloudjobs.jobs.result import asset_extra, result_of
 from airflow_cloudjobs.jobs.span import span
@@ -105,6 +106,10 @@ class CloudJobTask(TemplatedTask):
     """The error that the log was told of; a sensor's passes by more than once."""
     _failure: Failure
     """What it was told of that."""
+    _pace: Pace | None = None
+    """When the progress of a wait on this worker is to be told."""
+    _statuses: Sequence[str] = ()
+    """What the last look at its jobs has shown."""
     _trigger_trouble = ""
     """Why the trigger has ended, where Airflow says so."""
 
@@ -177,6 +182,8 @@ class CloudJobTask(TemplatedTask):
                     self.spec.cancel(key, self._scope)
                 if self.spec.explain:
                     self.spec.explain.request(key, self._scope)
+                if self.spec.measure:
+                    self.spec.measure.request(key, self._scope)
             except InvalidArgument as error:
                 argument = self.key_argument if error.argument == "key" else error.argument
                 raise arguments.refuse(argument, error.problem) from None
@@ -431,6 +438,19 @@ class CloudJobTask(TemplatedTask):
             except Exception as error:
                 self.log.warning("XCom %r could not be stored, going on without it: %r", key, error)
 
+    def _tell_progress(self, context: Mapping[str, Any], wait: Wait) -> None:
+        """Store how far a wait on this worker is, where that is due: at changes, and once a minute."""
+        if not self.do_xcom_push or wait.over:
+            return
+        now, statuses = time.time(), [seen.status for seen in wait.seen.values()]
+        self._pace = self._pace or Pace(wait.plan.started)
+        if statuses != self._statuses:
+            self._statuses = statuses
+            self._pace.changed()
+        if self._pace.due <= now:
+            self._pace.told(now)
+            self._push(context, PROGRESS, progress_of(wait, now))
+
     def _execution_deadline(self, context: Mapping[str, Any]) -> float | None:
         """When Airflow's ``execution_timeout`` ends; Airflow 3 does not watch it while a task is deferred."""
         if self.execution_timeout is None:
@@ -484,6 +504,7 @@ class CloudJobTask(TemplatedTask):
                 try_number=compat.try_number_of(context),
                 console_url=self._console_url,
                 end_task={"several": self._is_many(), "push": self.do_xcom_push} if self.end_from_trigger else None,
+                progress=self.do_xcom_push,
             ),
             method_name="execute_complete",
             timeout=timeout,
@@ -539,6 +560,8 @@ class CloudJobTask(TemplatedTask):
             value["result"] |= more
         value = short_enough(self._shaped(values), self.log.warning)
         bad = [self._public(self._explained(one)) for one in results if one.outcome is not Outcome.SUCCEEDED]
+        if self.do_xcom_push and max(result.seconds for result in results) >= FIRST:
+            self._push(context, PROGRESS, progress_at_end(self.spec, results, time.time()))
         if not (bad or unavailable):
             self._say_what_came_out(results)
             self._tell_assets(context, values)

@@ -289,7 +289,9 @@ class Find:
         return {**_without_defaults(self), "call": self.lists.as_dict()}
 
 
+_TEXTS = ("api", "service", "key", "job", "status", "progress", "measured", "many", "title", "source", "console")
 _BUCKETS = ("running", "succeeded", "failed", "cancelled")
+_ASKED = ("submit", "poll", "cancel", "explain", "measure")
 _WORDS = (*_BUCKETS, "reason", "explained", "counts", "omit", "signed_urls", "secret", "sql")
 
 
@@ -318,6 +320,8 @@ class JobApi:
     :param explain: a further call that says why ``{key}`` failed, for jobs that give no reason themselves.
     :param explained: where its answer does.
     :param progress: where the job says how far it is, or a text with such places in it: ``{done} of {all} bytes``.
+    :param measure: a further call that says how much of ``{key}`` is done while it goes on; it is made now and then.
+    :param measured: where its answer does: a number from 0 to 1.
     :param counts: fields of the job that say how much there is; the event of a task's asset carries their numbers.
     :param cancel: the call that ends the job ``{key}``; None where the API has none.
     :param refused: what in a submit's answer means that no job was taken, by path: a word, or several.
@@ -355,6 +359,8 @@ class JobApi:
     explain: Call | str | None = None
     explained: str | Sequence[str] = ()
     progress: str = ""
+    measure: Call | str | None = None
+    measured: str = ""
     counts: str | Sequence[str] = ()
     cancel: Call | str | None = None
     refused: Mapping[str, str | Sequence[str]] = FrozenDict()
@@ -373,11 +379,11 @@ class JobApi:
 
     def __post_init__(self) -> None:
         owner = self._owner
-        for name in ("api", "service", "key", "job", "status", "progress", "many", "title", "source", "console"):
+        for name in _TEXTS:
             if not isinstance(getattr(self, name), str):
                 raise self._wrong(name, f"is {getattr(self, name)!r}; it must be text")
             self._put(name, _frozen_field(owner, name, getattr(self, name)))
-        for name in ("submit", "poll", "explain", "cancel"):
+        for name in _ASKED:
             if getattr(self, name) is not None:
                 self._put(name, _call(owner, name, getattr(self, name)))
         for name in _WORDS:
@@ -440,7 +446,7 @@ class JobApi:
     @property
     def calls(self) -> dict[str, Call]:
         """The calls that there are, by the field they stand in."""
-        named: dict[str, Any] = {name: getattr(self, name) for name in ("submit", "poll", "cancel", "explain")}
+        named: dict[str, Any] = {name: getattr(self, name) for name in _ASKED}
         named["find"] = self.find and self.find.lists
         return {name: call for name, call in named.items() if call is not None}
 
@@ -477,7 +483,7 @@ class JobApi:
     def job_parameters(self) -> dict[str, bool]:
         """The parameters that name a job beside its key, each with whether it must be given."""
         holes: dict[str, bool] = {}
-        for name in ("poll", "cancel", "explain"):
+        for name in _ASKED[1:]:
             if call := self.calls.get(name):
                 for hole, needed in call.holes().items():
                     if hole not in OURS:
@@ -602,6 +608,8 @@ class JobApi:
         self._check_path("status", self.status, several=False)
         for path in self.progress_paths:
             self._check_path("progress", path, several=False)
+        if self.measured:
+            self._check_path("measured", self.measured, several=False)
         for name in ("reason", "explained"):
             for path in getattr(self, name):
                 self._check_path(name, path, several=True)
@@ -637,6 +645,7 @@ class JobApi:
         "poll": {KEY, KEYS, PROJECT},
         "cancel": {KEY, PROJECT},
         "explain": {KEY, PROJECT},
+        "measure": {KEY, PROJECT},
         "find": {MARKER, PROJECT},
     }
 
@@ -647,7 +656,7 @@ class JobApi:
             self._check_style(name, call, holes)
             if name != "submit" and call.rest:
                 raise self._wrong(name, "has a 'rest': only a submit has parameters that nothing names")
-            if name in ("poll", "find", "explain") and not call.harmless:
+            if name in ("poll", "find", "explain", "measure") and not call.harmless:
                 raise self._wrong(
                     name,
                     f"would change something, by its name or method: {call.call!r}; if it does not, say reads=True",
@@ -666,6 +675,8 @@ class JobApi:
             raise self._wrong("cancel", "does not name the job: {key} stands nowhere in it")
         if (self.explain is None) != (not self.explained):
             raise self._wrong("explained", "says where the answer to 'explain' has the reason: give both or neither")
+        if (self.measure is None) != (not self.measured):
+            raise self._wrong("measured", "says where the answer to 'measure' has the part: give both or neither")
 
     def _check_ours(self, name: str, holes: Collection[str], allowed: Collection[str]) -> None:
         for hole in holes:
@@ -739,7 +750,7 @@ class JobApi:
             if looks_secret(name) or name in self.secret or name in self.sql:
                 kind = "SQL" if name in self.sql else "a secret"
                 raise self._wrong(
-                    "poll", f"(or cancel, explain) needs {name!r}, {kind}: the rows of triggers would hold it"
+                    "poll", f"(or cancel, explain, measure) needs {name!r}, {kind}: the rows of triggers would hold it"
                 )
 
 

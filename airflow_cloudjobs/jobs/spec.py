@@ -119,6 +119,18 @@ class Explain:
     reason: Callable[[Mapping[str, Any]], str]
 
 
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Where an API says how much of a job is done, if not in what the poll shows.
+
+    :param request: builds the request for it, given the job's key and scope.
+    :param part: that part, from 0 to 1, in the answer to it; raises TypeError or ValueError if it is not there.
+    """
+
+    request: Callable[[str, Scope], ApiRequest]
+    part: Callable[[Mapping[str, Any]], float]
+
+
 @dataclass(frozen=True, kw_only=True)
 class JobSpec:
     """A job API.
@@ -141,6 +153,7 @@ class JobSpec:
     :param reason: where a record says why a job failed.
     :param explain: where else the reason is, for failed jobs whose record gives none; None where there is no such call.
     :param progress: says how far a job is, from its record; empty if the record does not tell.
+    :param measure: where else that is, for jobs that go on; None where there is no such call.
     :param counts: fields of a record that say how much there is, for the events of assets.
     :param omit: fields that are left out of results (query texts, say).
     :param signed_urls: fields whose value grants access to whoever holds it; only given where asked for.
@@ -176,6 +189,7 @@ class JobSpec:
     many: str = ""
     explain: Explain | None = None
     progress: Callable[[Record], str] = field(default=lambda record: "")
+    measure: Measure | None = None
     counts: tuple[str, ...] = ()
     omit: frozenset[str] = frozenset()
     signed_urls: frozenset[str] = frozenset()

@@ -3,26 +3,36 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
+import time
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from airflow.sdk import Asset, AssetAlias
+from airflow.sdk.execution_time import task_runner
+from airflow.sdk.execution_time.comms import SetXCom
 from airflow.sdk.execution_time.context import OutletEventAccessors
 from support.jobapis import DLI, DMS_UPLOAD, DRS, MODES
-from taskbench import SUCCESS, Ran, run
+from taskbench import SUCCESS, Ran, TaskInstance, run
 
 from airflow_cloudjobs.exceptions import JobFailed, TaskRefused
 from airflow_cloudjobs.jobs.many import as_list
+from airflow_cloudjobs.jobs.spec import Observation
+from airflow_cloudjobs.jobs.wait import Wait, WaitPlan
 from airflow_cloudjobs.localcloud import Control
+from airflow_cloudjobs.telling import told_of
+from airflow_cloudjobs.trigger import CloudJobTrigger
 
 LIMIT = "AIRFLOW__CLOUDJOBS__MAX_XCOM_BYTES"
 ORDERS = Asset(name="orders", uri="obs://shop/orders")
 
 
-def waiting(mode: str, control: Control, keys: Any = "k", events: Any = None, **more: Any) -> Ran:
+def waiting(mode: str, control: Control, keys: Any = "k", events: Any = None, seconds: float = 0.0, **more: Any) -> Ran:
     """Jobs of DLI that succeed and are waited for in a mode."""
     for key in as_list(keys):
-        control.create_job(DLI.api, key, "success")
+        control.create_job(DLI.api, key, "success", seconds=seconds)
     kind, arguments = MODES[mode]
     task, pause = (DLI.operator, "poll_interval") if kind == "operator" else (DLI.sensor, "poke_interval")
     given = {**DLI.waiting(keys), **arguments, pause: 0.03, **more}
@@ -124,3 +134,141 @@ class TestAssets:
         )
         assert ran.state == SUCCESS
         assert type(events[ORDERS].extra["counts"][count]) is int
+
+
+class Supervisor:
+    """What a triggerer's supervisor is told to store.
+
+    :param broken: whether it cannot.
+    """
+
+    def __init__(self, broken: bool = False) -> None:
+        self.broken = broken
+        self.stored: dict[str, list[Any]] = {}
+
+    async def asend(self, message: Any) -> None:
+        if isinstance(message, SetXCom):
+            if self.broken:
+                raise OSError("no supervisor")
+            self.stored.setdefault(message.key, []).append(message.value)
+
+
+@pytest.fixture
+def talkative(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Progress is told from the first look on, and at each turn."""
+    for module in ("jobs.progress", "task", "trigger"):
+        monkeypatch.setattr(f"airflow_cloudjobs.{module}.FIRST", 0.0)
+    monkeypatch.setattr("airflow_cloudjobs.jobs.progress.EVERY", 0.05)
+    monkeypatch.setattr("airflow_cloudjobs.telling.TURN", 0.02)
+
+
+def triggered(
+    monkeypatch: pytest.MonkeyPatch, supervisor: Supervisor, keys: Sequence[str] = ("k",), **more: Any
+) -> list[Any]:
+    """The events of a trigger that waits for jobs of DLI."""
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", supervisor, raising=False)
+    plan = {"started": time.time(), "interval": 0.05}
+    trigger = CloudJobTrigger(api=DLI.api, keys=keys, conn_id="huaweicloud_default", plan=plan, progress=True, **more)
+    trigger.task_instance = TaskInstance()
+
+    async def events() -> list[Any]:
+        return [event async for event in trigger.run()]
+
+    return asyncio.run(events())
+
+
+@pytest.mark.usefixtures("talkative")
+class TestProgress:
+    def test_a_trigger_tells_it_with_what_the_cloud_says_is_done(
+        self, control: Control, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        control.create_job(DLI.api, "k", "success", seconds=6)
+        supervisor = Supervisor()
+        triggered(monkeypatch, supervisor)
+        told = supervisor.stored["progress"]
+        assert all(each["job_key"] == "k" and each["waited_seconds"] >= 0 for each in told)
+        assert {each["status"] for each in told} <= {"LAUNCHING", "SCALING", "RUNNING"}
+        parts = [each["progress"] for each in told if "progress" in each]
+        assert parts == sorted(parts)
+        assert parts
+        assert all(0 <= part < 1 for part in parts)
+
+    @pytest.mark.parametrize(
+        ("trouble", "again"), [({"kind": "http", "status": 404}, False), ({"kind": "reset"}, True)]
+    )
+    def test_trouble_with_that_is_nobodys(
+        self, trouble: dict[str, Any], again: bool, control: Control, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        options = {"count": None, **trouble}
+        control.fault(options.pop("kind"), "ShowSqlJobProgress", **options)
+        control.create_job(DLI.api, "k", "success", seconds=8)
+        supervisor = Supervisor()
+        [event] = triggered(monkeypatch, supervisor)
+        assert event.payload["results"][0]["outcome"] == "succeeded"
+        assert len(supervisor.stored["progress"]) > 1
+        assert not any("progress" in each for each in supervisor.stored["progress"])
+        assert (control.stats()["operations"]["ShowSqlJobProgress"]["calls"] > 1) is again
+
+    def test_what_cannot_be_stored_is_let_go(self, control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
+        control.create_job(DLI.api, "k", "success", seconds=3)
+        [event] = triggered(monkeypatch, Supervisor(broken=True))
+        assert event.payload["results"][0]["outcome"] == "succeeded"
+
+    def test_the_last_that_a_trigger_tells_is_the_end(self, control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
+        control.create_job(DLI.api, "k", "success", seconds=3)
+        supervisor = Supervisor()
+        triggered(monkeypatch, supervisor, console_url="https://c.test/", end_task={"several": False, "push": True})
+        assert supervisor.stored["return_value"][0]["status"] == "FINISHED"
+        last = supervisor.stored["progress"][-1]
+        assert (last["status"], last["progress"]) == ("FINISHED", 1.0)
+
+    @pytest.mark.parametrize("mode", MODES)
+    def test_a_worker_tells_the_end(self, mode: str, control: Control) -> None:
+        ran = waiting(mode, control)
+        assert ran.ti.xcoms["progress"]["status"] == "FINISHED"
+        assert ran.ti.xcoms["progress"]["job_key"] == "k"
+
+    @pytest.mark.parametrize("mode", ["blocking", "poke"])
+    def test_a_worker_that_waits_tells_it_too(self, mode: str, control: Control) -> None:
+        ran = waiting(mode, control, seconds=5)
+        pushed = [key for key, _ in ran.ti.pushed]
+        assert pushed.count("progress") > 1
+        assert ran.ti.xcoms["progress"]["status"] == "FINISHED"
+
+    def test_nothing_is_told_of_a_task_without_xcoms(self, control: Control) -> None:
+        for mode in ("blocking", "deferrable", "poke"):
+            ran = waiting(mode, control, f"k-{mode}", do_xcom_push=False)
+            assert "progress" not in ran.ti.xcoms
+            assert all(trigger["progress"] is False for trigger in ran.triggers)
+
+
+def test_nothing_is_told_of_a_wait_of_seconds(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
+    control.create_job(DLI.api, "k", "success", seconds=2)
+    supervisor = Supervisor()
+    triggered(monkeypatch, supervisor)
+    assert "progress" not in supervisor.stored
+    assert "progress" not in waiting("poke", control, "other").ti.xcoms
+
+
+def test_the_waits_of_a_loop_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_cloudjobs.telling.TURN", 0.05)
+    told: list[str] = []
+
+    async def wait_together() -> None:
+        started = time.time() - 3600
+        async with asyncio.TaskGroup() as group:
+            for number in range(300):
+                group.create_task(waits(str(number), started))
+
+    async def waits(key: str, started: float) -> None:
+        async def store(value: dict[str, Any]) -> None:
+            told.append(value["job_key"])
+
+        wait = Wait(DLI.sensor.spec, [key], WaitPlan(started, 10.0), random=random.random)
+        wait.take({key: Observation("RUNNING", {})}, started)
+        with told_of(wait, store, None):
+            await asyncio.sleep(1.5)
+
+    asyncio.run(wait_together())
+    assert 1 < len(told) <= 31, "one a turn, however many are due"
+    assert len(set(told)) == len(told)
