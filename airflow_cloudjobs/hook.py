@@ -239,10 +239,20 @@ class CloudHook(BaseHook):
         async with self._shared_client() as client:
             return await client.call(request)
 
-    async def aregion(self) -> str:
-        """The region that calls from the running event loop go to; empty if none is known."""
+    async def aconsole(self, spec: JobSpec, keys: Sequence[str], scope: Scope) -> str:
+        """:meth:`console` on the running event loop."""
         async with self._shared_client() as client:
-            return await client.region()
+            return _console(await client.settings(), spec, keys, scope)
+
+    def console(self, spec: JobSpec, keys: Sequence[str], scope: Scope) -> str:
+        """Where the vendor's console shows jobs; see :meth:`~airflow_cloudjobs.jobs.spec.JobSpec.console_at`.
+
+        :param spec: their API.
+        :param keys: their keys, as far as they are known.
+        :param scope: what else names them.
+        :raises Exception: the connection cannot be read.
+        """
+        return _console(self.settings, spec, keys, scope)
 
     def fetch(self, spec: JobSpec, keys: Sequence[str], scope: Scope, *, patience: float = 0.0) -> Answers:
         """What the cloud says of some jobs.
@@ -336,6 +346,11 @@ class CloudHook(BaseHook):
         """A text about the connection without its id: whoever tests one knows it, and Airflow's page makes one up."""
         name = f"connection {self._source.conn_id!r}"
         return text.replace(f"{name}: ", "").replace(f"of {name}", "of the connection")
+
+
+def _console(settings: CloudSettings, spec: JobSpec, keys: Sequence[str], scope: Scope) -> str:
+    project = getattr(settings, "project_id", "")  # which one cloud has
+    return spec.console_at(settings.region, keys, {"project_id": project, **scope})
 
 
 def _request(what: ApiRequest | str, operation: tuple[str, ...], given: Mapping[str, Any]) -> ApiRequest:

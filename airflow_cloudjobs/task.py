@@ -100,6 +100,8 @@ class CloudJobTask(TemplatedTask):
     deferrable: bool
     end_from_trigger: bool
     include_download_url: bool = False
+    _shown_keys: Sequence[str] = ()
+    """The jobs of this task, once people were told of them."""
     _known_console = ""
     """The console's address, once it is known."""
     _said_of: BaseException | None = None
@@ -406,10 +408,9 @@ class CloudJobTask(TemplatedTask):
         """Never a reason to fail: it stands beside what matters, often after the job's end."""
         if not self._known_console:
             try:
-                region = self.hook.settings.region
+                self._known_console = self.hook.console(self.spec, self._shown_keys, self._scope)
             except Exception:
-                region = self.region or ""
-            self._known_console = self.spec.console_at(region)
+                self._known_console = self.spec.console_at(self.region or "", self._shown_keys, self._scope)
         return self._known_console
 
     def _given_keys(self) -> list[str]:
@@ -424,6 +425,7 @@ class CloudJobTask(TemplatedTask):
 
     def _announce(self, context: Mapping[str, Any], keys: Sequence[str]) -> None:
         """Show the job before the wait: whoever looks at a waiting task must find it."""
+        self._shown_keys, self._known_console = keys, ""
         url = self._console_url
         self._name_instance(context, keys)
         self.log.info("%s: %s. Console: %s", self.spec.title, ", ".join(keys), url)

@@ -245,7 +245,7 @@ class CloudJobTrigger(BaseTrigger):
                 return
 
     async def _console_url(self) -> str:
-        return self.console_url or spec_of(self.api).console_at(await self.hook.aregion())
+        return self.console_url or await self.hook.aconsole(spec_of(self.api), self.keys, self.scope)
 
     async def _pushed(self, results: Sequence[JobResult], end_task: Mapping[str, Any]) -> bool:
         """True if all succeeded and the task's result is where a worker would have put it."""
@@ -348,7 +348,7 @@ class CloudJobTrigger(BaseTrigger):
 
     def _console(self) -> str:
         """The console's address as far as it is known without the connection."""
-        return self.console_url or spec_of(self.api).console_at(self.region or "")
+        return self.console_url or spec_of(self.api).console_at(self.region or "", self.keys, self.scope)
 
     async def _full_console(self) -> str:
         """The console's address for a line of the log, which is not lost if the connection cannot be read."""

@@ -100,6 +100,7 @@ def compiled(api: JobApi) -> JobSpec:
         # A key that is known before the submit may be that of an earlier job too, whose end is none of ours.
         stale_results=api.key_given and not api.key_is_token,
         console=api.console or CONSOLES[api.cloud],
+        job_page=_job_page(api),
     )
 
 
@@ -115,6 +116,18 @@ def _progress(api: JobApi) -> Callable[[Record], str]:
         return fill(words) if all(words.values()) else ""
 
     return progress
+
+
+def _job_page(api: JobApi) -> Callable[[Mapping[str, Any]], str]:
+    fill = text_filler(api.job_page, path_part)
+
+    def job_page(names: Mapping[str, Any]) -> str:
+        try:
+            return fill(names)
+        except (NotGiven, Unfit):
+            return ""
+
+    return job_page
 
 
 def _part(path: str) -> Callable[[Mapping[str, Any]], float]:

@@ -289,7 +289,20 @@ class Find:
         return {**_without_defaults(self), "call": self.lists.as_dict()}
 
 
-_TEXTS = ("api", "service", "key", "job", "status", "progress", "measured", "many", "title", "source", "console")
+_TEXTS = (
+    "api",
+    "service",
+    "key",
+    "job",
+    "status",
+    "progress",
+    "measured",
+    "many",
+    "title",
+    "source",
+    "console",
+    "job_page",
+)
 _BUCKETS = ("running", "succeeded", "failed", "cancelled")
 _ASKED = ("submit", "poll", "cancel", "explain", "measure")
 _WORDS = (*_BUCKETS, "reason", "explained", "counts", "omit", "signed_urls", "secret", "sql")
@@ -339,6 +352,9 @@ class JobApi:
     :param title: a few words for people; the id if there are none.
     :param source: the vendor's page, or where else the words are from.
     :param console: address of the vendor's console; ``{region}`` in it is filled in.
+    :param job_page: address of the page that its console has of one job: ``{key}`` stands in it, and whatever else is
+        known: ``{region}``, ``{project_id}``, parameters that name the job. Empty if there is none; then, for several
+        jobs, and where one of these is not known, ``console`` is what people are led to.
     :raises InvalidJobApi: (a ValueError) for every mistake that can be seen without asking the cloud.
     """
 
@@ -376,6 +392,7 @@ class JobApi:
     title: str = ""
     source: str = ""
     console: str = ""
+    job_page: str = ""
 
     def __post_init__(self) -> None:
         owner = self._owner
@@ -579,6 +596,19 @@ class JobApi:
         rest = self.console.replace("{region}", "")
         if self.console and (not rest.startswith("https://") or "{" in rest or "}" in rest):
             raise self._wrong("console", f"is {self.console!r}; it must begin with https://, and may hold {{region}}")
+        if self.job_page:
+            self._check_job_page()
+
+    def _check_job_page(self) -> None:
+        try:
+            holes = holes_in(self.job_page)
+        except ValueError as error:
+            raise self._wrong("job_page", str(error)) from None
+        known = [KEY, "region", PROJECT, *self.job_parameters]
+        if other := [name for name in holes if name not in known]:
+            raise self._wrong("job_page", f"has {{{other[0]}}}; known there are {', '.join(known)}")
+        if not self.job_page.startswith("https://") or KEY not in holes:
+            raise self._wrong("job_page", f"is {self.job_page!r}; it must begin with https://, and hold {{key}}")
 
     def _check_numbers(self) -> None:
         if isinstance(self.batch, bool) or not isinstance(self.batch, int) or not 1 <= self.batch <= 1000:

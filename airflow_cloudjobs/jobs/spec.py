@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from airflow_cloudjobs.jobs import paths
@@ -166,6 +167,8 @@ class JobSpec:
     :param stale_results: True if right after a submit the cloud may still show the end of an earlier job.
     :param not_found_grace: seconds after our own submit in which "no such job" means "not yet".
     :param console: address of the vendor's console, with ``{region}``.
+    :param job_page: makes the address of a job's own page there, of ``key``, ``region``, ``project_id`` and the scope;
+        empty if one that it needs is not known, or there is no such page.
     :param token: the argument of ``submit`` that takes a text by which the cloud knows a repeated submit and takes it
         once; empty where the API has none.
     :param key_is_token: True if that text is in the job's key, so that a job with this key is the submit's.
@@ -202,6 +205,7 @@ class JobSpec:
     stale_results: bool = False
     not_found_grace: float = 60.0
     console: str
+    job_page: Callable[[Scope], str] = field(default=lambda names: "")
     token: str = ""
     key_is_token: bool = False
 
@@ -216,11 +220,15 @@ class JobSpec:
         if self.interval <= 0:
             raise ValueError(f"{self.api}: interval must be more than 0 seconds")
 
-    def console_at(self, region: str) -> str:
-        """The address of the vendor's console.
+    def console_at(self, region: str, keys: Sequence[str] = (), scope: Scope = MappingProxyType({})) -> str:
+        """Where the vendor's console shows jobs: the page of a job, if it has one; else, and for several, a list.
 
         :param region: the region's id; empty if it is not known: then the address is that of the console's first page.
+        :param keys: the jobs, as far as they are known.
+        :param scope: what names them beside their keys, and ``project_id``, where it is known.
         """
+        if len(keys) == 1 and (page := self.job_page({**scope, "region": region, "key": keys[0]})):
+            return page
         if region:
             return self.console.format(region=region)
         return self.console.partition("{region}")[0].partition("?")[0]
