@@ -85,7 +85,7 @@ class Served:
         """
         region, page = REGION_OF[self.declared.cloud], self.declared.job_page
         if page and "{project_id}" not in page:
-            return page.format(key=key, **self.parameters)
+            return page.format(key=key, **self.new)
         return self.declared.console.replace("{region}", region)
 
     @property
