@@ -23,7 +23,7 @@ with DAG(
     doc_md=__doc__,
     start_date=datetime(2026, 1, 1),
     schedule=[TOTALS],
-    tags=["cloudjobs", "assets"],
+    tags=["cloudjobs", "events"],
 ):
     # [START howto_asset_read]
     @task(retries=2)

@@ -20,7 +20,7 @@ with DAG(
     doc_md=__doc__,
     start_date=datetime(2026, 1, 1),
     schedule=None,
-    tags=["cloudjobs", "huawei", "dli", "assets"],
+    tags=["cloudjobs", "huawei", "dli", "events"],
 ):
     # [START howto_asset_written]
     DliSqlJobOperator(

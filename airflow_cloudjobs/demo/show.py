@@ -116,7 +116,7 @@ def run_demo(
         screen.step("starting Alibaba Cloud and Huawei Cloud on localhost")
         with LocalCloud(job_seconds=job_seconds) as cloud:
             screen.step(f"their page: {cloud.url}")
-            with LocalAirflow(dags_folder, env=_environment(chaos), progress=screen.step) as airflow:
+            with LocalAirflow(dags_folder, env=_environment(dags_folder, chaos), progress=screen.step) as airflow:
                 # Where its web page shows them, and can try them.
                 airflow.create_connection("alibabacloud_default", cloud.alibaba_connection())
                 airflow.create_connection("huaweicloud_default", cloud.huawei_connection())
@@ -135,8 +135,12 @@ def run_demo(
         return _INTERRUPTED
 
 
-def _environment(chaos: bool) -> dict[str, str]:
-    return {"AIRFLOW__CORE__TEST_CONNECTION": "Enabled", **(ENVIRONMENT if chaos else {})}
+def _environment(dags_folder: Path, chaos: bool) -> dict[str, str]:
+    env = {"AIRFLOW__CORE__TEST_CONNECTION": "Enabled", **(ENVIRONMENT if chaos else {})}
+    if any(b"Asset(" in path.read_bytes() for path in dags_folder.rglob("*.py")):
+        # Otherwise Airflow begins no run by itself, so that each DAG runs once.
+        env["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] = "True"
+    return env
 
 
 def run_all(
