@@ -562,7 +562,7 @@ class CloudJobTask(TemplatedTask):
             value["result"] |= more
         value = short_enough(self._shaped(values), self.log.warning)
         bad = [self._public(self._explained(one)) for one in results if one.outcome is not Outcome.SUCCEEDED]
-        if self.do_xcom_push and max(result.seconds for result in results) >= FIRST:
+        if self.do_xcom_push and max((result.seconds for result in results), default=0.0) >= FIRST:
             self._push(context, PROGRESS, progress_at_end(self.spec, results, time.time()))
         if not (bad or unavailable):
             self._say_what_came_out(results)
