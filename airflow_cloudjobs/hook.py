@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 import time
+import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -238,6 +239,12 @@ class CloudHook(BaseHook):
         request = _request(what, operation, given)
         async with self._shared_client() as client:
             return await client.call(request)
+
+    async def aregion(self) -> str:
+        """The region that calls from the running event loop go to; goes with the next release."""
+        warnings.warn("aregion goes with the next release; take settings.region", DeprecationWarning, stacklevel=2)
+        async with self._shared_client() as client:
+            return (await client.settings()).region
 
     async def aconsole(self, spec: JobSpec, keys: Sequence[str], scope: Scope) -> str:
         """:meth:`console` on the running event loop."""

@@ -7,6 +7,7 @@ import asyncio
 import random
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,9 @@ from support.jobapis import DLI, DMS_UPLOAD, DRS, MODES
 from taskbench import SUCCESS, Ran, TaskInstance, run
 
 from airflow_cloudjobs.exceptions import JobFailed, TaskRefused
+from airflow_cloudjobs.huawei.dli import QUERY, SQL_JOB
+from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
+from airflow_cloudjobs.jobs.compiled import compiled
 from airflow_cloudjobs.jobs.many import as_list
 from airflow_cloudjobs.jobs.spec import Observation
 from airflow_cloudjobs.jobs.wait import Wait, WaitPlan
@@ -272,3 +276,26 @@ def test_the_waits_of_a_loop_take_turns(monkeypatch: pytest.MonkeyPatch) -> None
     asyncio.run(wait_together())
     assert 1 < len(told) <= 31, "one a turn, however many are due"
     assert len(set(told)) == len(told)
+
+
+def test_a_console_with_pages_of_jobs_is_led_to_by_all(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_page = replace(QUERY, job_page="https://c.test/{region}/{key}")
+    spec = replace(SQL_JOB, job_page=compiled(with_page).job_page)
+    monkeypatch.setattr("airflow_cloudjobs.huawei.dli.SQL_JOB", spec)
+    for task in (DLI.operator, DLI.sensor):
+        monkeypatch.setattr(task, "spec", spec)
+    for mode in MODES:
+        ran = waiting(mode, control, f"k-{mode}".replace(" ", "-"))
+        page = f"https://c.test/cn-north-4/k-{mode}".replace(" ", "-")
+        assert (ran.result["console_url"], ran.ti.xcoms["console_url"]) == (page, page)
+        assert all(trigger["console_url"] == page for trigger in ran.triggers)
+    control.plan(DLI.api, "fail")
+    ran = run(lambda: DLI.operator(task_id="t", **DLI.submitting(), poll_interval=0.03))
+    assert f"Console: https://c.test/cn-north-4/{ran.result['job_key']}" in str(ran.error)
+    assert "c.test" not in waiting("poke", control, ["a", "b"]).result[0]["console_url"]
+
+
+def test_the_region_can_be_asked_for_until_the_next_release(control: Control) -> None:
+    hook = HuaweiCloudHook()
+    with pytest.warns(DeprecationWarning, match="aregion goes with the next release"):
+        assert asyncio.run(hook.aregion()) == "cn-north-4"
