@@ -7,7 +7,8 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from importlib import import_module
@@ -98,6 +99,7 @@ __all__ = [
     "XCom",
     "ahide_in_logs",
     "answer_to",
+    "asset_event_extras",
     "can_ask",
     "conf",
     "default_deferrable",
@@ -361,6 +363,20 @@ def name_mapped(context: Any, name: str) -> None:
     context["map_index_template"] = f"{{{{ {literal} }}}}"
     if TASKS_HAVE_SUPERVISORS and hasattr(ti, "rendered_map_index"):
         ti.rendered_map_index = name  # Airflow renders no template at a deferral
+
+
+def asset_event_extras(context: Mapping[str, Any], outlets: Sequence[Any]) -> list[dict[str, Any]]:
+    """What the events of a task's assets will carry, to be added to.
+
+    :param context: the task's context.
+    :param outlets: the task's; one that Airflow makes no event of (a lineage entity) is passed over.
+    """
+    events: Any = context.get("outlet_events")
+    extras = []
+    for outlet in outlets if events is not None else ():
+        with suppress(KeyError, TypeError):
+            extras.append(events[outlet].extra)
+    return extras
 
 
 def try_number_of(context: Mapping[str, Any]) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import random
 import time
+import warnings
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, overload
@@ -240,9 +241,25 @@ class CloudHook(BaseHook):
             return await client.call(request)
 
     async def aregion(self) -> str:
-        """The region that calls from the running event loop go to; empty if none is known."""
+        """The region that calls from the running event loop go to; goes with the next release."""
+        warnings.warn("aregion goes with the next release; take settings.region", DeprecationWarning, stacklevel=2)
         async with self._shared_client() as client:
-            return await client.region()
+            return (await client.settings()).region
+
+    async def aconsole(self, spec: JobSpec, keys: Sequence[str], scope: Scope) -> str:
+        """:meth:`console` on the running event loop."""
+        async with self._shared_client() as client:
+            return _console(await client.settings(), spec, keys, scope)
+
+    def console(self, spec: JobSpec, keys: Sequence[str], scope: Scope) -> str:
+        """Where the vendor's console shows jobs; see :meth:`~airflow_cloudjobs.jobs.spec.JobSpec.console_at`.
+
+        :param spec: their API.
+        :param keys: their keys, as far as they are known.
+        :param scope: what else names them.
+        :raises Exception: the connection cannot be read.
+        """
+        return _console(self.settings, spec, keys, scope)
 
     def fetch(self, spec: JobSpec, keys: Sequence[str], scope: Scope, *, patience: float = 0.0) -> Answers:
         """What the cloud says of some jobs.
@@ -270,11 +287,18 @@ class CloudHook(BaseHook):
                 answers.update(seen)
         return answers
 
-    def wait(self, wait: Wait, scope: Scope, log: Log) -> None:
-        """Wait, blocking, until each job's wait is over."""
+    def wait(self, wait: Wait, scope: Scope, log: Log, looked: Callable[[], None] = lambda: None) -> None:
+        """Wait, blocking, until each job's wait is over.
+
+        :param wait: the wait.
+        :param scope: what names its jobs beside their keys.
+        :param log: takes lines for the log.
+        :param looked: called after each look.
+        """
         while not wait.over:
             time.sleep(wait.pause(time.time()))
             self.poll_once(wait, scope, log)
+            looked()
 
     def poll_once(self, wait: Wait, scope: Scope, log: Log) -> None:
         """Ask once for the jobs that are due, and have the wait judge the answers."""
@@ -329,6 +353,11 @@ class CloudHook(BaseHook):
         """A text about the connection without its id: whoever tests one knows it, and Airflow's page makes one up."""
         name = f"connection {self._source.conn_id!r}"
         return text.replace(f"{name}: ", "").replace(f"of {name}", "of the connection")
+
+
+def _console(settings: CloudSettings, spec: JobSpec, keys: Sequence[str], scope: Scope) -> str:
+    project = getattr(settings, "project_id", "")  # which one cloud has
+    return spec.console_at(settings.region, keys, {"project_id": project, **scope})
 
 
 def _request(what: ApiRequest | str, operation: tuple[str, ...], given: Mapping[str, Any]) -> ApiRequest:

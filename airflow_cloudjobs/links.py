@@ -15,7 +15,7 @@ CONSOLE_URL = "console_url"
 
 
 class CloudConsoleLink(BaseOperatorLink):
-    """Leads to where the vendor's console lists the job.
+    """Leads to where the vendor's console shows the job: its page, if it has one, else a list.
 
     The address comes from XCom and not from the operator: after a deferral the operator is a new object
     that has not submitted anything.

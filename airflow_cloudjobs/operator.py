@@ -168,7 +168,7 @@ class CloudJobOperator(JobOwner, BaseOperator):
         if not wait.over:
             if self.deferrable:
                 self._defer(context, wait, cancel=bool(self._to_cancel))
-            self.hook.wait(wait, self._scope, self._log_line)
+            self.hook.wait(wait, self._scope, self._log_line, lambda: self._tell_progress(context, wait))
         return self._results(context, wait.results)
 
     def _submit(self, context: Mapping[str, Any], answer: ask.Answer | None = None) -> tuple[list[str], WaitPlan]:

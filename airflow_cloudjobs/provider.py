@@ -8,6 +8,7 @@ from typing import Any
 from airflow_cloudjobs import __version__
 from airflow_cloudjobs.connection.fields import table_of
 from airflow_cloudjobs.connection.form import conn_fields, field_behaviour
+from airflow_cloudjobs.jobs.limit import MAX_XCOM_BYTES
 
 _STATE_PATH = (
     "Where Airflow before 3.3 remembers what a task has submitted, so that a retry after a crash goes on with the job "
@@ -21,6 +22,12 @@ _STATE_PATH = (
 _SHOW_SQL = (
     "True: rendered fields show the SQL of tasks, with what Airflow masks in it. False: its first word, length and "
     "hash only. A task's argument show_sql goes before it."
+)
+
+_MAX_XCOM_BYTES = (
+    "The most bytes, as JSON in UTF-8, of a task's result in XCom. A longer one is cut where it is longest; its field "
+    "'cut' and the task's log name what was. Keys, statuses and request ids are never cut, so a list of very many "
+    "jobs may take more. A whole number from 1024 on."
 )
 
 _PRODUCTS = {
@@ -82,6 +89,13 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "boolean",
                         "example": None,
                         "default": "False",
+                    },
+                    "max_xcom_bytes": {
+                        "description": _MAX_XCOM_BYTES,
+                        "version_added": "0.2.0",
+                        "type": "integer",
+                        "example": None,
+                        "default": str(MAX_XCOM_BYTES),
                     },
                 },
             }

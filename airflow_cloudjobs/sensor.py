@@ -124,6 +124,7 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
                 "asked": self.asked,
                 "plan": {"interval": self.poke_interval},
                 "end_task": {"several": self._is_many(), "push": self.do_xcom_push} if self.end_from_trigger else None,
+                "progress": self.do_xcom_push,
             },
             next_method="execute_complete",
             timeout=timedelta(seconds=self.timeout),
@@ -193,6 +194,7 @@ class CloudJobSensor(CloudJobTask, BaseSensorOperator):
         if wait.plan.deadline is not None and time.time() >= wait.plan.deadline:
             wait.give_up(time.time())
             return PokeReturnValue(True, self._results(context, wait.results))
+        self._tell_progress(context, wait)
         return PokeReturnValue(False)
 
     def _begin(self, context: Mapping[str, Any]) -> Wait:

@@ -40,13 +40,15 @@ from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.hidden import plain
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome, results_in
+from airflow_cloudjobs.jobs.progress import FIRST, PROGRESS, Pace, progress_at_end, progress_of
 from airflow_cloudjobs.jobs.redact import text_without_signatures
-from airflow_cloudjobs.jobs.result import result_of
+from airflow_cloudjobs.jobs.result import asset_extra, result_of
 from airflow_cloudjobs.jobs.span import span
 from airflow_cloudjobs.jobs.spec import JobSpec, Observation
 from airflow_cloudjobs.jobs.wait import LogLine, Wait, WaitPlan
 from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
 from airflow_cloudjobs.templates import TemplatedTask
+from airflow_cloudjobs.xcoms import InvalidSetting, max_xcom_bytes, short_enough
 
 DEFER_GRACE = timedelta(minutes=10)
 """How much later than we do Airflow itself gives up: only if no triggerer is there to do it in time."""
@@ -120,6 +122,10 @@ class CloudJobTask(TemplatedTask):
     """The service's address, and within what its names are its own; empty where nobody is told of lineage."""
     _made: Sequence[str] = ()
     """What they have made, by the service's own names."""
+    _pace: Pace | None = None
+    """When the progress of a wait on this worker is to be told."""
+    _statuses: Sequence[str] = ()
+    """What the last look at its jobs has shown."""
     _trigger_trouble = ""
     """Why the trigger has ended, where Airflow says so."""
 
@@ -192,6 +198,8 @@ class CloudJobTask(TemplatedTask):
                     self.spec.cancel(key, self._scope)
                 if self.spec.explain:
                     self.spec.explain.request(key, self._scope)
+                if self.spec.measure:
+                    self.spec.measure.request(key, self._scope)
             except InvalidArgument as error:
                 argument = self.key_argument if error.argument == "key" else error.argument
                 raise arguments.refuse(argument, error.problem) from None
@@ -263,9 +271,10 @@ class CloudJobTask(TemplatedTask):
         self._reveal()
         try:
             self._check_arguments(rendered=True)
+            max_xcom_bytes()
             endpoint = self.hook.settings_now().endpoint(self.spec.service)
             self.hook.get_conn()
-        except (InvalidArgument, InvalidConnection) as error:
+        except (InvalidArgument, InvalidConnection, InvalidSetting) as error:
             raise TaskRefused(str(error)) from error
         except CloudApiError as error:
             raise SubmitFailed("nothing was sent") from error
@@ -428,10 +437,9 @@ class CloudJobTask(TemplatedTask):
         """Never a reason to fail: it stands beside what matters, often after the job's end."""
         if not self._known_console:
             try:
-                region = self.hook.settings.region
+                self._known_console = self.hook.console(self.spec, self._known_keys, self._scope)
             except Exception:
-                region = self.region or ""
-            self._known_console = self.spec.console_at(region)
+                self._known_console = self.spec.console_at(self.region or "", self._known_keys, self._scope)
         return self._known_console
 
     def _given_keys(self) -> list[str]:
@@ -446,8 +454,8 @@ class CloudJobTask(TemplatedTask):
 
     def _announce(self, context: Mapping[str, Any], keys: Sequence[str]) -> None:
         """Show the job before the wait: whoever looks at a waiting task must find it."""
+        self._known_keys, self._known_console = keys, ""
         url = self._console_url
-        self._known_keys = keys
         self._name_instance(context, keys)
         self.log.info("%s: %s. Console: %s", self.spec.title, ", ".join(keys), url)
         self._push(context, "job_key", self._shaped(keys))
@@ -460,6 +468,19 @@ class CloudJobTask(TemplatedTask):
                 ti.xcom_push(key=key, value=value)
             except Exception as error:
                 self.log.warning("XCom %r could not be stored, going on without it: %r", key, error)
+
+    def _tell_progress(self, context: Mapping[str, Any], wait: Wait) -> None:
+        """Store how far a wait on this worker is, where that is due: at changes, and once a minute."""
+        if not self.do_xcom_push or wait.over:
+            return
+        now, statuses = time.time(), [seen.status for seen in wait.seen.values()]
+        self._pace = self._pace or Pace(wait.plan.started)
+        if statuses != self._statuses:
+            self._statuses = statuses
+            self._pace.changed()
+        if self._pace.due <= now:
+            self._pace.told(now)
+            self._push(context, PROGRESS, progress_of(wait, now))
 
     def _execution_deadline(self, context: Mapping[str, Any]) -> float | None:
         """When Airflow's ``execution_timeout`` ends; Airflow 3 does not watch it while a task is deferred."""
@@ -514,6 +535,7 @@ class CloudJobTask(TemplatedTask):
                 try_number=compat.try_number_of(context),
                 console_url=self._console_url,
                 end_task={"several": self._is_many(), "push": self.do_xcom_push} if self.end_from_trigger else None,
+                progress=self.do_xcom_push,
             ),
             method_name="execute_complete",
             kwargs=self._carried(),
@@ -574,10 +596,13 @@ class CloudJobTask(TemplatedTask):
         values = [self._result(result) for result in results]
         for value, more in zip(values, fetched, strict=True):
             value["result"] |= more
-        value = self._shaped(values)
+        value = short_enough(self._shaped(values), self.log.warning)
         bad = [self._public(self._explained(one)) for one in results if one.outcome is not Outcome.SUCCEEDED]
+        if self.do_xcom_push and max((result.seconds for result in results), default=0.0) >= FIRST:
+            self._push(context, PROGRESS, progress_at_end(self.spec, results, time.time()))
         if not (bad or unavailable):
             self._say_what_came_out(results)
+            self._tell_assets(context, values)
             return value
         if self.do_xcom_push:
             # A task that handles the failure downstream wants to know which job it was, and why.
@@ -652,6 +677,15 @@ class CloudJobTask(TemplatedTask):
     def _sql(self) -> list[str]:
         """The statements among the arguments."""
         return [plain(text) for name in self.hidden_arguments if (text := getattr(self, name))]
+
+    def _tell_assets(self, context: Mapping[str, Any], values: Sequence[Mapping[str, Any]]) -> None:
+        """Have the events of this task's assets say which job made them; what is said there already stays."""
+        try:
+            extra = asset_extra(values, self.spec.counts, several=self._is_many())
+            for told in compat.asset_event_extras(context, self.outlets or ()):
+                told.update(extra | told)
+        except Exception as error:
+            self.log.warning("The asset events do not name the job: %r", error)
 
     def _say_what_came_out(self, results: Sequence[JobResult]) -> None:
         """The last line of a log in which all went well."""

@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -21,10 +22,14 @@ from airflow_cloudjobs.jobs.backoff import Backoff
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
+from airflow_cloudjobs.jobs.progress import FIRST, PROGRESS, progress_at_end
 from airflow_cloudjobs.jobs.result import result_of
+from airflow_cloudjobs.jobs.spec import Measure
 from airflow_cloudjobs.jobs.wait import LogLine, Wait, WaitPlan
 from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
 from airflow_cloudjobs.next_step import end_by_hand
+from airflow_cloudjobs.telling import told_of
+from airflow_cloudjobs.xcoms import short_enough
 
 KILL_LIMIT = 20.0
 """Seconds for finding out about a kill and cancelling; Airflow itself gives 30."""
@@ -67,6 +72,7 @@ class CloudJobTrigger(BaseTrigger):
         list, and whether to ``push`` them.
     :param asked: for a task that no worker has begun: ``keys``, ``scope``, ``conn_id``, ``region`` and
         ``endpoint``, rendered here.
+    :param progress: True tells meanwhile how far the wait is, in the task's XCom ``progress`` (Airflow >= 3.3).
     :param later: arguments of a newer version of this class; ignored.
     """
 
@@ -86,6 +92,7 @@ class CloudJobTrigger(BaseTrigger):
         console_url: str = "",
         end_task: Mapping[str, Any] | None = None,
         asked: Mapping[str, Any] | None = None,
+        progress: bool = False,
         **later: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's is untyped
@@ -102,6 +109,7 @@ class CloudJobTrigger(BaseTrigger):
         self.console_url = console_url
         self.end_task = dict(end_task) if end_task else None
         self.asked = asked
+        self.progress = progress
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The path of this class and its arguments; no secret is among them."""
@@ -119,6 +127,7 @@ class CloudJobTrigger(BaseTrigger):
             "console_url": self.console_url,
             "end_task": self.end_task,
             "asked": self.asked,
+            "progress": self.progress,
         }
 
     @property
@@ -175,13 +184,31 @@ class CloudJobTrigger(BaseTrigger):
         plan = WaitPlan.from_dict({"started": now, "interval": spec.interval, **self.plan})
         wait = Wait(spec, self.keys, plan, random=random.random, resumed=now, unknown_since=self.doubts)
         try:
-            await self.hook.wait_async(wait, self.scope, self._log_line)
+            await self._wait_for(wait)
             if stored:
                 await stored
         finally:
             if stored:
                 stored.cancel()
         return wait.results
+
+    async def _wait_for(self, wait: Wait) -> None:
+        """Wait, and tell meanwhile how far that is."""
+        if not (self.progress and self.task_instance and compat.triggers_end_tasks()):
+            await self.hook.wait_async(wait, self.scope, self._log_line)
+            return
+        measure = partial(self._measured, wait.spec.measure) if wait.spec.measure else None
+        with told_of(wait, lambda told: compat.push_xcom(self, PROGRESS, told), measure) as changed:
+
+            def noted(line: LogLine) -> None:
+                self._log_line(line)
+                changed()
+
+            await self.hook.wait_async(wait, self.scope, noted)
+
+    async def _measured(self, measure: Measure, key: str) -> float:
+        """How much of a job is done, from 0 to 1, as the cloud tells; whatever goes wrong is raised."""
+        return measure.part(await self.hook.acall(measure.request(key, self.scope)))
 
     async def _hold(self) -> None:
         """Let pass what is left of the time in which Airflow would fail a task that comes back."""
@@ -218,7 +245,7 @@ class CloudJobTrigger(BaseTrigger):
                 return
 
     async def _console_url(self) -> str:
-        return self.console_url or spec_of(self.api).console_at(await self.hook.aregion())
+        return self.console_url or await self.hook.aconsole(spec_of(self.api), self.keys, self.scope)
 
     async def _pushed(self, results: Sequence[JobResult], end_task: Mapping[str, Any]) -> bool:
         """True if all succeeded and the task's result is where a worker would have put it."""
@@ -229,7 +256,10 @@ class CloudJobTrigger(BaseTrigger):
             if end_task["push"]:
                 url = await self._console_url()
                 values = [result_of(spec, result, console_url=url) for result in results]
-                await compat.push_xcom(self, "return_value", values if end_task["several"] else values[0])
+                value = short_enough(values if end_task["several"] else values[0], self.log.warning)
+                await compat.push_xcom(self, "return_value", value)
+                if self.progress and max(result.seconds for result in results) >= FIRST:
+                    await compat.push_xcom(self, PROGRESS, progress_at_end(spec, results, time.time()))
         except Exception as error:
             self.log.warning("The result could not be stored from here, leaving it to a worker: %r", error)
             return False
@@ -318,7 +348,7 @@ class CloudJobTrigger(BaseTrigger):
 
     def _console(self) -> str:
         """The console's address as far as it is known without the connection."""
-        return self.console_url or spec_of(self.api).console_at(self.region or "")
+        return self.console_url or spec_of(self.api).console_at(self.region or "", self.keys, self.scope)
 
     async def _full_console(self) -> str:
         """The console's address for a line of the log, which is not lost if the connection cannot be read."""

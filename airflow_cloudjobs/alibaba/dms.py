@@ -54,6 +54,7 @@ UPLOAD = JobApi(
     case_sensitive=True,
     reason="JobStatusDesc",
     progress="{UploadedSize} of {FileSize} bytes",
+    counts="FileSize",
     interval=10,
     console=CONSOLE,
 )
@@ -193,6 +194,7 @@ EXPORT = JobApi(
     case_sensitive=True,
     reason="StatusDesc",
     progress="{TotalCount} entries",
+    counts="TotalCount",
     signed_urls="DownloadUrl",
     interval=10,
     console=CONSOLE,

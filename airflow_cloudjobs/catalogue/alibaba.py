@@ -87,7 +87,8 @@ OOS_EXECUTION = JobApi(
     succeeded="Success", failed="Failed Skipped", cancelled="Cancelled",
     reason="StatusMessage StatusReason", omit="Parameters",
     cancel=Call("CancelExecution", query={"RegionId": "{RegionId}", "ExecutionId": "{key}"}),
-    console="https://oos.console.aliyun.com/",
+    # The page is the one that Alibaba Cloud's plugin for Jenkins leads to.
+    console="https://oos.console.aliyun.com/", job_page="https://oos.console.aliyun.com/{RegionId}/execution/detail/{key}",
 )
 
 # Only functions whose asynchronous tasks are enabled have these. An id begins with a letter.

@@ -21,6 +21,8 @@ DLI_SPARK_BATCH = JobApi(
     explain="ShowSparkJob GET /v2.0/{project_id}/batches/{key}", explained="log[]",
     cancel="CancelSparkJob DELETE /v2.0/{project_id}/batches/{key}",
     console="https://console.huaweicloud.com/dli/?region={region}",
+    # The Spark UI, by the address that DataArts Studio writes into its log.
+    job_page="https://console.huaweicloud.com/dli/web/{project_id}/batch/{key}/sparkui",
 )
 
 # ``job_state`` FINISHED says nothing of success; ``job_result`` does.

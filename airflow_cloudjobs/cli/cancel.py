@@ -58,12 +58,12 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
 
     jobs = chosen(args)
     if jobs.spec.cancel is None:
-        raise Problem(f"{jobs.spec.api} has no cancel: its jobs end by themselves, or in the console: {jobs.console}")
+        raise Problem(f"{jobs.spec.api} has no cancel: its jobs end by themselves, or in the console: {jobs.console()}")
     keys = list(dict.fromkeys(args.keys))
     deadline = time.monotonic() + PATIENCE
     results = [cancel(jobs.hook, jobs.spec, key, jobs.scope, deadline=deadline) for key in keys]
     for result in results:
-        line = result.log_line(jobs.console).text
+        line = result.log_line(jobs.console([result.key])).text
         if args.json or not result.done:
             say(line)
         else:

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
             going_on = result.outcome is Outcome.SUBMITTED
             print(result_line(result, jobs.spec.progress(result.record) if going_on else ""), file=out, flush=True)
     told_of = [result for result in results if result.outcome is not Outcome.SUBMITTED]
-    if step := next_step.of_a_wait(told_of, jobs.conn_id, jobs.console):
+    if step := next_step.of_a_wait(told_of, jobs.conn_id, jobs.console([one.key for one in told_of])):
         say(step)
     return exit_code(results)
 

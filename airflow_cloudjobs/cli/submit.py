@@ -79,7 +79,7 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     keys = list(submission.keys)
     several = bool(spec.many) and is_sequence(arguments.get(spec.many))
     if args.wait:
-        say(f"{spec.api}: submitted {', '.join(keys)}. Console: {jobs.console}")
+        say(f"{spec.api}: submitted {', '.join(keys)}. Console: {jobs.console(keys)}")
         of_this_submit = plan(jobs, submission.at).after(submission, spec.not_found_grace)
         return wait_for(jobs, keys, of_this_submit, out, several=several)
     if args.json:
@@ -102,7 +102,7 @@ def _submitted(jobs: Target, arguments: Mapping[str, Any], token: str) -> Submis
     except (SubmitOutcomeUnknown, LookUpFailed) as error:
         raise Problem(summary_of(error), UNTOLD, _how_to_look(jobs, arguments, token)) from None
     except (SubmitFailed, TaskRefused) as error:
-        at = Situation(Who.SHELL, jobs.conn_id, jobs.console, trouble_of(error), hint=hint_of(error, ()))
+        at = Situation(Who.SHELL, jobs.conn_id, jobs.console(), trouble_of(error), hint=hint_of(error, ()))
         raise Problem(summary_of(error), FAILED, NEXT + sentence(type(error), at)) from None
     except KeyboardInterrupt:
         if submit.pending is None:
@@ -189,6 +189,6 @@ def _how_to_look(jobs: Target, arguments: Mapping[str, Any], token: str) -> str:
         once = "the cloud takes the same submit once" if jobs.spec.token else "it looks for the job before it submits"
         return f"{NEXT}run this command again with --token {token}: {once}"
     key = _known_key(jobs, arguments)
-    look = f"look with `{jobs.command('get', [key])}`" if key else f"look for the job in the console ({jobs.console})"
+    look = f"look with `{jobs.command('get', [key])}`" if key else f"look for the job in the console ({jobs.console()})"
     wait = jobs.command("wait", [key or "KEY"])
     return f"{NEXT}{look}: if it is there, wait for it with `{wait}`; if not, run this command again"

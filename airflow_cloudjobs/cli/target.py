@@ -90,10 +90,12 @@ class Target:
     given: Mapping[str, Any]
     scope: Mapping[str, Any]
 
-    @property
-    def console(self) -> str:
-        """The address of the vendor's console."""
-        return self.spec.console_at(self.hook.settings.region)
+    def console(self, keys: Sequence[str] = ()) -> str:
+        """Where the vendor's console shows jobs.
+
+        :param keys: their keys, as far as they are known.
+        """
+        return self.hook.console(self.spec, keys, self.scope)
 
     def records(self, results: Sequence[JobResult], *, several: bool) -> Any:
         """What was found out about jobs, as a task's XCom has it.
@@ -101,7 +103,8 @@ class Target:
         :param results: what was found out.
         :param several: True gives a list, be it of one.
         """
-        found = [result_of(self.spec, result, console_url=self.console) for result in results]
+        console = self.console([result.key for result in results])
+        found = [result_of(self.spec, result, console_url=console) for result in results]
         return found if several else found[0]
 
     def command(self, name: str, keys: Sequence[str], **options: Any) -> str:

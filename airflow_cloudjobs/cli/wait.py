@@ -109,7 +109,7 @@ def wait_for(jobs: Target, keys: Sequence[str], plan: WaitPlan, out: TextIO, *, 
     else:
         for result in wait.results:
             print(result_line(result), file=out, flush=True)
-    if step := next_step.of_a_wait(wait.results, jobs.conn_id, jobs.console):
+    if step := next_step.of_a_wait(wait.results, jobs.conn_id, jobs.console(keys)):
         say(step)
     return exit_code(wait.results)
 

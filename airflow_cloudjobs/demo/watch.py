@@ -14,6 +14,9 @@ from airflow_cloudjobs.demo.local_airflow import ENDED_RUN, LocalAirflow
 #: Seconds between two looks. A look is two requests, however many runs there are.
 _PAUSE = 0.5
 
+#: State of a run that is not there yet.
+AWAITED = "waiting for its asset"
+
 
 def watch(
     airflow: LocalAirflow,
@@ -24,7 +27,7 @@ def watch(
     """Look at runs until all have ended or the time is up.
 
     :param airflow: where they run
-    :param runs: DAG id -> run id
+    :param runs: DAG id -> run id; empty for the run that an asset is to start
     :param seen: called with what each look shows
     :param limit: seconds
     :return: the last look; a run that has not ended is in another state than ``success`` and ``failed``
@@ -43,11 +46,13 @@ def watch(
 def _look(airflow: LocalAirflow, runs: Mapping[str, str]) -> list[Run]:
     # The states of the runs come first: the tasks of a run that has ended then are at their end as well.
     states = {(row["dag_id"], row["dag_run_id"]): str(row["state"]) for row in airflow.runs()}
+    begun = dict(reversed(states))
+    runs = {dag_id: run_id or begun.get(dag_id, "") for dag_id, run_id in runs.items()}
     tasks: dict[tuple[str, str], list[Task]] = {key: [] for key in runs.items()}
     for row in sorted(airflow.task_instances(), key=_start):
         if (key := (row["dag_id"], row["dag_run_id"])) in tasks:
             tasks[key].append(_task(row))
-    return [Run(dag_id, run_id, states[dag_id, run_id], tasks[dag_id, run_id]) for dag_id, run_id in runs.items()]
+    return [Run(*key, states.get(key, AWAITED), tasks[key]) for key in runs.items()]
 
 
 def _task(row: dict[str, Any]) -> Task:

@@ -82,6 +82,10 @@ QUERY = JobApi(
     cancelled="CANCELLED",
     case_sensitive=True,
     reason="message",
+    # Of v1, while all else is of v1.0, and new in the SDK: a region may not have it yet.
+    measure="ShowSqlJobProgress GET /v1/{project_id}/jobs/{key}/progress",
+    measured="progress",
+    counts="result_count input_row_count bad_row_count input_size",
     omit="statement",
     interval=10,
     cancel=f"CancelSqlJob DELETE {JOBS}/{{key}}",

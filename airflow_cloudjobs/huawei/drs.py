@@ -60,6 +60,7 @@ IMPORT = JobApi(
     case_sensitive=True,
     reason="error_code error_msg",
     progress="{parsed_success_number} rows parsed",
+    counts="parsed_success_number",
     interval=10,
     console="https://console.huaweicloud.com/drs/?region={region}#/drs/synchronization/list",
 )

@@ -33,7 +33,17 @@ from airflow_cloudjobs.jobs.placeholders import (
 )
 from airflow_cloudjobs.jobs.redact import text_without_signatures
 from airflow_cloudjobs.jobs.request import ApiRequest, as_text
-from airflow_cloudjobs.jobs.spec import REQUEST_IDS, Explain, JobSpec, Record, Scope, StateMap, reasons, request_id_of
+from airflow_cloudjobs.jobs.spec import (
+    REQUEST_IDS,
+    Explain,
+    JobSpec,
+    Measure,
+    Record,
+    Scope,
+    StateMap,
+    reasons,
+    request_id_of,
+)
 
 TOKEN_ARGUMENT = "{token}"  # noqa: S105 - the name of an argument, which no parameter of an API has
 """The argument of a submit that holds its token."""
@@ -50,6 +60,7 @@ def compiled(api: JobApi) -> JobSpec:
     poll = _Requests(api, "poll")
     cancel = _Requests(api, "cancel") if api.cancel is not None else None
     explain = _Requests(api, "explain") if api.explain is not None else None
+    measure = _Requests(api, "measure") if api.measure is not None else None
     explained = tuple(map(paths.every, api.explained))
     return JobSpec(
         api=api.api,
@@ -77,6 +88,8 @@ def compiled(api: JobApi) -> JobSpec:
         reason=tuple(api.reason),
         explain=Explain(explain.about, lambda answer: reasons(explained, answer)) if explain else None,
         progress=_progress(api),
+        measure=Measure(measure.about, _part(api.measured)) if measure else None,
+        counts=tuple(api.counts),
         omit=frozenset(api.omit),
         signed_urls=frozenset(api.signed_urls),
         scope=tuple(api.job_parameters),
@@ -87,6 +100,7 @@ def compiled(api: JobApi) -> JobSpec:
         # A key that is known before the submit may be that of an earlier job too, whose end is none of ours.
         stale_results=api.key_given and not api.key_is_token,
         console=api.console or CONSOLES[api.cloud],
+        job_page=_job_page(api),
     )
 
 
@@ -102,6 +116,30 @@ def _progress(api: JobApi) -> Callable[[Record], str]:
         return fill(words) if all(words.values()) else ""
 
     return progress
+
+
+def _job_page(api: JobApi) -> Callable[[Mapping[str, Any]], str]:
+    fill = text_filler(api.job_page, path_part)
+
+    def job_page(names: Mapping[str, Any]) -> str:
+        try:
+            return fill(names)
+        except (NotGiven, Unfit):
+            return ""
+
+    return job_page
+
+
+def _part(path: str) -> Callable[[Mapping[str, Any]], float]:
+    read = paths.one(path)
+
+    def part(answer: Mapping[str, Any]) -> float:
+        found = float(paths.word(read(answer)))
+        if not 0.0 <= found <= 1.0:
+            raise ValueError(f"{path!r} is {found}, which is no part")
+        return found
+
+    return part
 
 
 class _Requests:

@@ -289,8 +289,23 @@ class Find:
         return {**_without_defaults(self), "call": self.lists.as_dict()}
 
 
+_TEXTS = (
+    "api",
+    "service",
+    "key",
+    "job",
+    "status",
+    "progress",
+    "measured",
+    "many",
+    "title",
+    "source",
+    "console",
+    "job_page",
+)
 _BUCKETS = ("running", "succeeded", "failed", "cancelled")
-_WORDS = (*_BUCKETS, "reason", "explained", "omit", "signed_urls", "secret", "sql")
+_ASKED = ("submit", "poll", "cancel", "explain", "measure")
+_WORDS = (*_BUCKETS, "reason", "explained", "counts", "omit", "signed_urls", "secret", "sql")
 
 
 @dataclass(frozen=True)
@@ -318,6 +333,9 @@ class JobApi:
     :param explain: a further call that says why ``{key}`` failed, for jobs that give no reason themselves.
     :param explained: where its answer does.
     :param progress: where the job says how far it is, or a text with such places in it: ``{done} of {all} bytes``.
+    :param measure: a further call that says how much of ``{key}`` is done while it goes on; it is made now and then.
+    :param measured: where its answer does: a number from 0 to 1.
+    :param counts: fields of the job that say how much there is; the event of a task's asset carries their numbers.
     :param cancel: the call that ends the job ``{key}``; None where the API has none.
     :param refused: what in a submit's answer means that no job was taken, by path: a word, or several.
     :param marked: what is put into the submit's parameters so that the job can be known again, with ``{marker}`` in it;
@@ -334,6 +352,9 @@ class JobApi:
     :param title: a few words for people; the id if there are none.
     :param source: the vendor's page, or where else the words are from.
     :param console: address of the vendor's console; ``{region}`` in it is filled in.
+    :param job_page: address of the page that its console has of one job: ``{key}`` stands in it, and whatever else is
+        known: ``{region}``, ``{project_id}``, parameters that name the job. Empty if there is none; then, for several
+        jobs, and where one of these is not known, ``console`` is what people are led to.
     :raises InvalidJobApi: (a ValueError) for every mistake that can be seen without asking the cloud.
     """
 
@@ -354,6 +375,9 @@ class JobApi:
     explain: Call | str | None = None
     explained: str | Sequence[str] = ()
     progress: str = ""
+    measure: Call | str | None = None
+    measured: str = ""
+    counts: str | Sequence[str] = ()
     cancel: Call | str | None = None
     refused: Mapping[str, str | Sequence[str]] = FrozenDict()
     marked: Mapping[str, Any] = FrozenDict()
@@ -368,14 +392,15 @@ class JobApi:
     title: str = ""
     source: str = ""
     console: str = ""
+    job_page: str = ""
 
     def __post_init__(self) -> None:
         owner = self._owner
-        for name in ("api", "service", "key", "job", "status", "progress", "many", "title", "source", "console"):
+        for name in _TEXTS:
             if not isinstance(getattr(self, name), str):
                 raise self._wrong(name, f"is {getattr(self, name)!r}; it must be text")
             self._put(name, _frozen_field(owner, name, getattr(self, name)))
-        for name in ("submit", "poll", "explain", "cancel"):
+        for name in _ASKED:
             if getattr(self, name) is not None:
                 self._put(name, _call(owner, name, getattr(self, name)))
         for name in _WORDS:
@@ -438,7 +463,7 @@ class JobApi:
     @property
     def calls(self) -> dict[str, Call]:
         """The calls that there are, by the field they stand in."""
-        named: dict[str, Any] = {name: getattr(self, name) for name in ("submit", "poll", "cancel", "explain")}
+        named: dict[str, Any] = {name: getattr(self, name) for name in _ASKED}
         named["find"] = self.find and self.find.lists
         return {name: call for name, call in named.items() if call is not None}
 
@@ -475,7 +500,7 @@ class JobApi:
     def job_parameters(self) -> dict[str, bool]:
         """The parameters that name a job beside its key, each with whether it must be given."""
         holes: dict[str, bool] = {}
-        for name in ("poll", "cancel", "explain"):
+        for name in _ASKED[1:]:
             if call := self.calls.get(name):
                 for hole, needed in call.holes().items():
                     if hole not in OURS:
@@ -571,6 +596,19 @@ class JobApi:
         rest = self.console.replace("{region}", "")
         if self.console and (not rest.startswith("https://") or "{" in rest or "}" in rest):
             raise self._wrong("console", f"is {self.console!r}; it must begin with https://, and may hold {{region}}")
+        if self.job_page:
+            self._check_job_page()
+
+    def _check_job_page(self) -> None:
+        try:
+            holes = holes_in(self.job_page)
+        except ValueError as error:
+            raise self._wrong("job_page", str(error)) from None
+        known = [KEY, "region", PROJECT, *self.job_parameters]
+        if other := [name for name in holes if name not in known]:
+            raise self._wrong("job_page", f"has {{{other[0]}}}; known there are {', '.join(known)}")
+        if not self.job_page.startswith("https://") or KEY not in holes:
+            raise self._wrong("job_page", f"is {self.job_page!r}; it must begin with https://, and hold {{key}}")
 
     def _check_numbers(self) -> None:
         if isinstance(self.batch, bool) or not isinstance(self.batch, int) or not 1 <= self.batch <= 1000:
@@ -600,6 +638,8 @@ class JobApi:
         self._check_path("status", self.status, several=False)
         for path in self.progress_paths:
             self._check_path("progress", path, several=False)
+        if self.measured:
+            self._check_path("measured", self.measured, several=False)
         for name in ("reason", "explained"):
             for path in getattr(self, name):
                 self._check_path(name, path, several=True)
@@ -614,11 +654,14 @@ class JobApi:
             raise self._wrong("job", f"is wrong: {error}") from None
         if self.job and not chosen:
             self._check_path("job", self.job, several=False)
-        for name in ("omit", "signed_urls"):
+        for item in self.counts:
+            if item in (*self.omit, *self.signed_urls):
+                raise self._wrong("counts", f"holds {item!r}, which is left out of results")
+        for name in ("counts", "omit", "signed_urls"):
             for item in getattr(self, name):
                 if "." in item or "[" in item:
                     raise self._wrong(name, f"holds {item!r}; it takes fields of the job, no paths")
-                if item == self.status.partition(".")[0]:
+                if name != "counts" and item == self.status.partition(".")[0]:
                     raise self._wrong(name, f"holds {item!r}, which the status stands in")
 
     def _check_path(self, name: str, path: str, *, several: bool) -> None:
@@ -632,6 +675,7 @@ class JobApi:
         "poll": {KEY, KEYS, PROJECT},
         "cancel": {KEY, PROJECT},
         "explain": {KEY, PROJECT},
+        "measure": {KEY, PROJECT},
         "find": {MARKER, PROJECT},
     }
 
@@ -642,7 +686,7 @@ class JobApi:
             self._check_style(name, call, holes)
             if name != "submit" and call.rest:
                 raise self._wrong(name, "has a 'rest': only a submit has parameters that nothing names")
-            if name in ("poll", "find", "explain") and not call.harmless:
+            if name in ("poll", "find", "explain", "measure") and not call.harmless:
                 raise self._wrong(
                     name,
                     f"would change something, by its name or method: {call.call!r}; if it does not, say reads=True",
@@ -661,6 +705,8 @@ class JobApi:
             raise self._wrong("cancel", "does not name the job: {key} stands nowhere in it")
         if (self.explain is None) != (not self.explained):
             raise self._wrong("explained", "says where the answer to 'explain' has the reason: give both or neither")
+        if (self.measure is None) != (not self.measured):
+            raise self._wrong("measured", "says where the answer to 'measure' has the part: give both or neither")
 
     def _check_ours(self, name: str, holes: Collection[str], allowed: Collection[str]) -> None:
         for hole in holes:
@@ -734,7 +780,7 @@ class JobApi:
             if looks_secret(name) or name in self.secret or name in self.sql:
                 kind = "SQL" if name in self.sql else "a secret"
                 raise self._wrong(
-                    "poll", f"(or cancel, explain) needs {name!r}, {kind}: the rows of triggers would hold it"
+                    "poll", f"(or cancel, explain, measure) needs {name!r}, {kind}: the rows of triggers would hold it"
                 )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from airflow_cloudjobs.jobs import paths
@@ -119,6 +120,18 @@ class Explain:
     reason: Callable[[Mapping[str, Any]], str]
 
 
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Where an API says how much of a job is done, if not in what the poll shows.
+
+    :param request: builds the request for it, given the job's key and scope.
+    :param part: that part, from 0 to 1, in the answer to it; raises TypeError or ValueError if it is not there.
+    """
+
+    request: Callable[[str, Scope], ApiRequest]
+    part: Callable[[Mapping[str, Any]], float]
+
+
 @dataclass(frozen=True, kw_only=True)
 class JobSpec:
     """A job API.
@@ -141,6 +154,8 @@ class JobSpec:
     :param reason: where a record says why a job failed.
     :param explain: where else the reason is, for failed jobs whose record gives none; None where there is no such call.
     :param progress: says how far a job is, from its record; empty if the record does not tell.
+    :param measure: where else that is, for jobs that go on; None where there is no such call.
+    :param counts: fields of a record that say how much there is, for the events of assets.
     :param omit: fields that are left out of results (query texts, say).
     :param signed_urls: fields whose value grants access to whoever holds it; only given where asked for.
     :param scope: what may name a job beside its key, by the names that ``poll`` and the tasks have for it.
@@ -152,6 +167,8 @@ class JobSpec:
     :param stale_results: True if right after a submit the cloud may still show the end of an earlier job.
     :param not_found_grace: seconds after our own submit in which "no such job" means "not yet".
     :param console: address of the vendor's console, with ``{region}``.
+    :param job_page: makes the address of a job's own page there, of ``key``, ``region``, ``project_id`` and the scope;
+        empty if one that it needs is not known, or there is no such page.
     :param token: the argument of ``submit`` that takes a text by which the cloud knows a repeated submit and takes it
         once; empty where the API has none.
     :param key_is_token: True if that text is in the job's key, so that a job with this key is the submit's.
@@ -175,6 +192,8 @@ class JobSpec:
     many: str = ""
     explain: Explain | None = None
     progress: Callable[[Record], str] = field(default=lambda record: "")
+    measure: Measure | None = None
+    counts: tuple[str, ...] = ()
     omit: frozenset[str] = frozenset()
     signed_urls: frozenset[str] = frozenset()
     scope: tuple[str, ...] = ()
@@ -186,6 +205,7 @@ class JobSpec:
     stale_results: bool = False
     not_found_grace: float = 60.0
     console: str
+    job_page: Callable[[Scope], str] = field(default=lambda names: "")
     token: str = ""
     key_is_token: bool = False
 
@@ -200,11 +220,15 @@ class JobSpec:
         if self.interval <= 0:
             raise ValueError(f"{self.api}: interval must be more than 0 seconds")
 
-    def console_at(self, region: str) -> str:
-        """The address of the vendor's console.
+    def console_at(self, region: str, keys: Sequence[str] = (), scope: Scope = MappingProxyType({})) -> str:
+        """Where the vendor's console shows jobs: the page of a job, if it has one; else, and for several, a list.
 
         :param region: the region's id; empty if it is not known: then the address is that of the console's first page.
+        :param keys: the jobs, as far as they are known.
+        :param scope: what names them beside their keys, and ``project_id``, where it is known.
         """
+        if len(keys) == 1 and (page := self.job_page({**scope, "region": region, "key": keys[0]})):
+            return page
         if region:
             return self.console.format(region=region)
         return self.console.partition("{region}")[0].partition("?")[0]

@@ -14,6 +14,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from airflow_cloudjobs.connection.settings import CloudSettings
 from airflow_cloudjobs.connection.source import KEY_REFUSED, ConnectionSource, ReadConnection
 from airflow_cloudjobs.jobs.answers import Answers, first_error, polled, running_jobs
 from airflow_cloudjobs.jobs.errors import CloudApiError
@@ -98,10 +99,11 @@ class SharedClient:
                 raise
         return await another.call(request)
 
-    async def region(self) -> str:
-        """The region that calls go to; empty if none is known."""
+    async def settings(self) -> CloudSettings:
+        """The connection as it is now, or was within :data:`CONNECTION_LIFE`."""
         await self.caller()
-        return self._connection.settings.region if self._connection else ""
+        assert self._connection is not None  # noqa: S101 - for the type checker
+        return self._connection.settings
 
     async def caller(self, refused: AsyncCaller | None = None) -> AsyncCaller:
         """The caller for the connection as it is now, or was within :data:`CONNECTION_LIFE`.

@@ -99,6 +99,7 @@ def api(name: str) -> str:
         ("a submit whose answer is lost", submit_once(spec)),
         ("`poll_interval`, `poke_interval`", f"{spec.interval:g} s by default"),
         ("jobs a poll", str(spec.batch)),
+        ("counts in the event of an asset", ", ".join(f"`{each}`" for each in spec.counts) or "none"),
         ("left out of results", ", ".join(f"`{each}`" for each in sorted(spec.omit | spec.signed_urls)) or "nothing"),
         ("the vendor's page", f"<{spec.page}>"),
     ]
@@ -114,8 +115,19 @@ def catalogue(_: str) -> str:
         submits = "yes" if declared_api(name).submit else "no, waits only"
         cancels = "yes" if spec.cancel else "no"
         lost = submit_once(spec) if declared_api(name).submit else "-"
-        rows.append((f"`{name}`", f"{classes[spec.cloud]}: {spec.title}", submits, cancels, lost))
-    return table(("`api`", "job", "submits", "cancels", "a submit whose answer is lost"), rows)
+        rows.append((f"`{name}`", f"{classes[spec.cloud]}: {spec.title}", submits, cancels, lost, shown_at(name)))
+    return table(("`api`", "job", "submits", "cancels", "a submit whose answer is lost", "console link"), rows)
+
+
+def shown_at(name: str) -> str:
+    """Where the console link of an API of the catalogue leads.
+
+    :param name: its id.
+    """
+    page = declared_api(name).job_page
+    if not page:
+        return "the product"
+    return "the job, if the connection has a `project_id`" if "{project_id}" in page else "the job"
 
 
 def results(_: str) -> str:

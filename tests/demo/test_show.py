@@ -40,7 +40,7 @@ def test_all_as_expected_ends_with_the_table_and_zero(demo_command: list[str]) -
         ("mapped", "job[1]"): ["dli.sql_job", r"key-gr\xf6\xdfe", "succeeded (SUCCEEDED), task success"],
     }
     assert "every run ended as expected" in text
-    for change in ("handled.failing_job  failed", "handled: run  success", "listed.plain  success"):
+    for change in ("handled.failing_job  failed", "handled: run  success", "follows: run  success"):
         assert text.count(change) == 1
 
 

@@ -140,6 +140,14 @@ POST = "GetJobRun POST /jobRuns/{key}"
         (SPARK, {"console": "https://a/{project}"}, "console is"),
         (SPARK, {"title": "x" * 5000}, "as JSON; allowed are 4096"),
         (SPARK, {"progress": "a b"}, "progress is wrong"),
+        (SPARK, {"measure": "GetPart GET /parts/{key}"}, "measured says where the answer to 'measure' has the part"),
+        (SPARK, {"measure": "DropPart POST /parts/{key}", "measured": "a"}, "measure would change something"),
+        (SPARK, {"measure": "GetPart GET /parts/{key}", "measured": "a[]"}, "measured is wrong"),
+        (SPARK, {"counts": "a.b"}, "counts holds 'a.b'"),
+        (SPARK, {"counts": "size", "omit": "size"}, "counts holds 'size', which is left out of results"),
+        (SPARK, {"job_page": "http://a/{key}"}, "job_page is 'http://a/{key}'; it must begin with https://"),
+        (SPARK, {"job_page": "https://a/list"}, "and hold {key}"),
+        (SPARK, {"job_page": "https://a/{key}/{jobName}"}, "job_page has {jobName}; known there are key, region"),
     ],
 )
 def test_a_mistake_is_refused_by_field(base: dict[str, Any], changes: dict[str, Any], words: str) -> None:
@@ -501,3 +509,16 @@ def test_what_an_import_costs() -> None:
     loaded = {name for name in run.stdout.split() if name.partition(".")[0] not in sys.stdlib_module_names}
     assert {name for name in loaded if not name.startswith("airflow_cloudjobs")} == set()
     assert len(loaded) <= 10
+
+
+def test_the_console_leads_to_the_job_where_it_has_a_page_of_it() -> None:
+    page = "https://c.test/{region}/{project_id}/{key}"
+    spec = compiled(made(DLI, console="https://c.test/?r={region}", job_page=page))
+    known = {"project_id": "p1"}
+    assert spec.console_at("cn-north-4", ["k 1"], known) == "https://c.test/cn-north-4/p1/k%201"
+    for unknown in ("..", "a/b", "", "a?b"):
+        assert spec.console_at("cn-north-4", [unknown], known) == "https://c.test/?r=cn-north-4"
+    assert spec.console_at("cn-north-4", ["k"]) == "https://c.test/?r=cn-north-4", "without a project"
+    assert spec.console_at("cn-north-4", ["k", "l"], known) == "https://c.test/?r=cn-north-4"
+    assert spec.console_at("", ["k"], known) == "https://c.test/"
+    assert spec.console_at("", []) == "https://c.test/"

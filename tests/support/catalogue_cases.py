@@ -78,10 +78,15 @@ class Served:
         """The class that waits."""
         return AlibabaJobSensor if self.declared.cloud == "alibaba" else HuaweiJobSensor
 
-    @property
-    def console(self) -> str:
-        """The address of the vendor's console."""
-        return self.declared.console.replace("{region}", REGION_OF[self.declared.cloud])
+    def console(self, key: str) -> str:
+        """Where the vendor's console shows a job; the connection to the local clouds names no project.
+
+        :param key: the job's key.
+        """
+        region, page = REGION_OF[self.declared.cloud], self.declared.job_page
+        if page and "{project_id}" not in page:
+            return page.format(key=key, **self.new)
+        return self.declared.console.replace("{region}", region)
 
     @property
     def cancels(self) -> bool:

@@ -106,10 +106,10 @@ def test_a_case(row: Served, mode: str, end: str, control: Control, catalogue: C
     assert [job["key"] for job in seen.jobs] == ([] if end == "unknown key" else [key])
     assert sorted(result) == SCHEMA
     assert (result["api"], result["job_key"], result["outcome"]) == (row.api, key, outcome(row, end))
-    assert result["console_url"] == ran.ti.xcoms["console_url"] == row.console
+    assert result["console_url"] == ran.ti.xcoms["console_url"] == row.console(key)
     if ran.error:
         text = str(ran.error)
-        assert [word for word in (said(row, end), row.api, key, row.console, NEXT) if word not in text] == []
+        assert [word for word in (said(row, end), row.api, key, row.console(key), NEXT) if word not in text] == []
         assert (REASON in text) == (end == "failed" and row.reason)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import DAG, task
+from airflow.sdk import DAG, Asset, task
 
 
 def result(key: str, outcome: str = "succeeded") -> dict[str, Any]:
@@ -56,3 +56,23 @@ with DAG("handled", schedule=None):
 
 with DAG("lost", schedule=None):
     job_without_result()
+
+ASSET = Asset(name="table", uri="obs://warehouse/table")
+
+
+@task(outlets=[ASSET])
+def write() -> None:
+    """Write what another DAG waits for."""
+
+
+@task
+def read(triggering_asset_events: Any = None) -> None:
+    """Need the event that has started the run."""
+    assert triggering_asset_events[ASSET]
+
+
+with DAG("leads", schedule=None):
+    write()
+
+with DAG("follows", schedule=[ASSET]):
+    read()
