@@ -602,7 +602,7 @@ class CloudJobTask(TemplatedTask):
             self._push(context, PROGRESS, progress_at_end(self.spec, results, time.time()))
         if not (bad or unavailable):
             self._say_what_came_out(results)
-            self._tell_assets(context, values)
+            self._tell_assets(context, as_list(value))  # without what follows the task's own job
             return value
         if self.do_xcom_push:
             # A task that handles the failure downstream wants to know which job it was, and why.
