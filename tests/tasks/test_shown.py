@@ -128,6 +128,14 @@ class TestAssets:
         assert "The asset events do not name the job" not in ran.log
         assert events[ORDERS].extra["job_key"] == "k"
 
+    def test_an_export_that_follows_is_not_counted(self, control: Control) -> None:
+        events = OutletEventAccessors()
+        given = {"sql": "SELECT 1", "output_path": "obs://lake/a", "poll_interval": 0.03, "outlets": [ORDERS]}
+        ran = run(lambda: DLI.operator(task_id="t", **given), outlet_events=events)
+        extra = events[ORDERS].extra
+        assert extra["job_key"] == ran.result["job_key"]
+        assert extra["counts"]["result_count"] == ran.result["result"]["result_count"] > 0
+
     @pytest.mark.parametrize(("api", "count"), [(DRS, "parsed_success_number"), (DMS_UPLOAD, "FileSize")])
     def test_numbers_are_numbers(self, api: Any, count: str, control: Control) -> None:
         events = OutletEventAccessors()
