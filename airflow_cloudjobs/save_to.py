@@ -48,6 +48,7 @@ class SavesFile(CloudJobTask):
     """A task that saves a file which its job has made."""
 
     fetching_arguments: ClassVar[tuple[str, ...]] = (NAME,)
+    writes: ClassVar[tuple[str, ...]] = (NAME,)
     saved_after: ClassVar[Collection[Outcome]] = (Outcome.SUCCEEDED,)
     """The ends of a job after which there is a file."""
 

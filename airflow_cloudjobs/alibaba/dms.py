@@ -260,7 +260,6 @@ class DmsDataTrackExportOperator(_SavesExport, AlibabaOperator):
     spec = DATA_TRACK_EXPORT
     key_argument = "download_key_id"
     named_by = "order_id"
-    writes = ("save_to",)
 
     def __init__(
         self,

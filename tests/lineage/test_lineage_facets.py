@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from airflow.sdk import Asset
 
-from airflow_cloudjobs.alibaba.dms import DmsDataTrackExportOperator
+from airflow_cloudjobs.alibaba.dms import DmsDataTrackExportOperator, DmsDataTrackExportSensor
 from airflow_cloudjobs.huawei.dli import DliSqlJobOperator
+from airflow_cloudjobs.huawei.drs import DrsObjectTemplateOperator, DrsObjectTemplateSensor
 from airflow_cloudjobs.jobs.hidden import digest
 from airflow_cloudjobs.lineage import Facts, Place, lineage_of, place_of
 
@@ -127,3 +128,17 @@ def test_a_task_that_goes_on_keeps_its_arguments() -> None:
     task._rendered_in = -1  # as in a fork
     task.get_openlineage_facets_on_start()
     assert task.sql == digest("select iban from t")
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        lambda **where: DmsDataTrackExportOperator(order_id=1, rollback_sql_type="REVERSE", **where),
+        lambda **where: DmsDataTrackExportSensor(order_id=1, download_key_id="k", **where),
+        lambda **where: DrsObjectTemplateOperator(job_id="j", file_path="/data/in.xlsx", **where),
+        lambda **where: DrsObjectTemplateSensor(job_id="j", **where),
+    ],
+)
+def test_a_file_that_is_saved_is_an_output(task: Any) -> None:
+    lineage = task(task_id="t", save_to="s3://aws_default@lake/out.xlsx").get_openlineage_facets_on_start()
+    assert [(each.namespace, each.name) for each in lineage.outputs] == [("s3://lake", "out.xlsx")]
