@@ -28,7 +28,7 @@ assert "site-packages" in str(folder), folder
 names = [
     module.name
     for module in pkgutil.walk_packages([str(folder)], "airflow_cloudjobs.")
-    if not module.name.endswith(("__main__", ".testing"))  # the latter is for pytest, which is not here
+    if not module.name.endswith(("__main__", ".testing", ".lineage"))  # for pytest and OpenLineage, which are not here
 ]
 for name in names:
     importlib.import_module(name)
