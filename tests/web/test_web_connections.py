@@ -18,13 +18,14 @@ from airflow_cloudjobs.connection.fields import Field, FieldTable, table_of
 from airflow_cloudjobs.connection.form import field_behaviour, help_text
 from airflow_cloudjobs.demo.local_airflow import LocalAirflow
 from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
+from airflow_cloudjobs.huawei.sql import DliHook
 from airflow_cloudjobs.localcloud import LocalCloud
 from airflow_cloudjobs.localcloud.accounts import IAM_DOMAIN, IAM_PASSWORD, IAM_USER
 
 
 @dataclass(frozen=True)
 class Form:
-    """The form of a cloud.
+    """The form of a type of connections.
 
     :param label: how the type is called.
     :param table: its fields.
@@ -46,6 +47,7 @@ FORMS = {
     "huawei": Form(HuaweiCloudHook.hook_name, table_of("huawei"), "https://console.huaweicloud.com/dli/"),
 }
 CLOUDS = tuple(FORMS)
+FORMS["dli"] = Form(DliHook.hook_name, table_of("huawei").of_type(DliHook.conn_type), FORMS["huawei"].console)
 
 #: Kind of a field -> how a page shows it.
 KINDS = {"flag": "switch", "addresses": "area", "choice": "choice"}
@@ -61,26 +63,26 @@ def display(field: Field, word: str) -> str:
     return f"{word}: {field.choices[word]}"
 
 
-def test_both_types_are_offered(page: ConnectionsPage, browser: Browser) -> None:
+def test_all_types_are_offered(page: ConnectionsPage, browser: Browser) -> None:
     assert page.offered("cloudjobs") == [form.label for form in FORMS.values()]
     browser.shot("1-types")
 
 
-@pytest.mark.parametrize("cloud_name", CLOUDS)
-def test_the_form_shows_our_fields_and_only_those(page: ConnectionsPage, browser: Browser, cloud_name: str) -> None:
-    form = FORMS[cloud_name]
+@pytest.mark.parametrize("name", FORMS)
+def test_the_form_shows_our_fields_and_only_those(page: ConnectionsPage, browser: Browser, name: str) -> None:
+    form = FORMS[name]
     page.begin("looked_at", form.label)
     standard = page.fields("Standard Fields")
-    browser.shot(f"2-{cloud_name}-standard-fields")
+    browser.shot(f"2-{name}-standard-fields")
     labels = {"login": "Login", "password": "Password", "host": "Host", "port": "Port", "schema": "Schema"}
     labels |= form.labels
     assert set(standard) == {"Description", *labels.values()}
     assert standard[labels["password"]].kind == "password"
-    for name, text in field_behaviour(form.table)["placeholders"].items():
-        assert standard[labels[name]].placeholder == text
+    for each_name, text in field_behaviour(form.table)["placeholders"].items():
+        assert standard[labels[each_name]].placeholder == text
 
     extra = page.fields("Extra Fields")
-    browser.shot(f"3-{cloud_name}-extra-fields")
+    browser.shot(f"3-{name}-extra-fields")
     assert list(extra) == [each.label for each in form.table.extra]
     for each in form.table.extra:
         seen = extra[each.label]
@@ -89,7 +91,7 @@ def test_the_form_shows_our_fields_and_only_those(page: ConnectionsPage, browser
         if each.kind == "choice":
             assert seen.value == "Select Value", "nothing is stored of a field that nobody has touched"
     assert page.choices("Authentication") == [display(form.table["auth"], word) for word in form.table["auth"].choices]
-    browser.shot(f"4-{cloud_name}-authentication")
+    browser.shot(f"4-{name}-authentication")
 
 
 @pytest.mark.parametrize("cloud_name", CLOUDS)
