@@ -48,7 +48,7 @@ OPERATORS: list[tuple[JobApi, dict[str, Any], str, tuple[str, ...]]] = [
             ({"output_format": None}, "output_format", ("missing",)),
             ({"output_options": {"mode": "Overwrite"}}, "output_options", ("'mode'", "export_mode")),
             ({"output_options": {"export_mode": "Append"}}, "output_options", ("'Append'", "Overwrite")),
-            ({"wait_for_completion": False}, "output_path", ("wait_for_completion",)),
+            ({"wait_for_completion": False}, "wait_for_completion", ("output_path", "True")),
             ({"end_from_trigger": True, "deferrable": True}, "end_from_trigger", ("output_path",)),
         )
     ),
