@@ -65,6 +65,11 @@ class FollowedOperator(_Base):
         return getattr(self, self.following.argument) is not None
 
     @property
+    def _fetches(self) -> list[str]:
+        argument = self.following.argument
+        return [*super()._fetches, *([argument] if getattr(self, argument) else [])]
+
+    @property
     def _adopts(self) -> bool:
         return self._first is None and super()._adopts
 

@@ -14,7 +14,7 @@ import re
 import zipfile
 import zlib
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
@@ -23,7 +23,7 @@ from airflow_cloudjobs import compat
 from airflow_cloudjobs.jobs.arguments import Arguments
 from airflow_cloudjobs.jobs.errors import CloudApiError, ErrorKind
 from airflow_cloudjobs.jobs.many import as_list
-from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
+from airflow_cloudjobs.jobs.outcome import JobResult
 from airflow_cloudjobs.jobs.redact import text_without_signatures
 from airflow_cloudjobs.task import CloudJobTask
 
@@ -49,8 +49,6 @@ class SavesFile(CloudJobTask):
 
     fetching_arguments: ClassVar[tuple[str, ...]] = (NAME,)
     writes: ClassVar[tuple[str, ...]] = (NAME,)
-    saved_after: ClassVar[Collection[Outcome]] = (Outcome.SUCCEEDED,)
-    """The ends of a job after which there is a file."""
 
     save_to: str | None
 
@@ -76,7 +74,7 @@ class SavesFile(CloudJobTask):
             _check_place(arguments, save_to)
 
     def _fetched(self, result: JobResult) -> Mapping[str, Any]:
-        if not self.save_to or result.outcome not in self.saved_after:
+        if not self.save_to:
             return {}
         file = save(self.save_to, result.key, lambda received: self._fetch_file(result.key, received))
         self.log.info("%s %s: %d bytes saved as %s", self.spec.title, result.key, file["size"], file["path"])

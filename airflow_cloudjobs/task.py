@@ -7,7 +7,7 @@ import logging
 import random
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -40,7 +40,7 @@ from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.hidden import plain
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome, results_in
-from airflow_cloudjobs.jobs.progress import FIRST, PROGRESS, Pace, progress_at_end, progress_of
+from airflow_cloudjobs.jobs.progress import PROGRESS, Pace, progress_at_end, progress_of, was_told
 from airflow_cloudjobs.jobs.redact import text_without_signatures
 from airflow_cloudjobs.jobs.result import asset_extra, result_of
 from airflow_cloudjobs.jobs.span import span
@@ -91,7 +91,9 @@ class CloudJobTask(TemplatedTask):
     """The argument by which Airflow's page calls a mapped instance, where that is not the key of its job."""
 
     fetching_arguments: ClassVar[tuple[str, ...]] = ()
-    """The arguments that, once given, need a worker after the job's end."""
+    """The arguments that, once given, have a worker fetch something after the job's end."""
+    fetched_after: ClassVar[Collection[Outcome]] = (Outcome.SUCCEEDED,)
+    """The ends of a job after which there is something to fetch."""
 
     reads: ClassVar[tuple[str, ...]] = ()
     """The arguments that say where a job reads: addresses, paths, objects of a store. For lineage, as what follows."""
@@ -227,7 +229,7 @@ class CloudJobTask(TemplatedTask):
 
     @property
     def _fetches(self) -> list[str]:
-        """The arguments by which it fetches something after the job's end."""
+        """The arguments by which there is something to do after the job's end."""
         return [name for name in self.fetching_arguments if getattr(self, name)]
 
     def _name_instance(self, context: Mapping[str, Any], keys: Sequence[str] = ()) -> None:
@@ -598,7 +600,7 @@ class CloudJobTask(TemplatedTask):
             value["result"] |= more
         value = short_enough(self._shaped(values), self.log.warning)
         bad = [self._public(self._explained(one)) for one in results if one.outcome is not Outcome.SUCCEEDED]
-        if self.do_xcom_push and max((result.seconds for result in results), default=0.0) >= FIRST:
+        if self.do_xcom_push and was_told(results):
             self._push(context, PROGRESS, progress_at_end(self.spec, results, time.time()))
         if not (bad or unavailable):
             self._say_what_came_out(results)
@@ -612,7 +614,7 @@ class CloudJobTask(TemplatedTask):
         raise ResultUnavailable("a result could not be fetched", [self._public(one) for one in unavailable])
 
     def _fetched(self, result: JobResult) -> Mapping[str, Any]:
-        """What this task fetches after a job's end, as further fields of its ``result``; called for failed jobs too.
+        """What this task fetches of a job that has ended as :attr:`fetched_after` says, as more fields of ``result``.
 
         :raises Exception: it cannot be had: passing trouble has been met by asking again.
         """
@@ -624,7 +626,7 @@ class CloudJobTask(TemplatedTask):
         unavailable: list[JobResult] = []
         for result in results:
             try:
-                fetched.append(self._fetched(result))
+                fetched.append(self._fetched(result) if result.outcome in self.fetched_after else {})
             except Exception as error:
                 self.log.warning("%s %s: its result could not be fetched: %s", self.spec.api, result.key, error)
                 fetched.append({})

@@ -22,7 +22,7 @@ from airflow_cloudjobs.jobs.backoff import Backoff
 from airflow_cloudjobs.jobs.errors import CloudApiError
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
-from airflow_cloudjobs.jobs.progress import FIRST, PROGRESS, progress_at_end
+from airflow_cloudjobs.jobs.progress import PROGRESS, progress_at_end, was_told
 from airflow_cloudjobs.jobs.result import result_of
 from airflow_cloudjobs.jobs.spec import Measure
 from airflow_cloudjobs.jobs.wait import LogLine, Wait, WaitPlan
@@ -258,7 +258,7 @@ class CloudJobTrigger(BaseTrigger):
                 values = [result_of(spec, result, console_url=url) for result in results]
                 value = short_enough(values if end_task["several"] else values[0], self.log.warning)
                 await compat.push_xcom(self, "return_value", value)
-                if self.progress and max(result.seconds for result in results) >= FIRST:
+                if self.progress and was_told(results):
                     await compat.push_xcom(self, PROGRESS, progress_at_end(spec, results, time.time()))
         except Exception as error:
             self.log.warning("The result could not be stored from here, leaving it to a worker: %r", error)

@@ -21,7 +21,7 @@ from airflow_cloudjobs.jobs.finder import Finder, Unclear
 from airflow_cloudjobs.jobs.identity import MARKER, Identity
 from airflow_cloudjobs.jobs.job_api import Call, JobApi
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
-from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
+from airflow_cloudjobs.jobs.outcome import JobResult
 from airflow_cloudjobs.jobs.redact import without_signatures
 from airflow_cloudjobs.jobs.request import ApiRequest
 from airflow_cloudjobs.jobs.spec import Record
@@ -175,7 +175,7 @@ class _FetchesMediaInfo(CloudJobTask):
     fetch_media_info: bool
 
     def _fetched(self, result: JobResult) -> Mapping[str, Any]:
-        if not self.fetch_media_info or result.outcome is not Outcome.SUCCEEDED:
+        if not self.fetch_media_info:
             return {}
         query = {"MediaId": str(result.record["MediaId"])}
         request = ApiRequest("ice", "GetMediaInfo", query=query, idempotent=True)

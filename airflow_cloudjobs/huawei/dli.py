@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 from airflow_cloudjobs.following import FollowedOperator, Following
 from airflow_cloudjobs.hook import CALL_PATIENCE
@@ -18,7 +18,7 @@ from airflow_cloudjobs.jobs.compiled import compiled
 from airflow_cloudjobs.jobs.identity import MARKER, Identity
 from airflow_cloudjobs.jobs.job_api import Call, Find, JobApi
 from airflow_cloudjobs.jobs.many import is_sequence
-from airflow_cloudjobs.jobs.outcome import JobResult, Outcome
+from airflow_cloudjobs.jobs.outcome import JobResult
 from airflow_cloudjobs.jobs.request import ApiRequest, as_text
 from airflow_cloudjobs.jobs.spec import Listing, Record, Scope
 from airflow_cloudjobs.task import CloudJobTask
@@ -161,7 +161,7 @@ _WITHOUT_ROWS = re.compile(
 class _FetchesRows(CloudJobTask):
     """A task that may fetch the first rows of a query."""
 
-    fetching_arguments: ClassVar[tuple[str, ...]] = ("fetch_rows",)
+    fetching_arguments = ("fetch_rows",)
     fetch_rows: int | None
 
     def _check_fetch_rows(self, arguments: Arguments) -> None:
@@ -186,7 +186,7 @@ class _FetchesRows(CloudJobTask):
         One that is no query has none that a retry could have. None says so: whatever goes through the rows fails with
         it, which an empty list would pass.
         """
-        if self.fetch_rows is None or result.outcome is not Outcome.SUCCEEDED:
+        if self.fetch_rows is None:
             return {}
         from airflow_cloudjobs.huawei import rows  # which few tasks need
 
@@ -241,7 +241,6 @@ class DliSqlJobOperator(_FetchesRows, FollowedOperator, HuaweiOperator):
 
     spec = SQL_JOB
     following = Following("export", "output_path", EXPORT)
-    fetching_arguments = ("fetch_rows", "output_path")
     key_argument = "job_id"
     hidden_arguments = ("sql",)
     sql_within = ("current_catalog", "database")

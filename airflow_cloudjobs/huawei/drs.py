@@ -147,7 +147,7 @@ def marked_template(job_id: str, level: str | None) -> ApiRequest:
 class _SavesTemplate(SavesFile):
     """A task that saves the template with its errors marked, of imports that failed above all."""
 
-    saved_after = JOB_ENDS
+    fetched_after = JOB_ENDS
     file_import_db_level: str | None
 
     def _fetch_file(self, key: str, received: Received) -> str:

@@ -65,6 +65,14 @@ def progress_of(wait: Wait, now: float, part: float | None = None) -> dict[str, 
     return _told(wait.spec, slowest(wait), wait.keys, wait.seen, now, now - wait.plan.started, part)
 
 
+def was_told(results: Sequence[JobResult]) -> bool:
+    """True if a wait has lasted so long that something may have been told of it, so that its end has to be told, too.
+
+    :param results: how its jobs ended.
+    """
+    return max((one.seconds for one in results), default=0.0) >= FIRST
+
+
 def progress_at_end(spec: JobSpec, results: Sequence[JobResult], now: float) -> dict[str, Any]:
     """The last that is told, in the same form.
 

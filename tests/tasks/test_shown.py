@@ -168,8 +168,7 @@ class Supervisor:
 @pytest.fixture
 def talkative(monkeypatch: pytest.MonkeyPatch) -> None:
     """Progress is told from the first look on, and at each turn."""
-    for module in ("jobs.progress", "task", "trigger"):
-        monkeypatch.setattr(f"airflow_cloudjobs.{module}.FIRST", 0.0)
+    monkeypatch.setattr("airflow_cloudjobs.jobs.progress.FIRST", 0.0)
     monkeypatch.setattr("airflow_cloudjobs.jobs.progress.EVERY", 0.05)
     monkeypatch.setattr("airflow_cloudjobs.telling.TURN", 0.02)
 
