@@ -112,7 +112,8 @@ def test_the_demo_leaves_nothing_when_it_is_ended(
         said.append(text)
         if line in text:
             break
-    assert len(_in(temporary)) > 1, "".join(said)
+    # A step is told of before its process begins.
+    assert _eventually(lambda: len(_in(temporary)) > 1), "".join(said)
 
     demo.send_signal(sig)
 
