@@ -42,9 +42,12 @@ def test_rescheduled_tasks_come_back_after_airflow_has_seen_them_leave(case: Cas
 
 def test_a_task_that_airflow_has_failed_wrongly_is_right_after_a_retry(case: Case) -> None:
     world = case.world
-    rows = world.launch_all("red by Airflow's race, retried", "deferrable", seconds=2.0)
-    world.wait_for(rows, "deferred")
+    # The scheduler is stopped while they submit, so it sees none of the last ones leave, however fast it is.
+    world.control.fault("slow", "submit", after_commit=True, delay=5.0)
+    rows = world.launch_all("red by Airflow's race, retried", "deferrable", seconds=10.0)
+    world.wait_submitted(rows)
     world.airflow.kill("scheduler", signal.SIGSTOP)
+    world.wait_for(rows, "deferred")
     time.sleep(1.5 * EVENT_HOLD)
     world.airflow.kill("scheduler", signal.SIGCONT)
     case.ends(rows)
