@@ -73,11 +73,18 @@ lint: .venv/test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-wheel: .venv/test
+wheel: build/release/ready
 	PYTHON=$(PYTHON) sh tests/wheel.sh
 
-release: .venv/test
+release: build/release/ready
 	PYTHON=$(PYTHON) sh tests/release.sh
+
+# A venv of their own: one of their packages costs each process of an Airflow beside it two seconds.
+build/release/ready: pyproject.toml constraints.txt .venv/run
+	@$(PYTHON) -m venv --without-pip build/release
+	@$(BIN)/python -m pip --python build/release/bin/python --disable-pip-version-check install --quiet \
+		--constraint constraints.txt --group release
+	@touch $@
 
 versions: $(VERSIONS:%=build/versions/%/ready)
 	@for version in $(VERSIONS); do \

@@ -14,7 +14,7 @@ export SOURCE_DATE_EPOCH
 build() { # $1: a folder. Its own copy of the commit, so that nothing of this folder gets in.
     mkdir -p "$work/$1"
     git archive HEAD | tar --extract --directory "$work/$1"
-    .venv/bin/python -m build --outdir "$work/$1/dist" "$work/$1" > "$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
+    build/release/bin/python -m build --outdir "$work/$1/dist" "$work/$1" > "$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
 }
 # The two differ in all that must not matter: the folder, the user's umask, language and time zone, and when it is.
 (umask 022; LC_ALL=C TZ=UTC build one)
@@ -26,8 +26,8 @@ echo "release: two builds of $commit are equal, byte by byte"
 
 rm -rf dist
 cp -R "$work/one/dist" dist
-.venv/bin/twine check --strict dist/*
-.venv/bin/check-wheel-contents dist/*.whl
+build/release/bin/twine check --strict dist/*
+build/release/bin/check-wheel-contents dist/*.whl
 version=$(.venv/bin/python -c 'import airflow_cloudjobs; print(airflow_cloudjobs.__version__)')
 bill="dist/airflow_provider_cloudjobs-$version.cdx.json"
 sh tests/wheel.sh "$root"/dist/*.whl "$root/$bill"

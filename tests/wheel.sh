@@ -8,7 +8,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 wheel=${1:-}
 if [ -z "$wheel" ]; then
-    "$root/.venv/bin/python" -m build --outdir "$work/dist" "$root" > "$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
+    "$root/build/release/bin/python" -m build --outdir "$work/dist" "$root" > "$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
     ls "$work/dist"
     wheel=$(echo "$work"/dist/*.whl)
 fi
@@ -47,5 +47,5 @@ assert "airflow-provider-cloudjobs-example-dags" in found, found
 print("wheel: Airflow finds the example DAGs")
 PY
 if [ -n "${2:-}" ]; then
-    "$root/.venv/bin/cyclonedx-py" environment --output-reproducible --output-file "$2" "$work/venv/bin/python"
+    "$root/build/release/bin/cyclonedx-py" environment --output-reproducible --output-file "$2" "$work/venv/bin/python"
 fi

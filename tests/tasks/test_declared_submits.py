@@ -392,8 +392,9 @@ def test_a_refusal_of_a_key_that_nobody_has_stays_one(control: Control) -> None:
     assert control.jobs("fc.async_task") == []
 
 
-def test_a_submit_that_was_not_taken_is_not_in_doubt(control: Control) -> None:
+def test_a_submit_that_was_not_taken_is_not_in_doubt(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
     """Throttled, as the look that follows is: nothing was taken, so the next attempt submits, however late it comes."""
+    monkeypatch.setattr("airflow_cloudjobs.submit.CALL_PATIENCE", 0.0)
     control.fault("throttle", "submit")
     control.fault("throttle", "poll", count=3)
     attempts = fc_attempts()

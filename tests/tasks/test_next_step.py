@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tasks that end red say what to do next: the last line of the exception, and of the log on a real Airflow."""
+"""Tasks that end red say what to do next: the last line of the exception."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from support.jobapis import APIS, DLI, DMS_UPLOAD, DRS, ICE, MODES, JobApi
 from taskbench import SUCCESS, Attempts, Ran, Store, TaskInstance, logged, rendered, run
 
 from airflow_cloudjobs import cli
-from airflow_cloudjobs.demo.local_airflow import LocalAirflow
 from airflow_cloudjobs.exceptions import (
     ExecutionTimedOut,
     InvalidConnection,
@@ -299,41 +298,3 @@ def test_cloudjobs_wait(end: str, words: str, cloud: LocalCloud, capsys: pytest.
     assert last.startswith(NEXT)
     assert words in last
     assert "clear this task" not in last
-
-
-DAG_FILE = """
-from datetime import datetime
-from airflow.sdk import DAG
-from airflow_cloudjobs.huawei.dli import DliSqlJobOperator, DliSqlJobSensor
-
-with DAG("red", start_date=datetime(2026, 1, 1), schedule=None):
-    DliSqlJobOperator(task_id="operator", sql="select 1 -- localcloud=fail", poll_interval=1)
-    DliSqlJobOperator(task_id="deferred", sql="select 1 -- localcloud=fail", poll_interval=1, deferrable=True)
-    DliSqlJobSensor(task_id="sensor", job_id="{key}", deferrable=True)
-"""
-
-
-def test_the_last_words_of_a_real_log(tmp_path: Path) -> None:
-    """After the exception Airflow writes only where its traceback was, and the ends of its groups."""
-    home, dags = tmp_path / "home", tmp_path / "dags"
-    dags.mkdir()
-    with LocalCloud(job_seconds=2) as cloud:
-        key = cloud.control.create_job(DLI.api, end="fail")["key"]
-        (dags / "red.py").write_text(DAG_FILE.format(key=key))
-        connections = {"huaweicloud_default": cloud.huawei_connection()}
-        with LocalAirflow(dags, home=home, connections=connections) as airflow:
-            airflow.wait_for_dags(["red"], 120)
-            airflow.wait_for_run("red", airflow.trigger("red"), 180)
-    for task, words in (("operator", "clear this task"), ("deferred", "clear this task"), ("sensor", "downstream")):
-        [file] = [path for path in (home / "logs").rglob("attempt=1.log") if f"task_id={task}" in str(path)]
-        events = [json.loads(line) for line in file.read_text().splitlines()]
-        [place] = [number for number, event in enumerate(events) if "error_detail" in event]
-        [error] = events[place]["error_detail"]
-        assert error["exc_value"].splitlines()[-1].startswith(NEXT)
-        assert words in error["exc_value"].splitlines()[-1]
-        what, step, where = events[place - 3 : place]
-        assert {what["level"], step["level"], where["level"]} == {"error"}
-        assert what["event"].startswith("FAILED: ")
-        assert " ".join(step["event"].split()) == error["exc_value"].splitlines()[-1]
-        assert where["event"].startswith("dli.sql_job ")
-        assert {event["event"] for event in events[place + 1 :]} <= {"::group::Post Execute", "::endgroup::"}

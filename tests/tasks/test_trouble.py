@@ -300,8 +300,7 @@ def test_a_cloud_that_cannot_be_reached_has_taken_nothing(
         extra = {**connection["extra"], "project_id": "0" * 32}
         there = json.dumps({**connection, "port": 1, "extra": extra})
         monkeypatch.setenv(f"AIRFLOW_CONN_{name}CLOUD_DEFAULT", there)
-    monkeypatch.setattr("airflow_cloudjobs.hook.CALL_PATIENCE", 0.0)
-    monkeypatch.setattr("airflow_cloudjobs.hook.CloudHook.call.__kwdefaults__", {"patience": 0.0})
+    monkeypatch.setattr("airflow_cloudjobs.submit.CALL_PATIENCE", 0.0)
     ran = run(lambda: api.operator(task_id="t", **api.submitting("", str(template))))
     assert type(ran.error) is SubmitFailed
     assert ran.state == RETRY, "a retry may find it"

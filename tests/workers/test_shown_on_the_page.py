@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a real Airflow shows of a task: names of mapped instances, SQL, XComs."""
+"""What a real Airflow shows of a task: names of mapped instances, SQL, XComs, the last words of a log."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from airflow_cloudjobs.demo.local_airflow import LocalAirflow
 from airflow_cloudjobs.localcloud import LocalCloud
+from airflow_cloudjobs.next_step import NEXT
 
 DAG_FILE = """
 from datetime import datetime
@@ -52,6 +54,11 @@ for native in (False, True):
         DliSqlJobOperator(task_id="ended", sql="SELECT 5", deferrable=True, end_from_trigger=True, poll_interval=1)
         DliSqlJobOperator(task_id="shown", sql="SELECT '{{ run_id }}'", show_sql=True, poll_interval=1)
         DliSqlJobOperator(task_id="wrong", sql="SELECT 'h1dden' AS a, '{{ nobody.knows }}'", poll_interval=1)
+
+with DAG("red", start_date=datetime(2026, 1, 1), schedule=None):
+    DliSqlJobOperator(task_id="operator", sql="select 1 -- localcloud=fail", poll_interval=1)
+    DliSqlJobOperator(task_id="deferred", sql="select 1 -- localcloud=fail", poll_interval=1, deferrable=True)
+    DliSqlJobSensor(task_id="sensor", job_id="failing", deferrable=True)
 """
 
 DAGS = ("plain", "native")
@@ -67,9 +74,10 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[tup
             "huaweicloud_default": cloud.huawei_connection(),
             "alibabacloud_default": cloud.alibaba_connection(),
         }
+        cloud.control.create_job("dli.sql_job", "failing", end="fail")
         with LocalAirflow(dags, connections=connections) as airflow:
-            airflow.wait_for_dags(DAGS, 120)
-            runs = {dag: airflow.trigger(dag) for dag in DAGS}
+            airflow.wait_for_dags((*DAGS, "red"), 120)
+            runs = {dag: airflow.trigger(dag) for dag in (*DAGS, "red")}
             shown: dict[str, dict[tuple[str, int], dict[str, Any]]] = {}
             for dag, run in runs.items():
                 airflow.wait_for_run(dag, run, 300)
@@ -82,8 +90,15 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[tup
                         if (found := airflow.xcom(dag, run, name, key, index)) is not None
                     }
                     ti["log"] = airflow.log(dag, run, name, map_index=index)
+                    ti["events"] = _events(airflow.home, dag, name)
                     shown[dag][name, index] = ti
             yield shown
+
+
+def _events(home: Path, dag: str, task: str) -> list[dict[str, Any]]:
+    """The log of a task that is not mapped, as it is stored."""
+    files = (home / "logs" / f"dag_id={dag}").glob(f"*/task_id={task}/attempt=1.log")
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
 
 
 @pytest.mark.parametrize("dag", DAGS)
@@ -134,3 +149,23 @@ def test_a_template_that_fails_shows_no_sql(dag: str, ran: dict[str, Any]) -> No
 @pytest.mark.parametrize("task", ["long", "ended"])
 def test_no_other_xcom_is_left(task: str, dag: str, ran: dict[str, Any]) -> None:
     assert set(ran[dag][task, -1]["xcoms"]) == {"job_key", "return_value", "console_url"}
+
+
+@pytest.mark.parametrize(
+    ("task", "words"), [("operator", "clear this task"), ("deferred", "clear this task"), ("sensor", "downstream")]
+)
+def test_the_last_words_of_a_log(task: str, words: str, ran: dict[str, Any]) -> None:
+    """After the exception Airflow writes only where its traceback was, and the ends of its groups."""
+    assert ran["red"][task, -1]["state"] == "failed"
+    events = ran["red"][task, -1]["events"]
+    [place] = [number for number, event in enumerate(events) if "error_detail" in event]
+    [error] = events[place]["error_detail"]
+    last = error["exc_value"].splitlines()[-1]
+    assert last.startswith(NEXT)
+    assert words in last
+    what, step, where = events[place - 3 : place]
+    assert {what["level"], step["level"], where["level"]} == {"error"}
+    assert what["event"].startswith("FAILED: ")
+    assert " ".join(step["event"].split()) == last
+    assert where["event"].startswith("dli.sql_job ")
+    assert {event["event"] for event in events[place + 1 :]} <= {"::group::Post Execute", "::endgroup::"}
