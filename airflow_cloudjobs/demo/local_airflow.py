@@ -33,8 +33,8 @@ from airflow_cloudjobs.demo.rest import AirflowProblem, AirflowRest
 from airflow_cloudjobs.demo.sessions import Sessions
 from airflow_cloudjobs.demo.settings import environment
 
-#: One process each. ``triggerer:2`` is a second triggerer: Airflow's command is what comes before ':'. For CeleryExecutor
-#: there is ``celery worker``, which has to be named too.
+#: One process each. ``triggerer:2`` is a second triggerer: Airflow's command is what comes before ':'.
+#: CeleryExecutor needs a ``celery worker`` too.
 COMPONENTS = ("api-server", "scheduler", "triggerer", "dag-processor")
 
 #: Commands whose processes write heartbeats into Airflow's database.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A server of our own: in a temporary folder, on a free port, ended with the run; it can be stopped and brought back."""
+"""A server of our own: in a temporary folder, on a free port, ended with the run; it can be stopped and started."""
 
 from __future__ import annotations
 
