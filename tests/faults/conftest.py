@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator
 from contextlib import suppress
 
 import pytest
+from fault_executors import NAMES
 from fault_table import Row, drawn
 from fault_world import Case, World, running
 
@@ -18,6 +19,7 @@ TABLE = pytest.StashKey[list[Row]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=30, help="random kills of workers and triggerers; 30 by default")
+    parser.addoption("--executor", choices=NAMES, default="local", help="celery: with two schedulers and triggerers")
     parser.addoption("--seed", type=int, default=time.time_ns() % 10**6, help="of the random kills; drawn if none")
 
 
@@ -46,7 +48,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[World]:
-    with running(tmp_path_factory.mktemp("uploads"), request.module.AIRFLOW) as world:
+    executor = request.config.getoption("executor")
+    if executor not in getattr(request.module, "EXECUTORS", NAMES):
+        pytest.skip(f"tells nothing with --executor {executor}")
+    with running(tmp_path_factory.mktemp("uploads"), request.module.AIRFLOW, executor) as world:
         yield world
 
 
