@@ -25,6 +25,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[TABLE] = []
+    config.addinivalue_line("markers", "executor(name): with another executor the case says nothing, or nothing new")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    chosen = config.getoption("executor")
+    for item in items:
+        if (mark := item.get_closest_marker("executor")) and chosen not in mark.args:
+            item.add_marker(pytest.mark.skip(reason=f"not with --executor {chosen}"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -49,8 +57,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[World]:
     executor = request.config.getoption("executor")
-    if executor not in getattr(request.module, "EXECUTORS", NAMES):
-        pytest.skip(f"tells nothing with --executor {executor}")
     with running(tmp_path_factory.mktemp("uploads"), request.module.AIRFLOW, executor) as world:
         yield world
 

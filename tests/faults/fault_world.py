@@ -157,7 +157,7 @@ class World:
             row.key = self.control.create_job(api, f"{row.word}-key", end, seconds=seconds, fields=fields)["key"]
         elif way == "waits":
             for index in range(jobs):
-                key = f"{row.word}-{index:03}"
+                key = f"{row.word}-{index:02}"
                 self.control.create_job(api, key, end, seconds=seconds, fields={"sql": f"SELECT 1 /* {key} */"})
         elif api == DRS:
             row.key = f"{row.word}-task"
@@ -421,9 +421,9 @@ class World:
         """How many tasks of rows each triggerer has."""
         return Counter(task["triggerer_job"]["unixname"] for task in self.instances(rows) if task.get("triggerer_job"))
 
-    def triggerer(self, row: Row) -> str:
-        """The name of the triggerer that most of a row's tasks are assigned to."""
-        found = self.until(lambda: self.waiting([row]), 60.0, lambda: f"no triggerer has {row.dag_id}")
+    def triggerer(self, *rows: Row) -> str:
+        """The name of the triggerer that most tasks of rows are assigned to."""
+        found = self.until(lambda: self.waiting(rows), 60.0, lambda: f"no triggerer has {rows[0].dag_id}")
         return found.most_common(1)[0][0]
 
     def restart(self, *names: str) -> None:

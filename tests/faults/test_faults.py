@@ -6,6 +6,7 @@ from __future__ import annotations
 import signal
 import time
 
+import pytest
 from fault_cases import APIS, DATA, DLI, FOUND, NOT_FOUND, REPEATED
 from fault_world import QUICK, Case
 
@@ -258,6 +259,7 @@ def test_a_cleared_success_is_submitted_anew(case: Case) -> None:
     case.ends(rows)
 
 
+@pytest.mark.executor("local")  # Celery's own cases and the random kills have all of it
 def test_200_mapped_tasks_through_all_of_it(case: Case) -> None:
     world = case.world
     row = world.launch("200 mapped, all at once", DLI, "mapped", seconds=10.0, jobs=200)
