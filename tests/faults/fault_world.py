@@ -264,11 +264,11 @@ class World:
         """How many jobs the cloud has taken for rows."""
         return sum(jobs_taken(row.api, self._taken(row, SUBMITS)) for row in rows)
 
-    def wait_submitted(self, rows: Sequence[Row], count: int | None = None) -> None:
+    def wait_submitted(self, rows: Sequence[Row], count: int | None = None, timeout: float = 90.0) -> None:
         """Wait until the cloud has taken so many jobs, one a row by default."""
         wanted = len(rows) if count is None else count
         self.until(
-            lambda: self.submits(rows) >= wanted, 90.0, lambda: f"{self.submits(rows)} of {wanted} jobs submitted"
+            lambda: self.submits(rows) >= wanted, timeout, lambda: f"{self.submits(rows)} of {wanted} jobs submitted"
         )
 
     def each_submitted(self, rows: Sequence[Row]) -> Iterator[Row]:

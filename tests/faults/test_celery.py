@@ -23,15 +23,19 @@ AIRFLOW = {
     # Seconds between two looks for such, and every look counts (of ten by default one).
     "CELERY_BROKER_TRANSPORT_OPTIONS__UNACKED_RESTORE_INTERVAL": "5",
     "CELERY_BROKER_TRANSPORT_OPTIONS__UNACKED_RESTORE_THROTTLE": "1",
-    # A task whose message is lost is queued anew after so many.
+    # A task whose message is lost is queued anew after so many; on a busy machine others are too.
     "SCHEDULER__TASK_QUEUED_TIMEOUT": "60",
+    "SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES": "20",
     "SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "5",
+    # While a triggerer takes up many triggers its heartbeat is late; the default of what is late, and few at a time.
+    "TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "30",
+    "TRIGGERER__MAX_TRIGGER_TO_SELECT_PER_LOOP": "20",
 }
 
 AWAY = 10.0
 """Seconds for which redis is away."""
 
-WAITS, RUNS = 50, 10
+WAITS, RUNS = 25, 20
 """Sensors of a run, and runs."""
 
 WATCHED = 15.0
@@ -95,7 +99,7 @@ def test_redis_is_restarted_and_has_lost_all_messages(case: Case) -> None:
 def test_one_of_two_schedulers_is_killed_while_tasks_defer(case: Case) -> None:
     world = case.world
     row = world.launch("one of two schedulers killed", DLI, "mapped", seconds=10.0, jobs=40)
-    world.wait_submitted([row], 10)
+    world.wait_submitted([row], 10, timeout=300.0)
     world.airflow.kill("scheduler")
     case.ends([row], timeout=600.0)
     mismatches = world.mismatches(row)

@@ -12,7 +12,7 @@ from airflow.sdk import DAG
 
 from airflow_cloudjobs.huawei.dli import DliSqlJobSensor
 
-WAITS = 50
+WAITS = 25
 
 with DAG("dli.sql_job-waits", start_date=datetime(2026, 1, 1), schedule=None):
     for number in range(WAITS):
