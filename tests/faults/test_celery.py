@@ -18,6 +18,8 @@ pytestmark = pytest.mark.executor("celery")
 
 AIRFLOW = {
     **QUICK,
+    # Few at a time, so that each is through within seconds on a busy machine too.
+    "CORE__PARALLELISM": "10",
     # A message is delivered again that is not acknowledged in so many seconds, which is done at a task's end.
     "CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": "20",
     # Seconds between two looks for such, and every look counts (of ten by default one).
