@@ -6,6 +6,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 UI ?=
 CHAOS ?=
+# Airflow's executor in `make faults`: local, or celery (redis, two schedulers, two triggerers).
+EXECUTOR ?= local
 # Airflow older than the one of constraints.txt, each with the versions of tests/versions/airflow-*.txt.
 VERSIONS ?= 2.11.2 3.1.8
 
@@ -28,6 +30,7 @@ help:
 	@echo "make docs        build the pages into build/docs; warnings and links that lead nowhere are errors"
 	@echo "make test        run the test suite (tests/README.md says what is where)"
 	@echo "make faults      break real Airflow processes on PostgreSQL (Debian's package) and see what becomes of the jobs"
+	@echo "                 (EXECUTOR=celery: with CeleryExecutor on redis (Debian's too), two schedulers, two triggerers)"
 	@echo "make versions    the tasks once more on older Airflow, each in a venv of its own below build/ (VERSIONS=3.1.8)"
 	@echo "make lowest      imports, requests and logins with the lowest version of each dependency, in build/versions/lowest"
 	@echo "make network     the same connection through proxies and private authorities, blocking and asyncio"
@@ -66,7 +69,7 @@ ask: .venv/test
 	$(BIN)/python -m pytest tests/ask
 
 faults: .venv/test
-	$(BIN)/python -m pytest tests/faults
+	$(BIN)/python -m pytest tests/faults --executor $(EXECUTOR)
 
 lint: .venv/test
 	$(BIN)/ruff check .
