@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 import psutil
 from fault_cases import DATA, DLI, DMS_EXPORT, DRS, PLACES, REPEATED, apis_of, expected_of
 from fault_table import Row, Seen, drawn
-from own_postgres import Postgres
 from support import jobapis
+from support.own_postgres import Postgres
 from support.seen import jobs_of, taken
 
 from airflow_cloudjobs.apis import declared_api
