@@ -2,8 +2,8 @@
 """1,000 mapped tasks with jobs of 1 to 20 s on a real Airflow: LocalExecutor, and Celery with two of everything.
 
 PostgreSQL both times; one scheduler and one triggerer beside LocalExecutor; redis, one worker, two schedulers and two
-triggerers beside CeleryExecutor. Each repetition is a run of one DAG on the same Airflow. Run by ``make scale``; what it
-is for is in docs/sizing.md, whose table ``scale_page.py`` makes of the figures.
+triggerers beside CeleryExecutor. Each repetition is a run of one DAG on the same Airflow. Run by ``make scale``; the
+tables of docs/sizing.md are made of the figures by ``sizing_page.py``.
 """
 
 from __future__ import annotations

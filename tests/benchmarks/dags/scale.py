@@ -10,12 +10,12 @@ from airflow.sdk import DAG, get_parsing_context, task
 
 from airflow_cloudjobs.huawei.dli import DliSqlJobOperator
 
-#: DAG -> the operator's arguments. A retry would find its job's success, and hide that Airflow has failed a task.
+#: DAG -> the operator's arguments.
 WAYS: dict[str, dict[str, Any]] = {
     "deferrable": {"deferrable": True},
     "end_from_trigger": {"deferrable": True, "end_from_trigger": True},
     "blocking": {"deferrable": False},
-    "poll_interval": {"deferrable": True, "poll_interval": 1},
+    "project_id": {"deferrable": True, "huaweicloud_conn_id": "huaweicloud_project_id"},
 }
 
 #: The DAG that a worker has come for; it pays for no other.
@@ -24,6 +24,7 @@ wanted = get_parsing_context().dag_id
 for way, arguments in WAYS.items():
     if wanted not in (None, way):
         continue
+    # A retry would find its job's success, and hide that Airflow has failed a task.
     with DAG(way, start_date=datetime(2026, 1, 1), schedule=None, default_args={"retries": 0}):
 
         @task
