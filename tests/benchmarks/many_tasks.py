@@ -10,11 +10,10 @@ from __future__ import annotations
 import compileall
 import os
 import platform
-import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -38,10 +37,12 @@ sys.path.append(str(Path(__file__).parents[1]))
 
 from support.own_postgres import Postgres
 from support.own_redis import Redis
+from support.own_server import OwnServer
 
 PACKAGE = Path(airflow_cloudjobs.__file__).parent
 DAGS = Path(__file__).parent / "dags"
 API = "dli.sql_job"
+PROJECT = project_id(DEFAULT_HUAWEI_REGION)
 HOST = "127.0.0.1"
 
 #: Executor -> Airflow's processes.
@@ -131,9 +132,9 @@ def world(executor: str, workers: int, variables: Mapping[str, str] | None = Non
     compileall.compile_dir(str(PACKAGE), quiet=1)
     with ExitStack() as stack:
         postgres = stack.enter_context(Postgres())
-        pid, port = stack.enter_context(_cloud())
+        clouds = stack.enter_context(LocalClouds())
         env = {**SETTINGS, "CORE__PARALLELISM": str(workers)}
-        roots = {"database": [postgres.pid], "local cloud": [pid]}
+        roots = {"database": [postgres.pid], "local cloud": [clouds.pid]}
         if executor == "celery":
             redis = stack.enter_context(Redis())
             roots["redis"] = [redis.pid]
@@ -147,10 +148,8 @@ def world(executor: str, workers: int, variables: Mapping[str, str] | None = Non
             LocalAirflow(
                 DAGS,
                 connections={
-                    "huaweicloud_default": huawei_connection(HOST, port, "http"),
-                    "huaweicloud_project_id": huawei_connection(
-                        HOST, port, "http", project_id=project_id(DEFAULT_HUAWEI_REGION)
-                    ),
+                    "huaweicloud_default": huawei_connection(HOST, clouds.port),
+                    "huaweicloud_project_id": huawei_connection(HOST, clouds.port, project_id=PROJECT),
                 },
                 components=COMPONENTS[executor],
                 sql_alchemy_conn=postgres.url,
@@ -165,27 +164,32 @@ def world(executor: str, workers: int, variables: Mapping[str, str] | None = Non
         there = World(
             executor,
             airflow,
-            Control(f"http://{HOST}:{port}"),
+            clouds.control,
             postgres.url.replace("+psycopg2", ""),
             Groups(roots, {"scheduler": "worker"} if executor == "local" else {}),
         )
-        # All workers are there then. A triggerer builds its part of Airflow's API when it is first asked for something,
-        # and does nothing else meanwhile: on a busy machine for so long that another takes its waits over.
-        run(there, "deferrable", 2 * workers, f"{executor}, to warm up")
+        # All workers are there then. A triggerer builds its part of Airflow's API when it is first asked to store
+        # something, and does nothing else meanwhile: on a busy machine for so long that another takes its waits over.
+        run(there, "end_from_trigger", 2 * workers, f"{executor}, to warm up")
         yield there
 
 
-@contextmanager
-def _cloud() -> Iterator[tuple[int, int]]:
-    """The local clouds in a process of their own: its id, and their port."""
-    command = [sys.executable, "-m", "airflow_cloudjobs.localcloud"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
+class LocalClouds(OwnServer):
+    """The local clouds in a process of their own."""
+
+    @property
+    def control(self) -> Control:
+        """What tells and asks them."""
+        return Control(f"http://{HOST}:{self.port}")
+
+    def _command(self) -> Sequence[str]:
+        return [sys.executable, "-m", "airflow_cloudjobs.localcloud", "--port", str(self.port)]
+
+    def _answers(self) -> bool:
         try:
-            announced = process.stdout.readline()
-            yield process.pid, int(announced.split(f"{HOST}:")[1].split(".")[0])
-        finally:
-            process.terminate()
+            return bool(self.control.settings())
+        except OSError:
+            return False
 
 
 def run(there: World, way: str, tasks: int, what: str) -> dict[str, Any]:
@@ -216,6 +220,7 @@ def run(there: World, way: str, tasks: int, what: str) -> dict[str, Any]:
         "state mismatches": len(there.airflow.events("state mismatch", way, run_id)),
         "submits": sum(stats["submits"].values()),
         "jobs doubled": sum(count - 1 for count in by_number.values()),
+        "jobs cancelled": sum(stats["cancels"].values()),
         "polls a job": polls / tasks,
         "seconds, first to last": max(_time(one["end_date"]) for one in instances)
         - min(_time(one["start_date"]) for one in instances),

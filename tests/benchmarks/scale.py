@@ -39,7 +39,7 @@ def tell(report: Report, executor: str, tasks: int, runs: Sequence[Mapping[str, 
     for name, values in [*figures(runs), ("share of the busier triggerer", [busier(each) for each in runs])]:
         spread = stdev(values) if len(values) > 1 else 0.0
         report.row(executor=executor, figure=name, mean=fmean(values), min=min(values), max=max(values), sd=spread)
-    for name in ("tasks red", "state mismatches", "jobs doubled"):
+    for name in ("tasks red", "state mismatches", "jobs doubled", "jobs cancelled"):
         report.budget(f"{executor}: {name}", max(each[name] for each in runs), at_most=0)
     for name, worst in (("at most", max), ("at least", min)):
         report.budget(
@@ -64,12 +64,10 @@ def main() -> int:
     for executor in [told.executor] if told.executor else COMPONENTS:
         with world(executor, told.workers) as there:
             report.raw["machine"] = machine(there)
-            runs = [
-                run(there, "deferrable", tasks, f"{executor} {number} of {repetitions}")
-                for number in range(1, repetitions + 1)
-            ]
-        say(f"{executor}: {runs}")
-        report.raw["runs"][executor] = runs
+            runs = report.raw["runs"][executor] = []
+            for number in range(1, repetitions + 1):
+                runs.append(run(there, "deferrable", tasks, f"{executor} {number} of {repetitions}"))
+                say(f"{executor} {number} of {repetitions}: {runs[-1]}")
         tell(report, executor, tasks, runs)
     report.note(", ".join(f"{name} {measure.shown(value)}" for name, value in report.raw["machine"].items()))
     report.note(f"load average before the start: {measure.shown(report.raw['load before'])}")

@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import Any
 
 import measure
-from many_tasks import machine, run, world
+from many_tasks import machine, run, say, world
 from measure import Report
 
 #: Where a file is that has Airflow import the operators before it forks its workers.
@@ -74,6 +74,7 @@ def main() -> int:
                 runs = [run(there, way, tasks, f"{change}, {number + 1}") for number in range(repetitions)]
                 report.raw["runs"][change] = runs
                 report.row(change=change, **figures(runs, tasks))
+                say(f"{change}: {report.rows[-1]}")
                 report.budget(f"{change}: tasks red", max(each["tasks red"] for each in runs), at_most=0)
     return report.finish(told)
 
