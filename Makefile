@@ -8,6 +8,9 @@ UI ?=
 CHAOS ?=
 # Airflow's executor in `make faults`: local, or celery (redis, two schedulers, two triggerers).
 EXECUTOR ?= local
+TASKS ?=
+# Where `make scale` leaves its figures; docs/figures holds those of docs/sizing.md.
+FIGURES ?= build/figures
 # Airflow older than the one of constraints.txt, each with the versions of tests/versions/airflow-*.txt.
 VERSIONS ?= 2.11.2 3.1.8
 
@@ -21,7 +24,7 @@ LOWEST := tests/versions/test_versions_parts.py tests/transport tests/credential
 	--ignore tests/transport/test_transport_signatures.py \
 	--deselect tests/versions/test_versions_parts.py::test_airflow_lists_the_option
 
-.PHONY: help quick demo docs test network web ask faults versions lowest bench lint wheel release clean
+.PHONY: help quick demo docs test network web ask faults versions lowest bench scale lint wheel release clean
 
 help:
 	@echo "make quick       the tests to run first and after every change: the rules alone, in half a minute"
@@ -37,6 +40,8 @@ help:
 	@echo "make web         set up connections in a real Chromium, look for secrets in all that Airflow stores and shows"
 	@echo "make ask         have people asked by tasks on a real Airflow"
 	@echo "make bench       what a poll, a wait and ten thousand of them cost"
+	@echo "make scale       1,000 tasks with short jobs, five times on LocalExecutor and on Celery with two of everything;"
+	@echo "                 an hour and a half, wants a quiet machine (Debian's postgresql and redis-server; TASKS=200)"
 	@echo "make lint        ruff and mypy"
 	@echo "make release     wheel and sdist built twice and found equal, checked, with a bill of materials; uploads nothing"
 	@echo "make wheel       build wheel and sdist, install the wheel alone and import every module"
@@ -64,6 +69,10 @@ web: .venv/test
 
 bench: .venv/test
 	$(BIN)/python tests/benchmarks/run.py
+
+scale: .venv/test
+	@mkdir -p $(FIGURES)
+	$(BIN)/python tests/benchmarks/scale.py --json $(FIGURES)/scale.json $(if $(TASKS),--tasks $(TASKS))
 
 ask: .venv/test
 	$(BIN)/python -m pytest tests/ask

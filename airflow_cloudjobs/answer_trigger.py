@@ -38,7 +38,7 @@ class AnswerTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait; the one event is the answer, or an error once the deadline has passed."""
         # An answer within seconds must not bring the task back before Airflow's scheduler has seen it leave.
-        await compat.hold(self.handed_over)
+        await compat.hold(self.handed_over, time.time())
         while (event := await self._answer()) is None:
             if self.deadline is not None and time.time() >= self.deadline:
                 event = {"error": "nobody answered in time", "error_type": "timeout"}

@@ -189,14 +189,17 @@ def triggers_end_tasks() -> bool:
     return triggers_hear_of_kills()
 
 
-async def hold(handed_over: float) -> None:
+async def hold(handed_over: float, began: float) -> None:
     """Let pass what is left of the time in which Airflow would fail a task that comes back.
 
+    It runs from the trigger's beginning: on a machine so busy that this comes late, Airflow's scheduler is late too.
+    One that begins anew, on another triggerer, need not wait as long again.
+
     :param handed_over: when the task left its worker, by the worker's clock, seconds since the epoch.
+    :param began: when the trigger began, by this clock.
     """
-    remaining = handed_over + EVENT_HOLD - time.time()
-    # A worker's clock that is ahead of this one must not make it longer.
-    await asyncio.sleep(min(max(0.0, remaining), EVENT_HOLD))
+    left = min(began, handed_over + EVENT_HOLD)
+    await asyncio.sleep(max(0.0, left + EVENT_HOLD - time.time()))
 
 
 def default_deferrable() -> bool:

@@ -153,16 +153,17 @@ class CloudJobTrigger(BaseTrigger):
         yield event
 
     async def _event(self) -> TriggerEvent:
+        began = time.time()
         try:
             results = await self._waited()
         except Exception:
-            await self._hold()
+            await self._hold(began)
             raise
         if self.cancel and not compat.LATE_TASKS_RESUME:
             await self._cancel_surely([one.key for one in results if one.outcome is Outcome.TIMED_OUT], "time ran out")
         if self.end_task and await self._pushed(results, self.end_task):
             return compat.success_event()  # type: ignore[no-any-return]
-        await self._hold()
+        await self._hold(began)
         # The event is stored, so it carries only what a result may show.
         spec = spec_of(self.api)
         shown = [replace(one, record=spec.public_fields(one.record)) for one in results]
@@ -210,11 +211,14 @@ class CloudJobTrigger(BaseTrigger):
         """How much of a job is done, from 0 to 1, as the cloud tells; whatever goes wrong is raised."""
         return measure.part(await self.hook.acall(measure.request(key, self.scope)))
 
-    async def _hold(self) -> None:
-        """Let pass what is left of the time in which Airflow would fail a task that comes back."""
+    async def _hold(self, began: float) -> None:
+        """Let pass what is left of the time in which Airflow would fail a task that comes back.
+
+        :param began: when this trigger began, seconds since the epoch.
+        """
         if compat.is_run_by_hand():
             return  # without a scheduler
-        await compat.hold(self.plan.get("handed_over", 0.0))
+        await compat.hold(self.plan.get("handed_over", 0.0), began)
 
     def _take_over(self, asked: Mapping[str, Any]) -> str | list[str]:
         """Take over what a worker would have done before the wait.

@@ -35,10 +35,12 @@ class Report:
 
     :param name: the benchmark.
     :param about: what it measures, in a line.
+    :param raw: what the figures were made of, for the JSON alone.
     """
 
     name: str
     about: str
+    raw: dict[str, Any] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
     budgets: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

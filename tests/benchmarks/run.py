@@ -17,6 +17,7 @@ ALL = (
     "detection_delay",
     "cost_per_poll",
     "calls_per_job",
+    "calls_a_minute",
     "loop_stall",
     "many_waits",
     "triggerer",

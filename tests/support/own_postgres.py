@@ -55,7 +55,9 @@ class Postgres(OwnServer):
     def _answers(self) -> bool:
         return subprocess.run([self._programs / "pg_isready", "--quiet", *self._where()]).returncode == 0
 
-    def _pid(self) -> int:
+    @property
+    def pid(self) -> int:
+        """Process id of the server, of which all of its other processes are children."""
         return int((self._data / "postmaster.pid").read_text().split()[0])
 
     def _where(self) -> list[str]:

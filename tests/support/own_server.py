@@ -66,14 +66,16 @@ class OwnServer(ABC):
         :param timeout: seconds.
         """
         # It may be a child of this process, which has to be waited for, or of the program that became the server.
-        process = psutil.Process(self._pid())
+        process = psutil.Process(self.pid)
         process.send_signal(sig)
         process.wait(timeout)
 
     def _make(self) -> None:
         self.start()
 
-    def _pid(self) -> int:
+    @property
+    def pid(self) -> int:
+        """Process id of the server, of which all of its other processes are children."""
         return self._process.pid
 
     @abstractmethod
