@@ -28,7 +28,7 @@ from support.matrix_cases import CASES, REST, SECRET_VARIABLE, Case
 DAGS = Path(__file__).parents[1] / "tasks" / "dags"
 JOB_SECONDS = 6.0
 #: Seconds in which all runs have to end.
-PATIENCE = 280.0
+PATIENCE = 900.0
 
 SIGNATURE = "s3cr3tS1gnatur3"
 SECRET_SQL = "SELECT iban_of_everybody FROM people"

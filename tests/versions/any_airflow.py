@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real Airflow of whatever version is installed: its own processes, seen through its SQLite file.
+"""A real Airflow of whatever version is installed: its own processes, seen through its database.
 
 The REST API differs between versions, and Airflow 2 has none without a login; the tables that are read here do not
 differ.
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -21,6 +20,8 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
+
+import sqlalchemy
 
 from airflow_cloudjobs.demo.sessions import Sessions
 from airflow_cloudjobs.demo.settings import environment
@@ -77,6 +78,7 @@ class AnyAirflow:
     :param home: ``AIRFLOW_HOME``, kept at the end.
     :param connections: connection id -> connection in Airflow's JSON form.
     :param env: further environment variables; they win.
+    :param sql_alchemy_conn: metadata database; SQLite below the home by default.
     """
 
     def __init__(
@@ -86,19 +88,21 @@ class AnyAirflow:
         home: Path,
         connections: Mapping[str, Mapping[str, Any]],
         env: Mapping[str, str] | None = None,
+        sql_alchemy_conn: str | None = None,
     ) -> None:
         self.home = home
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         with closing(socket.socket()) as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        self._database = home / "airflow.db"
+        url = sql_alchemy_conn or f"sqlite:///{home / 'airflow.db'}"
+        self._database = sqlalchemy.create_engine(url, connect_args={} if sql_alchemy_conn else {"timeout": 30})
         self._env = environment(
             home=home,
             dags_folder=dags_folder,
             port=port,
             connections=connections,
-            sql_alchemy_conn=None,
+            sql_alchemy_conn=url,
             more=_MORE | dict(env or {}),
         )
 
@@ -110,8 +114,9 @@ class AnyAirflow:
         try:
             if self._spawn("db", "migrate").wait(120):
                 raise RuntimeError(f"'airflow db migrate' failed, see {self.home / 'logs' / 'db.log'}")
-            with closing(sqlite3.connect(self._database)) as database:
-                database.execute("PRAGMA journal_mode=WAL")  # readers and writers do not wait for each other
+            if self._database.dialect.name == "sqlite":
+                with self._database.connect() as database:  # readers and writers do not wait for each other
+                    database.execute(sqlalchemy.text("PRAGMA journal_mode=WAL"))
             for name in COMPONENTS:
                 self.restart(name)
         except BaseException:
@@ -121,6 +126,7 @@ class AnyAirflow:
 
     def __exit__(self, *error: object) -> None:
         self._sessions.close()
+        self._database.dispose()
 
     def restart(self, name: str, sig: signal.Signals = signal.SIGTERM) -> None:
         """Start a component, or end it and start it anew.
@@ -151,10 +157,13 @@ class AnyAirflow:
 
     def wait_for_run(self, dag_id: str, run_id: str, timeout: float = 120) -> str:
         """Wait until a run has ended, and give its state."""
-        question = "SELECT state FROM dag_run WHERE dag_id=? AND run_id=?"
-        ended = ("success", "failed")
-        self._wait(lambda: self._rows(question, dag_id, run_id)[0]["state"] in ended, timeout, f"run of {dag_id}")
-        return str(self._rows(question, dag_id, run_id)[0]["state"])
+        question = "SELECT state FROM dag_run WHERE dag_id=:dag_id AND run_id=:run_id"
+
+        def state() -> str:
+            return str(self._rows(question, dag_id=dag_id, run_id=run_id)[0]["state"])
+
+        self._wait(lambda: state() in ("success", "failed"), timeout, f"run of {dag_id}")
+        return state()
 
     def wait_for_task(
         self, dag_id: str, run_id: str, task_id: str, states: Collection[str], timeout: float = 60
@@ -172,17 +181,21 @@ class AnyAirflow:
         """The rows of a run's tasks."""
         return self._rows(
             "SELECT task_id, map_index, state, try_number, max_tries, pid, trigger_id FROM task_instance "
-            "WHERE dag_id=? AND run_id=?",
-            dag_id,
-            run_id,
+            "WHERE dag_id=:dag_id AND run_id=:run_id",
+            dag_id=dag_id,
+            run_id=run_id,
         )
 
     def mark(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
         """Mark a task, which comes to this for all that its processes can see."""
-        with closing(sqlite3.connect(self._database, timeout=30)) as database, database:
+        change = sqlalchemy.text(
+            "UPDATE task_instance SET state=:state, end_date=:now "
+            "WHERE dag_id=:dag_id AND run_id=:run_id AND task_id=:task_id"
+        )
+        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+        with self._database.begin() as database:
             database.execute(
-                "UPDATE task_instance SET state=?, end_date=? WHERE dag_id=? AND run_id=? AND task_id=?",
-                (state, datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"), dag_id, run_id, task_id),
+                change, {"state": state, "now": now, "dag_id": dag_id, "run_id": run_id, "task_id": task_id}
             )
 
     def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
@@ -196,16 +209,19 @@ class AnyAirflow:
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
         """An XCom; None if there is none."""
         rows = self._rows(
-            "SELECT value FROM xcom WHERE dag_id=? AND run_id=? AND task_id=? AND key=? AND map_index=?",
-            dag_id,
-            run_id,
-            task_id,
-            key,
-            map_index,
+            "SELECT value FROM xcom "
+            "WHERE dag_id=:dag_id AND run_id=:run_id AND task_id=:task_id AND key=:key AND map_index=:map_index",
+            dag_id=dag_id,
+            run_id=run_id,
+            task_id=task_id,
+            key=key,
+            map_index=map_index,
         )
         if not rows or rows[0]["value"] is None:
             return None
-        value = json.loads(rows[0]["value"])
+        value = rows[0]["value"]
+        if self._database.dialect.name == "sqlite":  # elsewhere Airflow 3's column is JSON, which the driver reads
+            value = json.loads(value)
         try:  # Airflow 3 stores JSON text as JSON
             return json.loads(value) if isinstance(value, str) else value
         except ValueError:
@@ -232,10 +248,9 @@ class AnyAirflow:
             self.processes[name] = self._sessions.start(command, self._env, log)
         return self.processes[name]
 
-    def _rows(self, question: str, *values: Any) -> list[dict[str, Any]]:
-        with closing(sqlite3.connect(self._database, timeout=30)) as database:
-            database.row_factory = sqlite3.Row
-            return [dict(row) for row in database.execute(question, values)]
+    def _rows(self, question: str, **values: Any) -> list[dict[str, Any]]:
+        with self._database.connect() as database:
+            return [dict(row) for row in database.execute(sqlalchemy.text(question), values).mappings()]
 
     def _wait(self, probe: Callable[[], bool], timeout: float, what: str) -> None:
         until = time.monotonic() + timeout
