@@ -6,6 +6,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 UI ?=
 CHAOS ?=
+# Airflow's executor in `make faults`: local, or celery (redis, two schedulers, two triggerers).
+EXECUTOR ?= local
 # Airflow and Python to run the tests of versions on (tests/versions/rotation.py has all), and which tests.
 VERSIONS ?= 2.11.2 3.0.6 3.1.8 3.2.2 3.3.2
 PYTHONS ?= 3.11
@@ -24,6 +26,7 @@ help:
 	@echo "make docs        build the pages into build/docs; warnings and links that lead nowhere are errors"
 	@echo "make test        run the test suite (tests/README.md says what is where)"
 	@echo "make faults      break real Airflow processes on PostgreSQL (Debian's package) and see what becomes of the jobs"
+	@echo "                 (EXECUTOR=celery: with CeleryExecutor on redis (Debian's too), two schedulers, two triggerers)"
 	@echo "make versions    the tasks once more on other Airflow and Python, each in a venv below build/, written down in"
 	@echo "                 tests/versions/seen.json (VERSIONS='3.1.8 2.11.2' PYTHONS='3.12' PARTS='parts kills matrix calls')"
 	@echo "make versions-next  the same, without a record, on the pair whose turn it is at this commit"
@@ -65,7 +68,7 @@ ask: .venv/test
 	$(BIN)/python -m pytest tests/ask
 
 faults: .venv/test
-	$(BIN)/python -m pytest tests/faults
+	$(BIN)/python -m pytest tests/faults --executor $(EXECUTOR)
 
 lint: .venv/test
 	$(BIN)/ruff check .

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real Airflow on localhost: scheduler, DAG processor, triggerer and API server, each a process of its own.
+"""A real Airflow on localhost: schedulers, triggerers, DAG processor, API server and the like, a process each.
 
 ::
 
@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -33,19 +34,29 @@ from airflow_cloudjobs.demo.sessions import Sessions
 from airflow_cloudjobs.demo.settings import environment
 
 #: One process each. ``triggerer:2`` is a second triggerer: Airflow's command is what comes before ':'.
+#: CeleryExecutor needs a ``celery worker`` too.
 COMPONENTS = ("api-server", "scheduler", "triggerer", "dag-processor")
 
-#: Command -> name in the answer of ``monitor/health``.
-_HEALTH = {"scheduler": "scheduler", "triggerer": "triggerer", "dag-processor": "dag_processor"}
+#: Commands whose processes write heartbeats into Airflow's database.
+_BEATING = ("scheduler", "triggerer", "dag-processor")
+
+#: A heartbeat of so long ago tells nothing any more.
+_OF_LATE = timedelta(seconds=15)
+
+#: Command -> what its log says once it has work done.
+_SAYS = {"celery worker": " ready."}
 
 #: Further options. Logs are read from the files, which all processes share; no log servers are needed.
-_OPTIONS = {"scheduler": ("--skip-serve-logs",), "triggerer": ("--skip-serve-logs",)}
+_OPTIONS = dict.fromkeys(("scheduler", "triggerer", "celery worker"), ("--skip-serve-logs",))
 
 #: A file without a DAG is taken for a helper module when no other file was parsed for so many seconds.
 _QUIET = 20.0
 
 #: States of a run that will not change by itself.
 ENDED_RUN = ("success", "failed")
+
+#: A component's name as that of a file.
+_FOR_FILES = str.maketrans({":": "-", " ": "-"})
 
 _T = TypeVar("_T")
 
@@ -62,14 +73,17 @@ class Component:
     """One process of Airflow.
 
     :param name: its name, as in :data:`COMPONENTS`
-    :param log_path: file with its output
+    :param log_path: file with its output, and with that of the processes of this name before it
+    :param log_begins: length of that file in bytes before it was started
     :param process: the process
     """
 
-    def __init__(self, name: str, log_path: Path, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, name: str, log_path: Path, log_begins: int, process: subprocess.Popen[bytes]) -> None:
         self.name = name
         self.log_path = log_path
         self.process = process
+        self.started = datetime.now(UTC)
+        self._log_begins = log_begins
         #: Set when it is killed on purpose: then its end is no surprise.
         self.may_end = False
 
@@ -82,6 +96,10 @@ class Component:
     def alive(self) -> bool:
         """Tell whether it still runs."""
         return self.process.poll() is None
+
+    def has_said(self, text: str) -> bool:
+        """Tell whether a text is in its output since it was started."""
+        return text.encode() in self.log_path.read_bytes()[self._log_begins :]
 
     def log_tail(self, lines: int = 30) -> str:
         """Get the last lines of its output."""
@@ -126,7 +144,6 @@ class LocalAirflow(AirflowRest):
         self._components = tuple(components)
         self._progress = progress or (lambda line: None)
         self._sessions: Sessions | None = None
-        self._last_health: dict[str, Any] = {}
         port, self._port = _reserve_port()
         super().__init__(f"http://127.0.0.1:{port}")
         self._env = environment(
@@ -185,7 +202,7 @@ class LocalAirflow(AirflowRest):
         self._progress(f"Airflow is up after {time.monotonic() - began:.0f} s")
 
     def wait_until_healthy(self, timeout: float = 120.0) -> None:
-        """Wait until the API server answers and, by their heartbeats, the other components are well.
+        """Wait until the API server answers and every other component works (see :meth:`idle`).
 
         :param timeout: seconds each of the two may take
         :raises ComponentDied: if one of them ends
@@ -193,7 +210,19 @@ class LocalAirflow(AirflowRest):
         """
         # The first request of all makes the server build the API the tasks talk to, which takes it seconds.
         self._wait(self._serves_tasks, timeout, lambda: "Airflow's API server does not answer")
-        self._wait(self._is_healthy, timeout, lambda: f"Airflow is not healthy: {self._last_health}")
+        self._wait(
+            lambda: not self.idle() or None, timeout, lambda: f"Airflow is not healthy: {self.idle()} do not work"
+        )
+
+    def idle(self) -> list[str]:
+        """List the components that do not work: since they were started, or of late, they have sent no heartbeat.
+
+        A Celery worker sends none; it works once it has said that it is ready.
+
+        :return: their names
+        """
+        beats = {job["unixname"]: job for job in self.jobs()}
+        return [one.name for one in self.processes.values() if not _works(one, beats.get(one.name))]
 
     def stop(self) -> None:
         """End every process; remove the home if it is a temporary one. May be called again."""
@@ -217,8 +246,8 @@ class LocalAirflow(AirflowRest):
         if old and old.alive:
             self.kill(name, signal.SIGTERM)
             old.process.wait(30)
-        command = name.partition(":")[0]
-        return self._spawn(name, (command, *_OPTIONS.get(command, ())))
+        command = command_of(name)
+        return self._spawn(name, (*command.split(), *_OPTIONS.get(command, ())))
 
     def kill(self, name: str, sig: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal to a component's main process alone, as a crash or an operator would.
@@ -331,24 +360,20 @@ class LocalAirflow(AirflowRest):
     def _spawn(self, name: str, arguments: Sequence[str]) -> Component:
         if not self._sessions:
             raise AirflowProblem("Airflow is not started")
-        log_path = self.home / "logs" / f"{name.replace(':', '-')}.log"
+        log_path = self.home / "logs" / f"{name.translate(_FOR_FILES)}.log"
         # -P: a folder named airflow in the current directory is not Airflow.
         command = [sys.executable, "-P", "-m", "airflow", *arguments]
         with log_path.open("ab") as log:
-            process = self._sessions.start(command, self._env, log)
-        self.processes[name] = Component(name, log_path, process)
+            begins = log.tell()
+            # Airflow writes the user's name beside every heartbeat: so each process has one of its own.
+            process = self._sessions.start(command, {**self._env, "LOGNAME": name}, log)
+        self.processes[name] = Component(name, log_path, begins, process)
         return self.processes[name]
 
     def _serves_tasks(self) -> bool | None:
         with suppress(requests.RequestException):
             return self._http.get(f"{self.url}/execution/health", timeout=60).ok or None
         return None
-
-    def _is_healthy(self) -> bool | None:
-        self._last_health = self.health()
-        commands = {name.partition(":")[0] for name in self._components}
-        wanted = [health for command, health in _HEALTH.items() if command in commands]
-        return all(self._last_health[name]["status"] == "healthy" for name in wanted) or None
 
     def _wait(self, probe: Callable[[], _T | None], timeout: float, complaint: Callable[[], str]) -> _T:
         until = time.monotonic() + timeout
@@ -366,6 +391,29 @@ class LocalAirflow(AirflowRest):
             # A dead process, where there is one, is the better explanation.
             self.check()
             raise
+
+
+def command_of(name: str) -> str:
+    """Airflow's command of a component, e.g. ``triggerer`` of ``triggerer:2``.
+
+    :param name: the component's name
+    """
+    return name.partition(":")[0]
+
+
+def _works(component: Component, job: Mapping[str, Any] | None) -> bool:
+    """Tell whether a component works.
+
+    :param component: the component
+    :param job: the newest row of Airflow's table of jobs under its name
+    """
+    command = command_of(component.name)
+    if command in _BEATING:
+        if job is None:
+            return False
+        began, beat = (datetime.fromisoformat(job[field]) for field in ("start_date", "latest_heartbeat"))
+        return began > component.started and datetime.now(UTC) - beat < _OF_LATE
+    return command not in _SAYS or component.has_said(_SAYS[command])
 
 
 def _reserve_port() -> tuple[int, socket.socket]:

@@ -201,10 +201,9 @@ class AirflowRest:
         path = f"{_run_path(dag_id, run_id)}/taskInstances/{_part(task_id)}/{map_index}/hitlDetails"
         self._call("PATCH", path, json={"chosen_options": [option], "params_input": fields})
 
-    def health(self) -> dict[str, Any]:
-        """Get the health of the components."""
-        health: dict[str, Any] = self._call("GET", "/monitor/health")
-        return health
+    def jobs(self) -> list[dict[str, Any]]:
+        """List the schedulers, triggerers and DAG processors of all times (``latest_heartbeat``, ...), oldest first."""
+        return self._list("/jobs", "jobs", order_by="id")
 
     def _list(self, path: str, field: str, **params: Any) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []

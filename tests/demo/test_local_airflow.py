@@ -119,7 +119,9 @@ def test_a_component_that_dies_is_noticed_and_one_that_is_killed_is_not(airflow:
     airflow.check()
 
     airflow.restart("triggerer")
+    assert airflow.idle() == ["triggerer"], "the heartbeats of the one before are not its own"
     airflow.wait_until_healthy()
+    assert not airflow.idle()
     assert airflow.processes["triggerer"].alive
 
 

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator
 from contextlib import suppress
 
 import pytest
+from fault_executors import NAMES
 from fault_table import Row, drawn
 from fault_world import Case, World, running
 
@@ -18,11 +19,20 @@ TABLE = pytest.StashKey[list[Row]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=30, help="random kills of workers and triggerers; 30 by default")
+    parser.addoption("--executor", choices=NAMES, default="local", help="celery: with two schedulers and triggerers")
     parser.addoption("--seed", type=int, default=time.time_ns() % 10**6, help="of the random kills; drawn if none")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[TABLE] = []
+    config.addinivalue_line("markers", "executor(name): with another executor the case says nothing, or nothing new")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    chosen = config.getoption("executor")
+    for item in items:
+        if (mark := item.get_closest_marker("executor")) and chosen not in mark.args:
+            item.add_marker(pytest.mark.skip(reason=f"not with --executor {chosen}"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -46,7 +56,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[World]:
-    with running(tmp_path_factory.mktemp("uploads"), request.module.AIRFLOW) as world:
+    executor = request.config.getoption("executor")
+    with running(tmp_path_factory.mktemp("uploads"), request.module.AIRFLOW, executor) as world:
         yield world
 
 

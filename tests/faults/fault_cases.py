@@ -41,7 +41,14 @@ WAITS_AGAIN = Expected()
 SENSED = Expected(submits=0)
 """The same for a job that somebody else has submitted."""
 
+UNKNOWN = Expected(state="failed", running=1, says=("the job may or may not run", "look for the job in"))
+"""The task fails rather than submit twice."""
+
 NOTHING = "nothing"
+LOOK = (
+    "look for the job in the console: if it is there, wait for it with a sensor or give its key to the operator; "
+    "if not, clear the task"
+)
 CANCEL = "if the job is to end, cancel it in the console"
 END_FIRST = "if the first job is to end, cancel it in the console"
 
@@ -91,13 +98,7 @@ CASES = (
         (
             End(DEFERRABLE, FOUND),
             End(DEFERRABLE, REPEATED, Expected(posts=2)),
-            End(
-                DEFERRABLE,
-                NOT_FOUND,
-                Expected(state="failed", running=1, says=("the job may or may not run", "look for the job in")),
-                "look for the job in the console: if it is there, wait for it with a sensor or give its key to the "
-                "operator; if not, clear the task",
-            ),
+            End(DEFERRABLE, NOT_FOUND, UNKNOWN, LOOK),
         ),
     ),
     Declared(
@@ -253,6 +254,46 @@ CASES = (
         "red by Airflow's race, retried",
         'Airflow fails a task that came back too soon for its scheduler ("state mismatch")',
         (End(DEFERRABLE),),
+    ),
+    # With CeleryExecutor alone.
+    Declared(
+        "Celery worker killed, key stored",
+        "CeleryExecutor: a Celery worker is lost with all that it runs, and started anew",
+        (End(BLOCKING, (DLI, MRS)),),
+    ),
+    Declared(
+        "Celery worker killed, key not stored",
+        "CeleryExecutor: the same, in the middle of submits",
+        (
+            End(DEFERRABLE, (ICE, DLI)),
+            End(DEFERRABLE, REPEATED, Expected(posts=2)),
+            End(DEFERRABLE, (DMS_EXPORT, MRS), UNKNOWN, LOOK),
+        ),
+    ),
+    Declared(
+        "redis restarted",
+        "CeleryExecutor: redis is restarted and has lost every message, while tasks are queued, deferred or on workers",
+        (
+            End(OPERATORS, (DMS_EXPORT, DLI, MRS)),
+            End(SENSOR, (ICE, DRS), SENSED),
+            # Airflow fails what it cannot hand to redis, and uses up a retry each time; this one has 50.
+            End(("mapped-deferrable",), (DLI,), to_do="`retries` and a `retry_delay` that outlast redis' absence"),
+        ),
+    ),
+    Declared(
+        "message delivered twice",
+        "CeleryExecutor: a task takes longer than `visibility_timeout`, so that redis delivers its message again",
+        (End(BLOCKING, (DMS_UPLOAD, DLI, MRS)),),
+    ),
+    Declared(
+        "one of two schedulers killed",
+        "One of two schedulers is lost while many tasks defer",
+        (End(("mapped",), (DLI,)),),
+    ),
+    Declared(
+        "one of two triggerers killed, 500 waits",
+        "One of two triggerers is lost; the other takes over its share of 500 waits",
+        (End(("waits",), (DLI,), SENSED),),
     ),
     # Of these the suites say themselves what has to come; to a user they are the rows above, many times over.
     Declared("300 mapped, jobs of 1-20 s", "", (End(("mapped-short",), (DLI,)),)),

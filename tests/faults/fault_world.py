@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -14,14 +15,15 @@ from typing import Any, TypeVar
 
 import psutil
 from fault_cases import DATA, DLI, DMS_EXPORT, DRS, PLACES, REPEATED, apis_of, expected_of
+from fault_executors import Executor, executor
 from fault_table import Row, Seen, drawn
-from own_postgres import Postgres
 from support import jobapis
+from support.own_postgres import Postgres
 from support.seen import jobs_of, taken
 
 from airflow_cloudjobs.apis import declared_api
 from airflow_cloudjobs.demo.kills import end_worker, end_worker_of
-from airflow_cloudjobs.demo.local_airflow import LocalAirflow
+from airflow_cloudjobs.demo.local_airflow import LocalAirflow, command_of
 from airflow_cloudjobs.demo.rest import AirflowProblem
 from airflow_cloudjobs.localcloud import LocalCloud
 from airflow_cloudjobs.localcloud.accounts import ALIBABA_ROLE_ARN
@@ -45,6 +47,9 @@ FOR_LONG = 3600.0
 
 #: Seconds without a heartbeat after which a supervised scheduler is ended, far more than a busy one needs.
 LONG_SILENT = 30.0
+
+#: Seconds that one may take more when it has just been started.
+TO_START = 60.0
 
 #: Logs of a mapped task that are read.
 MOST_LOGS = 5
@@ -93,28 +98,32 @@ class World:
 
     :param cloud: the clouds.
     :param postgres: Airflow's database.
+    :param executor: Airflow's executor.
     :param airflow: Airflow.
     :param folder: where files for uploads are put.
     """
 
-    def __init__(self, cloud: LocalCloud, postgres: Postgres, airflow: LocalAirflow, folder: Path) -> None:
+    def __init__(
+        self, cloud: LocalCloud, postgres: Postgres, executor: Executor, airflow: LocalAirflow, folder: Path
+    ) -> None:
         self.cloud = cloud
         self.control = cloud.control
         self.postgres = postgres
+        self.executor = executor
         self.airflow = airflow
         self._folder = folder
         self._numbers = itertools.count(1)
         self.launched: list[Row] = []
         """The tasks of the case."""
         self._supervised = False
-        self._scheduler_seen = time.monotonic()
+        self._seen: dict[str, float] = {}
 
     def reset(self) -> None:
         """Make the clouds as new, and Airflow well whatever the case before has left."""
         self.control.reset()
         self.launched.clear()
         with self.supervised():
-            self.until(self._all_are_well, 120.0, lambda: f"Airflow is not well: {self.airflow.health()}")
+            self.until(lambda: not self.airflow.idle(), 180.0, lambda: f"no sign of {self.airflow.idle()}")
 
     # Tasks
 
@@ -146,6 +155,10 @@ class World:
         if way.startswith(("sensor", "adopting")):
             fields = {"OrderId": 4711} if api == DMS_EXPORT else {}
             row.key = self.control.create_job(api, f"{row.word}-key", end, seconds=seconds, fields=fields)["key"]
+        elif way == "waits":
+            for index in range(jobs):
+                key = f"{row.word}-{index:02}"
+                self.control.create_job(api, key, end, seconds=seconds, fields={"sql": f"SELECT 1 /* {key} */"})
         elif api == DRS:
             row.key = f"{row.word}-task"
             self.control.create_job("drs.job", row.key)
@@ -184,7 +197,7 @@ class World:
         found: dict[str, list[dict[str, Any]]] = {row.word: [] for row in rows}
         for instance in self.airflow.task_instances():
             word = by_run.get((instance["dag_id"], instance["dag_run_id"]))
-            if word and instance["task_id"] == "job":
+            if word and instance["task_id"].startswith("job"):
                 found[word].append(instance)
         return found
 
@@ -322,7 +335,7 @@ class World:
         task = psutil.Process(self.tasks(row)[0]["pid"])
         worker = task.parent()
         assert worker is not None
-        assert self.airflow.processes["scheduler"].pid in [process.pid for process in worker.parents()]
+        assert self.airflow.processes[self.executor.starts_tasks].pid in [process.pid for process in worker.parents()]
         return worker, task
 
     def kill_worker(self, row: Row) -> None:
@@ -348,19 +361,34 @@ class World:
         """
         return end_worker_of(task["pid"])
 
-    def kill_scheduler(self) -> list[psutil.Process]:
-        """End the scheduler, and those of its workers that have nothing to do.
+    def kill_celery_worker(self) -> None:
+        """End Celery's worker and all that it runs at once, as the loss of its machine would."""
+        worker = psutil.Process(self.airflow.processes["celery worker"].pid)
+        lost = [worker, *worker.children(recursive=True)]
+        for process in lost:  # or one would tell Airflow, or the cloud, of the end of another
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
+        self.airflow.kill("celery worker")
+        self.kill(lost)
 
-        All of them have inherited its connections, so the database would not see it go while one is left.
+    def kill_schedulers(self) -> list[psutil.Process]:
+        """End all schedulers, and those of their workers that have nothing to do.
+
+        All of them have inherited a scheduler's connections, so the database would not see it go while one is left.
 
         :return: the workers that run tasks, and go on with it.
         """
-        scheduler = psutil.Process(self.airflow.processes["scheduler"].pid)
-        workers = scheduler.children()
-        self.airflow.kill("scheduler")
+        names = self.named("scheduler")
+        workers = [worker for name in names for worker in psutil.Process(self.airflow.processes[name].pid).children()]
+        for name in names:
+            self.airflow.kill(name)
         busy = [worker for worker in workers if self._is_busy(worker)]
         self.kill([worker for worker in workers if worker not in busy])
         return busy
+
+    def named(self, command: str) -> list[str]:
+        """The names of Airflow's processes of one kind."""
+        return [name for name in self.airflow.processes if command_of(name) == command]
 
     def kill(self, processes: Sequence[psutil.Process]) -> None:
         """End processes at once."""
@@ -378,27 +406,41 @@ class World:
 
     def _is_busy(self, process: psutil.Process) -> bool:
         with suppress(psutil.NoSuchProcess):
-            return process.status() != psutil.STATUS_ZOMBIE and "<idle>" not in " ".join(process.cmdline())
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            title = " ".join(process.cmdline())
+            # One of Celery's keeps the title of the task that it has run.
+            return bool(process.children()) if "supervisor" in title or "celeryd" in title else "<idle>" not in title
         return False
 
     def triggerers(self, rows: Sequence[Row]) -> set[int]:
         """The ids of the triggerers that the tasks of rows are assigned to."""
         return {task["triggerer_job"]["id"] for task in self.instances(rows) if task.get("triggerer_job")}
 
-    def restart(self, name: str) -> None:
-        """Start one of Airflow's processes anew and wait until it is well."""
-        self.airflow.restart(name)
+    def waiting(self, rows: Sequence[Row]) -> Counter[str]:
+        """How many tasks of rows each triggerer has."""
+        return Counter(task["triggerer_job"]["unixname"] for task in self.instances(rows) if task.get("triggerer_job"))
+
+    def triggerer(self, *rows: Row) -> str:
+        """The name of the triggerer that most tasks of rows are assigned to."""
+        found = self.until(lambda: self.waiting(rows), 60.0, lambda: f"no triggerer has {rows[0].dag_id}")
+        return found.most_common(1)[0][0]
+
+    def restart(self, *names: str) -> None:
+        """Start some of Airflow's processes anew and wait until all are well."""
+        for name in names:
+            self.airflow.restart(name)
         with suppress(AirflowProblem):
-            self.airflow.wait_until_healthy(90)
+            self.airflow.wait_until_healthy(120)
 
     @contextmanager
     def supervised(self) -> Iterator[None]:
-        """Start Airflow's processes anew when they end, and the scheduler when it is silent, as Kubernetes would.
+        """Start Airflow's processes anew when they end, and a scheduler when it is silent, as Kubernetes would.
 
-        Some end when they lose the database. The scheduler then waits for its workers first, at times for good.
+        Some end when they lose the database. A scheduler then waits for its workers first, at times for good.
         """
         self._supervised = True
-        self._scheduler_seen = time.monotonic()
+        self._seen = dict.fromkeys(self.named("scheduler"), time.monotonic())
         try:
             yield
         finally:
@@ -406,30 +448,29 @@ class World:
 
     def _revive(self) -> None:
         with suppress(AirflowProblem):
-            if self._is_well("scheduler"):
-                self._scheduler_seen = time.monotonic()
-        if time.monotonic() - self._scheduler_seen > LONG_SILENT:
-            scheduler = self.airflow.processes["scheduler"]
-            with suppress(psutil.NoSuchProcess):
-                process = psutil.Process(scheduler.pid)
-                self.kill([*process.children(recursive=True), process])
-            scheduler.process.wait()
-            self._scheduler_seen = time.monotonic()
+            idle = self.airflow.idle()
+            now = time.monotonic()
+            self._seen |= {name: max(seen, now) for name, seen in self._seen.items() if name not in idle}
+        for name, seen in self._seen.items():
+            if time.monotonic() - seen > LONG_SILENT:
+                scheduler = self.airflow.processes[name]
+                with suppress(psutil.NoSuchProcess):
+                    process = psutil.Process(scheduler.pid)
+                    self.kill([*process.children(recursive=True), process])
+                scheduler.process.wait()
         for name, component in list(self.airflow.processes.items()):
             if name != "db-migrate" and not component.alive:
                 self.airflow.restart(name)
-
-    def _is_well(self, *names: str) -> bool:
-        health = self.airflow.health()
-        return all(health[name]["status"] == "healthy" for name in names)
-
-    def _all_are_well(self) -> bool:
-        return self._is_well("scheduler", "triggerer", "dag_processor")
+                if name in self._seen:
+                    self._seen[name] = time.monotonic() + TO_START
 
     @contextmanager
     def second_triggerer(self) -> Iterator[None]:
-        """Run another triggerer meanwhile."""
+        """Run another triggerer meanwhile, where there is only one."""
         name = "triggerer:2"
+        if name in self.airflow.processes:
+            yield
+            return
         self.airflow.restart(name)
         try:
             yield
@@ -506,13 +547,18 @@ class Case:
 
 
 @contextmanager
-def running(folder: Path, settings: Mapping[str, str]) -> Iterator[World]:
+def running(folder: Path, settings: Mapping[str, str], name: str) -> Iterator[World]:
     """Everything up and running.
 
     :param folder: for files to upload.
     :param settings: Airflow's, :data:`QUICK` or :data:`PATIENT`.
+    :param name: that of the executor.
     """
-    with Postgres() as postgres, LocalCloud(stale_seconds=0.2) as cloud:
+    with (
+        Postgres() as postgres,
+        LocalCloud(stale_seconds=0.2) as cloud,
+        executor(name, postgres, settings["CORE__PARALLELISM"]) as chosen,
+    ):
         connections = {
             "alibabacloud_default": cloud.alibaba_connection(),
             "huaweicloud_default": cloud.huawei_connection(),
@@ -522,9 +568,10 @@ def running(folder: Path, settings: Mapping[str, str]) -> Iterator[World]:
         airflow = LocalAirflow(
             HERE / "dags",
             connections=connections,
+            components=chosen.components,
             sql_alchemy_conn=postgres.url,
-            env={f"AIRFLOW__{name}": value for name, value in settings.items()},
+            env={f"AIRFLOW__{name}": value for name, value in {**settings, **chosen.settings}.items()},
         )
         with airflow:
             airflow.wait_for_dags(timeout=120)
-            yield World(cloud, postgres, airflow, folder)
+            yield World(cloud, postgres, chosen, airflow, folder)

@@ -26,6 +26,7 @@ WAYS = {
     "sensor": "sensor, deferred",
     "adopting": "operator that was given a job's key",
     "mapped": "operator, deferred",
+    "waits": "sensor, deferred",
 }
 """Who waits, by the beginning of a DAG's name after the API's."""
 

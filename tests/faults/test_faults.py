@@ -6,6 +6,7 @@ from __future__ import annotations
 import signal
 import time
 
+import pytest
 from fault_cases import APIS, DATA, DLI, FOUND, NOT_FOUND, REPEATED
 from fault_world import QUICK, Case
 
@@ -74,8 +75,9 @@ def test_the_triggerer_is_killed_three_times(case: Case) -> None:
     world.wait_for(rows, "deferred")
     for _ in range(3):
         world.wait_polled(rows)
-        world.airflow.kill("triggerer")
-        world.restart("triggerer")
+        name = world.triggerer(rows[0])
+        world.airflow.kill(name)
+        world.restart(name)
     world.wait_polled(rows)
     world.finish(rows)
     case.ends(rows)
@@ -86,14 +88,14 @@ def test_triggers_move_to_another_triggerer(case: Case) -> None:
     rows = world.launch_all("trigger moved", "deferrable", [DLI, *[api for api in APIS if api != DLI]])
     world.wait_for(rows, "deferred")
     world.wait_polled(rows)
-    before = world.triggerers(rows)
+    name = world.triggerer(rows[0])
     with world.second_triggerer():
-        world.airflow.kill("triggerer", signal.SIGSTOP)
+        world.airflow.kill(name, signal.SIGSTOP)
         try:
-            world.until(lambda: not world.triggerers(rows) & before, 60.0, lambda: "triggers did not move")
+            world.until(lambda: name not in world.waiting(rows), 90.0, lambda: "triggers did not move")
             world.wait_polled(rows)
         finally:
-            world.airflow.kill("triggerer", signal.SIGCONT)
+            world.airflow.kill(name, signal.SIGCONT)
         world.wait_said(rows[0], "invoking on_kill")
         world.wait_said(rows[0], "Not cancelling")
         world.wait_polled(rows)
@@ -107,12 +109,12 @@ def test_the_scheduler_is_killed(case: Case) -> None:
     world.wait_for(rows, "deferred")
     blocking = world.launch_all("scheduler killed", "blocking")
     world.wait_announced(blocking)
-    orphans = world.kill_scheduler()
-    world.restart("scheduler")
-    # The new one takes the tasks from the orphans of the old one, and starts them anew.
+    orphans = world.kill_schedulers()
+    world.restart(*world.named("scheduler"))
+    # The new one takes the tasks from the orphans of the old one, and starts them anew; those on Celery's worker go on.
     world.wait_gone(orphans)
     world.kill(orphans)
-    world.wait_for(blocking, "running", tries=2)
+    world.wait_for(blocking, "running", tries=world.executor.tries_after_schedulers)
     world.wait_polled(rows + blocking)
     world.finish(rows + blocking)
     case.ends(rows + blocking)
@@ -257,14 +259,16 @@ def test_a_cleared_success_is_submitted_anew(case: Case) -> None:
     case.ends(rows)
 
 
+@pytest.mark.executor("local")  # Celery's own cases and the random kills have all of it
 def test_200_mapped_tasks_through_all_of_it(case: Case) -> None:
     world = case.world
     row = world.launch("200 mapped, all at once", DLI, "mapped", seconds=10.0, jobs=200)
     world.wait_submitted([row], 40)
     world.until(lambda: world.kill_workers(row) > 0, 60.0, lambda: "no worker could be killed")
     world.wait_submitted([row], 60)
-    world.airflow.kill("triggerer")
-    world.restart("triggerer")
+    name = world.triggerer(row)
+    world.airflow.kill(name)
+    world.restart(name)
     for trouble in TROUBLE:
         world.control.clear_faults()
         world.control.fault(target="poll", **trouble)

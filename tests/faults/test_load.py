@@ -46,9 +46,11 @@ def test_a_task_that_airflow_has_failed_wrongly_is_right_after_a_retry(case: Cas
     world.control.fault("slow", "submit", after_commit=True, delay=5.0)
     rows = world.launch_all("red by Airflow's race, retried", "deferrable", seconds=10.0)
     world.wait_submitted(rows)
-    world.airflow.kill("scheduler", signal.SIGSTOP)
+    for name in world.named("scheduler"):
+        world.airflow.kill(name, signal.SIGSTOP)
     world.wait_for(rows, "deferred")
     time.sleep(1.5 * EVENT_HOLD)
-    world.airflow.kill("scheduler", signal.SIGCONT)
+    for name in world.named("scheduler"):
+        world.airflow.kill(name, signal.SIGCONT)
     case.ends(rows)
     assert any(world.mismatches(row) for row in rows)

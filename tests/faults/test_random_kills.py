@@ -82,8 +82,9 @@ def strike(world: World, rows: Sequence[Row], draw: random.Random) -> str:
     """Kill a worker that runs a task, or the triggerer, after a moment."""
     time.sleep(draw.uniform(0.0, 0.5))
     if draw.randrange(WORKERS + 1) == 0:
-        world.airflow.kill("triggerer")
-        world.airflow.restart("triggerer")
+        name = draw.choice(world.named("triggerer"))
+        world.airflow.kill(name)
+        world.airflow.restart(name)
         return "triggerer"
     running = world.running(rows)
     return "worker" if running and world.kill_task(draw.choice(running)) else "nobody"

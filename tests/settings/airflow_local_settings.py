@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read by Airflow at the start of every process: has the scheduler import what all tasks need.
+"""Read by Airflow at the start of every process: has the scheduler, or Celery's worker, import what all tasks need.
 
-Its workers are forked from it, so each of the many tasks that are run here starts in half the time.
+Their workers are forked from it, so each of the many tasks that are run here starts in half the time.
 """
 
 from __future__ import annotations
@@ -25,6 +25,6 @@ MODULES = (
 )
 
 # Airflow 2 reads this while it is half imported itself, and has no task runner.
-if "scheduler" in sys.argv and find_spec("airflow.sdk"):
+if {"scheduler", "worker"}.intersection(sys.argv) and find_spec("airflow.sdk"):
     for name in MODULES:
         import_module(name)
