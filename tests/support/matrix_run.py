@@ -122,13 +122,13 @@ def run_matrix(folder: Path, start: Any = LocalAirflow) -> Matrix:
         airflow = start(folder / "dags", home=folder / "home", connections=connections, env=env)
         with airflow, _Director(cloud.control) as director:
             providers = _providers(folder / "cli")
-            airflow.wait_for_dags(names, timeout=120)
+            airflow.wait_for_dags(names, timeout=300)
             runs = {name: airflow.trigger(name) for name in names}
             _watch_link(airflow, runs["extras"], matrix, director.release)
             for name, run_id in runs.items():
                 airflow.wait_for_run(name, run_id, timeout=PATIENCE)
             matrix.links.append(airflow.extra_links("extras", runs["extras"], "linked"))
-            matrix.providers = providers.communicate(timeout=60)[0]
+            matrix.providers = providers.communicate(timeout=300)[0]
             for name, run_id in runs.items():
                 _gather(airflow, name, run_id, matrix)
         matrix.jobs, matrix.stats = cloud.control.jobs(), cloud.control.stats(10_000)

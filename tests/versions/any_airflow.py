@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real Airflow of whatever version is installed: its own processes, seen through its database.
+"""A real Airflow of whatever version is installed: its own processes on PostgreSQL, seen through its database.
 
 The REST API differs between versions, and Airflow 2 has none without a login; the tables that are read here do not
-differ.
+differ. On SQLite, Airflow 3.0's API server is too slow for the matrix, and Airflow 2 fails on a busy machine.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
+from subprocess import PIPE, STDOUT
 from typing import Any, Self
 
 import sqlalchemy
+from support.own_postgres import Postgres
 
 from airflow_cloudjobs.demo.sessions import Sessions
 from airflow_cloudjobs.demo.settings import environment
@@ -39,9 +41,6 @@ COMPONENTS = (
     if IS_AIRFLOW_3
     else {"scheduler": ("--skip-serve-logs",), "triggerer": ("--skip-serve-logs",)}
 )
-
-#: Airflow 2 takes SQLite for too weak for more than one task at a time; for a few it will do.
-_MORE = {"_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1"}
 
 _CLEAR = """
 import sys
@@ -78,7 +77,6 @@ class AnyAirflow:
     :param home: ``AIRFLOW_HOME``, kept at the end.
     :param connections: connection id -> connection in Airflow's JSON form.
     :param env: further environment variables; they win.
-    :param sql_alchemy_conn: metadata database; SQLite below the home by default.
     """
 
     def __init__(
@@ -88,45 +86,51 @@ class AnyAirflow:
         home: Path,
         connections: Mapping[str, Mapping[str, Any]],
         env: Mapping[str, str] | None = None,
-        sql_alchemy_conn: str | None = None,
     ) -> None:
         self.home = home
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         with closing(socket.socket()) as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        url = sql_alchemy_conn or f"sqlite:///{home / 'airflow.db'}"
-        self._database = sqlalchemy.create_engine(url, connect_args={} if sql_alchemy_conn else {"timeout": 30})
+        self._postgres = Postgres()
+        self._database = sqlalchemy.create_engine(self._postgres.url)
         self._env = environment(
             home=home,
             dags_folder=dags_folder,
             port=port,
             connections=connections,
-            sql_alchemy_conn=url,
-            more=_MORE | dict(env or {}),
+            sql_alchemy_conn=self._postgres.url,
+            more=env or {},
         )
 
     def __enter__(self) -> Self:
         for folder in (self.home, self.home / "tmp", self.home / "logs"):
             folder.mkdir(parents=True, exist_ok=True)
         (self.home / "airflow.cfg").touch()
-        self._sessions = Sessions(None)
-        try:
-            if self._spawn("db", "migrate").wait(120):
+        with ExitStack() as stack:
+            stack.enter_context(self._postgres)
+            stack.callback(self._database.dispose)
+            self._sessions = Sessions(None)
+            stack.callback(self._sessions.close)
+            if self._spawn("db", "migrate").wait(300):
                 raise RuntimeError(f"'airflow db migrate' failed, see {self.home / 'logs' / 'db.log'}")
-            if self._database.dialect.name == "sqlite":
-                with self._database.connect() as database:  # readers and writers do not wait for each other
-                    database.execute(sqlalchemy.text("PRAGMA journal_mode=WAL"))
             for name in COMPONENTS:
                 self.restart(name)
-        except BaseException:
-            self._sessions.close()
-            raise
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._sessions.close()
-        self._database.dispose()
+        with self._stack:
+            self._keep()
+
+    def _keep(self) -> None:
+        """Write all that is in the database to a file of the home, for who looks for what must not be in it."""
+        tables = sqlalchemy.inspect(self._database).get_table_names()
+        with (self.home / "database.db").open("w") as kept:
+            for table in tables:
+                for row in self._rows(f'SELECT * FROM "{table}"'):  # noqa: S608
+                    values = {name: bytes(each) if isinstance(each, memoryview) else each for name, each in row.items()}
+                    print(table, values, file=kept)
 
     def restart(self, name: str, sig: signal.Signals = signal.SIGTERM) -> None:
         """Start a component, or end it and start it anew.
@@ -139,7 +143,7 @@ class AnyAirflow:
             old.wait(60)
         self._spawn(name, *COMPONENTS[name])
 
-    def wait_for_dags(self, dag_ids: Sequence[str], timeout: float = 120) -> None:
+    def wait_for_dags(self, dag_ids: Sequence[str], timeout: float = 300) -> None:
         """Wait until DAGs are there."""
 
         def parsed() -> bool:
@@ -155,7 +159,7 @@ class AnyAirflow:
         self._command("dags", "trigger", "--run-id", run_id, dag_id)
         return run_id
 
-    def wait_for_run(self, dag_id: str, run_id: str, timeout: float = 120) -> str:
+    def wait_for_run(self, dag_id: str, run_id: str, timeout: float = 300) -> str:
         """Wait until a run has ended, and give its state."""
         question = "SELECT state FROM dag_run WHERE dag_id=:dag_id AND run_id=:run_id"
 
@@ -166,7 +170,7 @@ class AnyAirflow:
         return state()
 
     def wait_for_task(
-        self, dag_id: str, run_id: str, task_id: str, states: Collection[str], timeout: float = 60
+        self, dag_id: str, run_id: str, task_id: str, states: Collection[str], timeout: float = 300
     ) -> dict[str, Any]:
         """Wait until a task is in one of some states, and give its row."""
 
@@ -220,11 +224,9 @@ class AnyAirflow:
         if not rows or rows[0]["value"] is None:
             return None
         value = rows[0]["value"]
-        if self._database.dialect.name == "sqlite":  # elsewhere Airflow 3's column is JSON, which the driver reads
-            value = json.loads(value)
-        try:  # Airflow 3 stores JSON text as JSON
-            return json.loads(value) if isinstance(value, str) else value
-        except ValueError:
+        try:  # Airflow 2 stores bytes; Airflow 3 stores JSON text as JSON
+            return json.loads(bytes(value) if isinstance(value, memoryview) else value)
+        except (TypeError, ValueError):
             return value
 
     def extra_links(self, dag_id: str, run_id: str, task_id: str) -> dict[str, str | None]:
@@ -235,11 +237,13 @@ class AnyAirflow:
 
     def _python(self, program: str, *arguments: str) -> str:
         command = [sys.executable, "-P", "-c", program, *arguments]
-        return subprocess.run(command, env=self._env, check=True, stdout=subprocess.PIPE, text=True, timeout=120).stdout
+        return subprocess.run(command, env=self._env, check=True, stdout=PIPE, text=True, timeout=300).stdout
 
     def _command(self, *arguments: str) -> None:
         command = [sys.executable, "-P", "-m", "airflow", *arguments]
-        subprocess.run(command, env=self._env, check=True, capture_output=True, timeout=120)
+        ran = subprocess.run(command, env=self._env, stdout=PIPE, stderr=STDOUT, text=True, timeout=300)
+        if ran.returncode:
+            raise RuntimeError(f"airflow {' '.join(arguments)}:\n{ran.stdout}")
 
     def _spawn(self, *arguments: str) -> subprocess.Popen[bytes]:
         name = arguments[0]

@@ -120,6 +120,8 @@ def run(name: str, python: Path, tests: Sequence[str]) -> dict[str, dict[str, in
         [suite] = ElementTree.parse(report).getroot().iter("testsuite")  # noqa: S314
         total, skipped = int(suite.attrib["tests"]), int(suite.attrib["skipped"])
         failed = int(suite.attrib["failures"]) + int(suite.attrib["errors"])
+        if code and not failed:
+            sys.exit(f"{name}: pytest ended with code {code}, though nothing failed")
         counts[test] = {"passed": total - skipped - failed, "failed": failed, "skipped": skipped}
         print(f"{name} {test}: {counts[test]} after {float(suite.attrib['time']):.0f} s", flush=True)
     return counts
