@@ -11,20 +11,17 @@ EXECUTOR ?= local
 TASKS ?=
 # Where `make scale` leaves its figures; docs/figures holds those of docs/sizing.md.
 FIGURES ?= build/figures
-# Airflow older than the one of constraints.txt, each with the versions of tests/versions/airflow-*.txt.
-VERSIONS ?= 2.11.2 3.1.8
+# Airflow and Python to run the tests of versions on (tests/versions/rotation.py has all), and which tests.
+VERSIONS ?= 2.11.2 3.0.6 3.1.8 3.2.2 3.3.2
+PYTHONS ?= 3.11
+PARTS ?= parts kills matrix
 
 # Rules alone: no process, no network, no second of waiting.
 QUICK := tests/jobs tests/localcloud/test_localcloud_jobs.py tests/provider/test_provider_settings.py \
 	tests/faults/test_recovery_page.py
 
-# What meets other packages: imports, both drivers, every way to log in. The vendors' own signers want newer packages.
-# The one left out reads a list of settings, whose values Airflow 3.3 hides.
-LOWEST := tests/versions/test_versions_parts.py tests/transport tests/credentials \
-	--ignore tests/transport/test_transport_signatures.py \
-	--deselect tests/versions/test_versions_parts.py::test_airflow_lists_the_option
-
-.PHONY: help quick demo docs test network web ask faults versions lowest bench scale lint wheel release clean
+.PHONY: help quick demo docs test network web ask faults versions versions-next lowest newest bench scale lint wheel \
+	release clean
 
 help:
 	@echo "make quick       the tests to run first and after every change: the rules alone, in half a minute"
@@ -34,8 +31,11 @@ help:
 	@echo "make test        run the test suite (tests/README.md says what is where)"
 	@echo "make faults      break real Airflow processes on PostgreSQL (Debian's package) and see what becomes of the jobs"
 	@echo "                 (EXECUTOR=celery: with CeleryExecutor on redis (Debian's too), two schedulers, two triggerers)"
-	@echo "make versions    the tasks once more on older Airflow, each in a venv of its own below build/ (VERSIONS=3.1.8)"
-	@echo "make lowest      imports, requests and logins with the lowest version of each dependency, in build/versions/lowest"
+	@echo "make versions    the tasks once more on other Airflow and Python, each in a venv below build/, written down in"
+	@echo "                 tests/versions/seen.json (VERSIONS='3.1.8 2.11.2' PYTHONS='3.12' PARTS='parts kills matrix calls')"
+	@echo "make versions-next  the same, without a record, on the pair whose turn it is at this commit"
+	@echo "make lowest      imports, commands, requests and logins with the lowest version of each dependency"
+	@echo "make newest      the same, and the kills, with the newest of all, without constraints"
 	@echo "make network     the same connection through proxies and private authorities, blocking and asyncio"
 	@echo "make web         set up connections in a real Chromium, look for secrets in all that Airflow stores and shows"
 	@echo "make ask         have people asked by tasks on a real Airflow"
@@ -98,27 +98,14 @@ build/release/ready: pyproject.toml constraints.txt .venv/run
 		--constraint constraints.txt --group release
 	@touch $@
 
-versions: $(VERSIONS:%=build/versions/%/ready)
-	@for version in $(VERSIONS); do \
-		echo "Airflow $$version"; build/versions/$$version/bin/python -m pytest tests/versions || exit 1; \
-	done
+versions:
+	$(PYTHON) tests/versions/run.py pairs --airflow $(VERSIONS) --python $(PYTHONS) --tests $(PARTS)
 
-build/versions/%/ready: pyproject.toml tests/versions/airflow-%.txt
-	@echo "Installing Airflow $* into build/versions/$* ..."
-	@$(PYTHON) -m venv build/versions/$*
-	@build/versions/$*/bin/python -m pip --disable-pip-version-check install --quiet \
-		--constraint tests/versions/airflow-$*.txt apache-airflow==$* --editable '.[localcloud]' pytest
-	@touch $@
+versions-next:
+	$(PYTHON) tests/versions/run.py next --tests $(PARTS)
 
-lowest: build/versions/lowest/ready
-	build/versions/lowest/bin/python -m pytest $(LOWEST)
-
-build/versions/lowest/ready: pyproject.toml tests/versions/lowest.txt
-	@echo "Installing the lowest versions into build/versions/lowest ..."
-	@$(PYTHON) -m venv build/versions/lowest
-	@build/versions/lowest/bin/python -m pip --disable-pip-version-check install --quiet \
-		--constraint tests/versions/lowest.txt --editable '.[localcloud]' pytest
-	@touch $@
+lowest newest:
+	$(PYTHON) tests/versions/run.py $@
 
 .venv/run: pyproject.toml constraints.txt
 	@echo "Installing into .venv (about half a minute) ..."

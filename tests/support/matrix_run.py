@@ -28,7 +28,7 @@ from support.matrix_cases import CASES, REST, SECRET_VARIABLE, Case
 DAGS = Path(__file__).parents[1] / "tasks" / "dags"
 JOB_SECONDS = 6.0
 #: Seconds in which all runs have to end.
-PATIENCE = 280.0
+PATIENCE = 900.0
 
 SIGNATURE = "s3cr3tS1gnatur3"
 SECRET_SQL = "SELECT iban_of_everybody FROM people"
@@ -122,13 +122,13 @@ def run_matrix(folder: Path, start: Any = LocalAirflow) -> Matrix:
         airflow = start(folder / "dags", home=folder / "home", connections=connections, env=env)
         with airflow, _Director(cloud.control) as director:
             providers = _providers(folder / "cli")
-            airflow.wait_for_dags(names, timeout=120)
+            airflow.wait_for_dags(names, timeout=300)
             runs = {name: airflow.trigger(name) for name in names}
             _watch_link(airflow, runs["extras"], matrix, director.release)
             for name, run_id in runs.items():
                 airflow.wait_for_run(name, run_id, timeout=PATIENCE)
             matrix.links.append(airflow.extra_links("extras", runs["extras"], "linked"))
-            matrix.providers = providers.communicate(timeout=60)[0]
+            matrix.providers = providers.communicate(timeout=300)[0]
             for name, run_id in runs.items():
                 _gather(airflow, name, run_id, matrix)
         matrix.jobs, matrix.stats = cloud.control.jobs(), cloud.control.stats(10_000)

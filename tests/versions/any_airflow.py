@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real Airflow of whatever version is installed: its own processes, seen through its SQLite file.
+"""A real Airflow of whatever version is installed: its own processes on PostgreSQL, seen through its database.
 
 The REST API differs between versions, and Airflow 2 has none without a login; the tables that are read here do not
-differ.
+differ. On SQLite, Airflow 3.0's API server is too slow for the matrix, and Airflow 2 fails on a busy machine.
 """
 
 from __future__ import annotations
@@ -10,17 +10,20 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
+from subprocess import PIPE, STDOUT
 from typing import Any, Self
+
+import sqlalchemy
+from support.own_postgres import Postgres
 
 from airflow_cloudjobs.demo.sessions import Sessions
 from airflow_cloudjobs.demo.settings import environment
@@ -38,9 +41,6 @@ COMPONENTS = (
     if IS_AIRFLOW_3
     else {"scheduler": ("--skip-serve-logs",), "triggerer": ("--skip-serve-logs",)}
 )
-
-#: Airflow 2 takes SQLite for too weak for more than one task at a time; for a few it will do.
-_MORE = {"_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1"}
 
 _CLEAR = """
 import sys
@@ -92,35 +92,45 @@ class AnyAirflow:
         with closing(socket.socket()) as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        self._database = home / "airflow.db"
+        self._postgres = Postgres()
+        self._database = sqlalchemy.create_engine(self._postgres.url)
         self._env = environment(
             home=home,
             dags_folder=dags_folder,
             port=port,
             connections=connections,
-            sql_alchemy_conn=None,
-            more=_MORE | dict(env or {}),
+            sql_alchemy_conn=self._postgres.url,
+            more=env or {},
         )
 
     def __enter__(self) -> Self:
         for folder in (self.home, self.home / "tmp", self.home / "logs"):
             folder.mkdir(parents=True, exist_ok=True)
         (self.home / "airflow.cfg").touch()
-        self._sessions = Sessions(None)
-        try:
-            if self._spawn("db", "migrate").wait(120):
+        with ExitStack() as stack:
+            stack.enter_context(self._postgres)
+            stack.callback(self._database.dispose)
+            self._sessions = Sessions(None)
+            stack.callback(self._sessions.close)
+            if self._spawn("db", "migrate").wait(300):
                 raise RuntimeError(f"'airflow db migrate' failed, see {self.home / 'logs' / 'db.log'}")
-            with closing(sqlite3.connect(self._database)) as database:
-                database.execute("PRAGMA journal_mode=WAL")  # readers and writers do not wait for each other
             for name in COMPONENTS:
                 self.restart(name)
-        except BaseException:
-            self._sessions.close()
-            raise
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._sessions.close()
+        with self._stack:
+            self._keep()
+
+    def _keep(self) -> None:
+        """Write all that is in the database to a file of the home, for who looks for what must not be in it."""
+        tables = sqlalchemy.inspect(self._database).get_table_names()
+        with (self.home / "database.db").open("w") as kept:
+            for table in tables:
+                for row in self._rows(f'SELECT * FROM "{table}"'):  # noqa: S608
+                    values = {name: bytes(each) if isinstance(each, memoryview) else each for name, each in row.items()}
+                    print(table, values, file=kept)
 
     def restart(self, name: str, sig: signal.Signals = signal.SIGTERM) -> None:
         """Start a component, or end it and start it anew.
@@ -133,7 +143,7 @@ class AnyAirflow:
             old.wait(60)
         self._spawn(name, *COMPONENTS[name])
 
-    def wait_for_dags(self, dag_ids: Sequence[str], timeout: float = 120) -> None:
+    def wait_for_dags(self, dag_ids: Sequence[str], timeout: float = 300) -> None:
         """Wait until DAGs are there."""
 
         def parsed() -> bool:
@@ -149,15 +159,18 @@ class AnyAirflow:
         self._command("dags", "trigger", "--run-id", run_id, dag_id)
         return run_id
 
-    def wait_for_run(self, dag_id: str, run_id: str, timeout: float = 120) -> str:
+    def wait_for_run(self, dag_id: str, run_id: str, timeout: float = 300) -> str:
         """Wait until a run has ended, and give its state."""
-        question = "SELECT state FROM dag_run WHERE dag_id=? AND run_id=?"
-        ended = ("success", "failed")
-        self._wait(lambda: self._rows(question, dag_id, run_id)[0]["state"] in ended, timeout, f"run of {dag_id}")
-        return str(self._rows(question, dag_id, run_id)[0]["state"])
+        question = "SELECT state FROM dag_run WHERE dag_id=:dag_id AND run_id=:run_id"
+
+        def state() -> str:
+            return str(self._rows(question, dag_id=dag_id, run_id=run_id)[0]["state"])
+
+        self._wait(lambda: state() in ("success", "failed"), timeout, f"run of {dag_id}")
+        return state()
 
     def wait_for_task(
-        self, dag_id: str, run_id: str, task_id: str, states: Collection[str], timeout: float = 60
+        self, dag_id: str, run_id: str, task_id: str, states: Collection[str], timeout: float = 300
     ) -> dict[str, Any]:
         """Wait until a task is in one of some states, and give its row."""
 
@@ -172,17 +185,21 @@ class AnyAirflow:
         """The rows of a run's tasks."""
         return self._rows(
             "SELECT task_id, map_index, state, try_number, max_tries, pid, trigger_id FROM task_instance "
-            "WHERE dag_id=? AND run_id=?",
-            dag_id,
-            run_id,
+            "WHERE dag_id=:dag_id AND run_id=:run_id",
+            dag_id=dag_id,
+            run_id=run_id,
         )
 
     def mark(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
         """Mark a task, which comes to this for all that its processes can see."""
-        with closing(sqlite3.connect(self._database, timeout=30)) as database, database:
+        change = sqlalchemy.text(
+            "UPDATE task_instance SET state=:state, end_date=:now "
+            "WHERE dag_id=:dag_id AND run_id=:run_id AND task_id=:task_id"
+        )
+        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+        with self._database.begin() as database:
             database.execute(
-                "UPDATE task_instance SET state=?, end_date=? WHERE dag_id=? AND run_id=? AND task_id=?",
-                (state, datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"), dag_id, run_id, task_id),
+                change, {"state": state, "now": now, "dag_id": dag_id, "run_id": run_id, "task_id": task_id}
             )
 
     def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
@@ -196,19 +213,20 @@ class AnyAirflow:
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
         """An XCom; None if there is none."""
         rows = self._rows(
-            "SELECT value FROM xcom WHERE dag_id=? AND run_id=? AND task_id=? AND key=? AND map_index=?",
-            dag_id,
-            run_id,
-            task_id,
-            key,
-            map_index,
+            "SELECT value FROM xcom "
+            "WHERE dag_id=:dag_id AND run_id=:run_id AND task_id=:task_id AND key=:key AND map_index=:map_index",
+            dag_id=dag_id,
+            run_id=run_id,
+            task_id=task_id,
+            key=key,
+            map_index=map_index,
         )
         if not rows or rows[0]["value"] is None:
             return None
-        value = json.loads(rows[0]["value"])
-        try:  # Airflow 3 stores JSON text as JSON
-            return json.loads(value) if isinstance(value, str) else value
-        except ValueError:
+        value = rows[0]["value"]
+        try:  # Airflow 2 stores bytes; Airflow 3 stores JSON text as JSON
+            return json.loads(bytes(value) if isinstance(value, memoryview) else value)
+        except (TypeError, ValueError):
             return value
 
     def extra_links(self, dag_id: str, run_id: str, task_id: str) -> dict[str, str | None]:
@@ -219,11 +237,13 @@ class AnyAirflow:
 
     def _python(self, program: str, *arguments: str) -> str:
         command = [sys.executable, "-P", "-c", program, *arguments]
-        return subprocess.run(command, env=self._env, check=True, stdout=subprocess.PIPE, text=True, timeout=120).stdout
+        return subprocess.run(command, env=self._env, check=True, stdout=PIPE, text=True, timeout=300).stdout
 
     def _command(self, *arguments: str) -> None:
         command = [sys.executable, "-P", "-m", "airflow", *arguments]
-        subprocess.run(command, env=self._env, check=True, capture_output=True, timeout=120)
+        ran = subprocess.run(command, env=self._env, stdout=PIPE, stderr=STDOUT, text=True, timeout=300)
+        if ran.returncode:
+            raise RuntimeError(f"airflow {' '.join(arguments)}:\n{ran.stdout}")
 
     def _spawn(self, *arguments: str) -> subprocess.Popen[bytes]:
         name = arguments[0]
@@ -232,10 +252,9 @@ class AnyAirflow:
             self.processes[name] = self._sessions.start(command, self._env, log)
         return self.processes[name]
 
-    def _rows(self, question: str, *values: Any) -> list[dict[str, Any]]:
-        with closing(sqlite3.connect(self._database, timeout=30)) as database:
-            database.row_factory = sqlite3.Row
-            return [dict(row) for row in database.execute(question, values)]
+    def _rows(self, question: str, **values: Any) -> list[dict[str, Any]]:
+        with self._database.connect() as database:
+            return [dict(row) for row in database.execute(sqlalchemy.text(question), values).mappings()]
 
     def _wait(self, probe: Callable[[], bool], timeout: float, what: str) -> None:
         until = time.monotonic() + timeout

@@ -36,7 +36,7 @@ class World:
         self.run_id = airflow.trigger("kills")
         for names, state in ((DEFERRED, "deferred"), (RUNNING, "running")):
             for name in names:
-                airflow.wait_for_task("kills", self.run_id, name, {state}, timeout=120)
+                airflow.wait_for_task("kills", self.run_id, name, {state})
                 # The first look is the worker's; a trigger that does not run yet cannot hear of anything.
                 self.until(lambda name=name: (self.jobs(name) or [{"polls": 0}])[0]["polls"] > 2, f"polls of {name}")
 
@@ -46,7 +46,7 @@ class World:
 
     def task(self, name: str, *states: str) -> dict[str, Any]:
         """A task's row, once it is in one of some states."""
-        return self.airflow.wait_for_task("kills", self.run_id, name, states, timeout=90)
+        return self.airflow.wait_for_task("kills", self.run_id, name, states)
 
     def mark(self, name: str, state: str) -> None:
         """Mark a task as a user does."""
@@ -60,7 +60,7 @@ class World:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
-    def until(self, probe: Any, what: str, timeout: float = 60) -> None:
+    def until(self, probe: Any, what: str, timeout: float = 180) -> None:
         """Wait for something."""
         end = time.monotonic() + timeout
         while not probe():
@@ -71,7 +71,7 @@ class World:
         """Wait until a task's first job is cancelled."""
         done = f"the job of {name} to be cancelled"
         # Airflow 2 gives a task that was marked as a success 20 seconds to end by itself, from the second heartbeat on.
-        self.until(lambda: self.jobs(name)[0]["status"] == "CANCELLED", done, timeout=120)
+        self.until(lambda: self.jobs(name)[0]["status"] == "CANCELLED", done)
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_a_triggerer_that_is_replaced(world: World) -> None:
     world.airflow.restart("triggerer")
     [job] = world.jobs("deferred_moved")
     polls = job["polls"]
-    world.until(lambda: world.jobs("deferred_moved")[0]["polls"] > polls + 2, "more polls", timeout=90)
+    world.until(lambda: world.jobs("deferred_moved")[0]["polls"] > polls + 2, "more polls")
     [job] = world.jobs("deferred_moved")
     assert job["status"] == "RUNNING"
     world.control.set_script("dli.sql_job", job["key"], "success", seconds=0)

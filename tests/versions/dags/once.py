@@ -15,7 +15,8 @@ from airflow_cloudjobs.huawei.drs import DrsObjectTemplateOperator
 TEMPLATES = os.environ.get("ONCE_TEMPLATES", "")
 """The folder of the files that DRS takes."""
 
-DEFAULTS = {"retries": 1, "retry_delay": timedelta(seconds=0), "poll_interval": 1}
+# A retry that comes sooner may be failed for the end of the attempt before, which Airflow reads only then.
+DEFAULTS = {"retries": 1, "retry_delay": timedelta(seconds=10), "poll_interval": 1}
 
 for case, deferrable in {"kept": False, "lost": False, "moved": True, "cleared": False, "remade": True}.items():
     common: dict[str, Any] = {"deferrable": deferrable}
