@@ -45,7 +45,7 @@ TESTS = {
 EXTREMES = {"lowest": ["parts", "calls"], "newest": ["parts", "kills", "calls"]}
 """What is run with the lowest and the newest of all: what meets other packages."""
 
-NEEDS = ["--editable", ".[localcloud]", "hypothesis", "psutil", "psycopg2-binary", "pytest"]
+NEEDS = ["--editable", ".[localcloud]", "asyncpg", "hypothesis", "psutil", "psycopg2-binary", "pytest"]
 
 
 def interpreter(python: str) -> str | None:
