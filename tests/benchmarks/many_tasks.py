@@ -35,8 +35,8 @@ from airflow_cloudjobs.localcloud.control import Control
 
 sys.path.append(str(Path(__file__).parents[1]))
 
+from support.executors import Executor, executor
 from support.own_postgres import Postgres
-from support.own_redis import Redis
 from support.own_server import OwnServer
 
 PACKAGE = Path(airflow_cloudjobs.__file__).parent
@@ -44,14 +44,6 @@ DAGS = Path(__file__).parent / "dags"
 API = "dli.sql_job"
 PROJECT = project_id(DEFAULT_HUAWEI_REGION)
 HOST = "127.0.0.1"
-
-#: Executor -> Airflow's processes.
-COMPONENTS = {
-    "local": ("api-server", "dag-processor", "scheduler", "triggerer"),
-    "celery": (
-        *("api-server", "dag-processor", "scheduler", "scheduler:2", "triggerer", "triggerer:2", "celery worker"),
-    ),
-}
 
 #: Airflow's own values again, which a local Airflow has shortened, and room for all tasks at once.
 SETTINGS = {
@@ -74,14 +66,14 @@ LOOK, WEIGH, TELL = 1.0, 10.0, 20.0
 class World:
     """Airflow and a local cloud, running.
 
-    :param executor: ``local`` or ``celery``.
+    :param executor: Airflow's executor.
     :param airflow: Airflow.
     :param control: the cloud's control.
     :param database: Airflow's, in the form of its own driver.
     :param groups: all processes.
     """
 
-    executor: str
+    executor: Executor
     airflow: LocalAirflow
     control: Control
     database: str
@@ -121,10 +113,10 @@ class Seen:
 
 
 @contextmanager
-def world(executor: str, workers: int, variables: Mapping[str, str] | None = None) -> Iterator[World]:
+def world(name: str, workers: int, variables: Mapping[str, str] | None = None) -> Iterator[World]:
     """Everything up and running.
 
-    :param executor: a key of :data:`COMPONENTS`.
+    :param name: that of the executor, one of :data:`support.executors.NAMES`.
     :param workers: tasks at a time.
     :param variables: further environment variables of Airflow.
     """
@@ -133,17 +125,10 @@ def world(executor: str, workers: int, variables: Mapping[str, str] | None = Non
     with ExitStack() as stack:
         postgres = stack.enter_context(Postgres())
         clouds = stack.enter_context(LocalClouds())
-        env = {**SETTINGS, "CORE__PARALLELISM": str(workers)}
+        chosen = stack.enter_context(executor(name, postgres, workers))
         roots = {"database": [postgres.pid], "local cloud": [clouds.pid]}
-        if executor == "celery":
-            redis = stack.enter_context(Redis())
-            roots["redis"] = [redis.pid]
-            env |= {
-                "CORE__EXECUTOR": "CeleryExecutor",
-                "CELERY__BROKER_URL": redis.url,
-                "CELERY__RESULT_BACKEND": f"db+{postgres.url}",
-                "CELERY__WORKER_CONCURRENCY": str(workers),
-            }
+        if chosen.redis:
+            roots["redis"] = [chosen.redis.pid]
         airflow = stack.enter_context(
             LocalAirflow(
                 DAGS,
@@ -151,26 +136,27 @@ def world(executor: str, workers: int, variables: Mapping[str, str] | None = Non
                     "huaweicloud_default": huawei_connection(HOST, clouds.port),
                     "huaweicloud_project_id": huawei_connection(HOST, clouds.port, project_id=PROJECT),
                 },
-                components=COMPONENTS[executor],
+                components=chosen.components,
                 sql_alchemy_conn=postgres.url,
-                env={f"AIRFLOW__{name}": value for name, value in env.items()} | dict(variables or {}),
-                progress=lambda line: say(f"{executor}: {line}"),
+                env={f"AIRFLOW__{key}": value for key, value in {**SETTINGS, **chosen.settings}.items()}
+                | dict(variables or {}),
+                progress=lambda line: say(f"{name}: {line}"),
             )
         )
         airflow.wait_for_dags(timeout=180)
-        for name in COMPONENTS[executor]:
-            group = "worker" if name == "celery worker" else command_of(name)
-            roots.setdefault(group, []).append(airflow.processes[name].pid)
+        for component in chosen.components:
+            group = "worker" if component == "celery worker" else command_of(component)
+            roots.setdefault(group, []).append(airflow.processes[component].pid)
         there = World(
-            executor,
+            chosen,
             airflow,
             clouds.control,
             postgres.url.replace("+psycopg2", ""),
-            Groups(roots, {"scheduler": "worker"} if executor == "local" else {}),
+            Groups(roots, {"scheduler": "worker"} if chosen.starts_tasks == "scheduler" else {}),
         )
         # All workers are there then. A triggerer builds its part of Airflow's API when it is first asked to store
         # something, and does nothing else meanwhile: on a busy machine for so long that another takes its waits over.
-        run(there, "end_from_trigger", 2 * workers, f"{executor}, to warm up")
+        run(there, "end_from_trigger", 2 * workers, f"{name}, to warm up")
         yield there
 
 

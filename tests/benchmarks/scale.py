@@ -14,8 +14,11 @@ from statistics import fmean, stdev
 from typing import Any
 
 import measure
-from many_tasks import COMPONENTS, machine, run, say, world
+from many_tasks import World, machine, run, say, world
 from measure import Report
+from support.executors import NAMES
+
+from airflow_cloudjobs.demo.local_airflow import command_of
 
 
 def figures(runs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[float]]]:
@@ -34,7 +37,7 @@ def busier(run: Mapping[str, Any]) -> float:
     return float(max(shares) / sum(shares)) if shares else 0.0
 
 
-def tell(report: Report, executor: str, tasks: int, runs: Sequence[Mapping[str, Any]]) -> None:
+def tell(report: Report, executor: str, there: World, tasks: int, runs: Sequence[Mapping[str, Any]]) -> None:
     """The table of an executor's runs, and the budgets."""
     for name, values in [*figures(runs), ("share of the busier triggerer", [busier(each) for each in runs])]:
         spread = stdev(values) if len(values) > 1 else 0.0
@@ -45,7 +48,7 @@ def tell(report: Report, executor: str, tasks: int, runs: Sequence[Mapping[str, 
         report.budget(
             f"{executor}: submits", worst(each["submits"] for each in runs), **{name.replace(" ", "_"): tasks}
         )
-    if any(name.startswith("triggerer:") for name in COMPONENTS[executor]):
+    if sum(command_of(name) == "triggerer" for name in there.executor.components) > 1:
         report.budget(f"{executor}: share of the busier triggerer", max(map(busier, runs)), at_most=0.6)
 
 
@@ -55,20 +58,20 @@ def main() -> int:
         __doc__,
         tasks=(1000, "mapped tasks"),
         repetitions=(5, "runs with each executor"),
-        executor=("", f"{' or '.join(COMPONENTS)}; both by default"),
+        executor=("", f"{' or '.join(NAMES)}; both by default"),
         workers=(16, "tasks at a time"),
     )
     tasks, repetitions = (60, 2) if told.quick else (told.tasks, told.repetitions)
     report = Report("scale", f"{tasks} mapped tasks, jobs of 1-20 s, {repetitions} runs, {told.workers} workers")
     report.raw |= {"tasks": tasks, "workers": told.workers, "load before": measure.load(), "runs": {}}
-    for executor in [told.executor] if told.executor else COMPONENTS:
+    for executor in [told.executor] if told.executor else NAMES:
         with world(executor, told.workers) as there:
             report.raw["machine"] = machine(there)
             runs = report.raw["runs"][executor] = []
             for number in range(1, repetitions + 1):
                 runs.append(run(there, "deferrable", tasks, f"{executor} {number} of {repetitions}"))
                 say(f"{executor} {number} of {repetitions}: {runs[-1]}")
-        tell(report, executor, tasks, runs)
+            tell(report, executor, there, tasks, runs)
     report.note(", ".join(f"{name} {measure.shown(value)}" for name, value in report.raw["machine"].items()))
     report.note(f"load average before the start: {measure.shown(report.raw['load before'])}")
     return report.finish(told)

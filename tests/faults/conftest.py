@@ -8,9 +8,9 @@ from collections.abc import Generator, Iterator
 from contextlib import suppress
 
 import pytest
-from fault_executors import NAMES
 from fault_table import Row, drawn
 from fault_world import Case, World, running
+from support.executors import NAMES
 
 from airflow_cloudjobs.demo.rest import AirflowProblem
 

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 import psutil
 from fault_cases import DATA, DLI, DMS_EXPORT, DRS, PLACES, REPEATED, apis_of, expected_of
-from fault_executors import Executor, executor
 from fault_table import Row, Seen, drawn
 from support import jobapis
+from support.executors import Executor, executor
 from support.own_postgres import Postgres
 from support.seen import jobs_of, taken
 
@@ -557,7 +557,7 @@ def running(folder: Path, settings: Mapping[str, str], name: str) -> Iterator[Wo
     with (
         Postgres() as postgres,
         LocalCloud(stale_seconds=0.2) as cloud,
-        executor(name, postgres, settings["CORE__PARALLELISM"]) as chosen,
+        executor(name, postgres, int(settings["CORE__PARALLELISM"])) as chosen,
     ):
         connections = {
             "alibabacloud_default": cloud.alibaba_connection(),
