@@ -20,13 +20,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from rotation import AIRFLOWS, PYTHONS, ROOT, commits, turn
+from versions_table import RECORD, WHOLE, seen
 
 HERE = Path(__file__).parent
 BUILD = ROOT / "build" / "versions"
-RECORD = HERE / "seen.json"
-
-NEWEST = list(AIRFLOWS)[-1]
-"""The Airflow of constraints.txt, on which `make test` runs everything with one Python."""
 
 TESTS = {
     "parts": ["tests/versions/test_versions_parts.py"],
@@ -129,11 +126,11 @@ def run(name: str, python: Path, tests: Sequence[str]) -> dict[str, dict[str, in
 
 def record(airflow: str, python: str, counts: dict[str, dict[str, int]]) -> None:
     """Write down what was seen; the pages' tables are made of it (``versions_table.py``)."""
-    seen = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    known = seen()
     today = datetime.now(UTC).date().isoformat()
-    row = seen.setdefault(airflow, {}).setdefault(python, {})
+    row = known.setdefault(airflow, {}).setdefault(python, {})
     row |= {test: {"on": today, **count} for test, count in counts.items()}
-    RECORD.write_text(json.dumps(seen, indent=1, sort_keys=True) + "\n")
+    RECORD.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
 
 
 def pair(airflow: str, python: str | None, tests: Sequence[str]) -> dict[str, dict[str, int]]:
@@ -149,7 +146,7 @@ def pair(airflow: str, python: str | None, tests: Sequence[str]) -> dict[str, di
         print(f"NOT RUN: Airflow {airflow} on Python {python}: no such interpreter here")
         return {}
     name = f"{airflow}-{python}"
-    constraints = ROOT / "constraints.txt" if airflow == NEWEST else HERE / f"airflow-{airflow}.txt"
+    constraints = ROOT / "constraints.txt" if airflow == WHOLE[0] else HERE / f"airflow-{airflow}.txt"
     return run(name, install(name, found, constraints), tests)
 
 
