@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import signal
 
+import pytest
 from fault_cases import DLI
 from fault_world import PATIENT, Case
 
@@ -37,6 +38,7 @@ def test_rescheduled_tasks_come_back_after_airflow_has_seen_them_leave(case: Cas
     case.ends([row])
 
 
+@pytest.mark.executor("local")  # Celery's forgets what came of a task when it sends the task again
 def test_a_task_that_airflow_has_failed_wrongly_is_right_after_a_retry(case: Case) -> None:
     world = case.world
     # The scheduler is stopped while they submit, so it sees none of the last ones leave, however fast it is.

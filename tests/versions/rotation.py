@@ -21,6 +21,9 @@ AIRFLOWS = {
 }
 """The newest release of each minor of Airflow, and the Pythons of ours that it is for, by its metadata."""
 
+WHOLE = (list(AIRFLOWS)[-1], PYTHONS[0])
+"""The pair of the development's own venv, with which the whole suite is run at each commit."""
+
 
 def commits() -> int:
     """How many commits lead here; 0 where there is no history. A shallow one only takes its turns otherwise."""
@@ -37,8 +40,8 @@ def turn(count: int, pythons: Sequence[str]) -> tuple[str, str | None]:
 
     :param count: how many commits there are.
     :param pythons: those that this machine has.
-    :return: Airflow and Python; None for the Python if none here is one that this Airflow is for.
+    :return: Airflow and Python; None for the Python if none here is one that this Airflow is for, or :data:`WHOLE` is.
     """
     airflow = list(AIRFLOWS)[count % len(AIRFLOWS)]
-    there = [python for python in AIRFLOWS[airflow] if python in pythons]
+    there = [python for python in AIRFLOWS[airflow] if python in pythons and (airflow, python) != WHOLE]
     return airflow, there[count // len(AIRFLOWS) % len(there)] if there else None

@@ -19,8 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
-from rotation import AIRFLOWS, PYTHONS, ROOT, commits, turn
-from versions_table import RECORD, WHOLE, seen
+from rotation import AIRFLOWS, PYTHONS, ROOT, WHOLE, commits, turn
+from versions_table import RECORD, seen
 
 HERE = Path(__file__).parent
 BUILD = ROOT / "build" / "versions"
@@ -139,7 +139,8 @@ def pair(airflow: str, python: str | None, tests: Sequence[str]) -> dict[str, di
     :return: the counts, none if it was not run.
     """
     if python is None or python not in AIRFLOWS[airflow]:
-        print(f"NOT RUN: Airflow {airflow} is not for Python {python or 'of this machine'}")
+        other = f"Python {python}" if python else "another Python of this machine"
+        print(f"NOT RUN: Airflow {airflow} is not for {other}")
         return {}
     found = interpreter(python)
     if found is None:

@@ -11,12 +11,9 @@ from typing import Any
 
 sys.path.append(str(Path(__file__).parent))
 
-from rotation import AIRFLOWS, PYTHONS, ROOT
+from rotation import AIRFLOWS, PYTHONS, ROOT, WHOLE
 
 RECORD = Path(__file__).parent / "seen.json"
-
-WHOLE = (list(AIRFLOWS)[-1], PYTHONS[0])
-"""The pair of the development's own venv, with which the whole suite is run at each commit."""
 
 TESTS = ("parts", "kills", "matrix", "calls")
 
