@@ -65,7 +65,7 @@ class Report:
         return all(budget["met"] for budget in self.budgets)
 
     def finish(self, options: argparse.Namespace) -> int:
-        """Print everything, write the JSON that was asked for.
+        """Print everything, and save it.
 
         :return: the exit code.
         """
@@ -77,10 +77,14 @@ class Report:
             print(f"  budget {verdict}: {budget['what']}: {shown(budget['value'])} ({budget['limit']})")
         for note in (*self.notes, f"load average at the end: {load():.1f} on {os.cpu_count()} cores"):
             print(f"  note: {note}")
+        self.save(options)
+        return 0 if self.met else 1
+
+    def save(self, options: argparse.Namespace) -> None:
+        """Write the JSON that was asked for; before the end, what there is so far."""
         if options.json:
             text = json.dumps({"load": load(), "cores": os.cpu_count(), "python": sys.version.split()[0], **vars(self)})
             Path(options.json).write_text(text + "\n")
-        return 0 if self.met else 1
 
 
 def options(about: str, **more: tuple[Any, str]) -> argparse.Namespace:

@@ -71,6 +71,7 @@ def main() -> int:
             for number in range(1, repetitions + 1):
                 runs.append(run(there, "deferrable", tasks, f"{executor} {number} of {repetitions}"))
                 say(f"{executor} {number} of {repetitions}: {runs[-1]}")
+                report.save(told)  # whoever stops it keeps the runs that have ended
             tell(report, executor, there, tasks, runs)
     report.note(", ".join(f"{name} {measure.shown(value)}" for name, value in report.raw["machine"].items()))
     report.note(f"load average before the start: {measure.shown(report.raw['load before'])}")
