@@ -68,6 +68,8 @@ def environment(
     :return: the whole environment
     """
     url = f"http://127.0.0.1:{port}"
+    # All of Airflow's processes write to it, and on a busy machine one of them for longer than the 5 s that is waited.
+    own_database = f"sqlite:///{home / 'airflow.db'}?timeout=20"
     env = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "_AIRFLOW"))}
     settings = {
         **_QUICK,
@@ -84,7 +86,7 @@ def environment(
         "API__SECRET_KEY": secrets.token_urlsafe(32),
         "API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
         "DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(home / "bundles"),
-        "DATABASE__SQL_ALCHEMY_CONN": sql_alchemy_conn or f"sqlite:///{home / 'airflow.db'}",
+        "DATABASE__SQL_ALCHEMY_CONN": sql_alchemy_conn or own_database,
         "LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         "LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(home / "logs" / "dag_processor"),
     }

@@ -5,6 +5,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -76,6 +80,16 @@ def test_extra_links_are_read(airflow: LocalAirflow) -> None:
     [link] = airflow.extra_links("linked", run_id, "trigger").values()
     assert link
     assert "/dags/mapped/runs/" in link
+
+
+def test_a_database_that_is_busy_for_long_is_waited_for(airflow: LocalAirflow) -> None:
+    with closing(sqlite3.connect(airflow.home / "airflow.db", timeout=60)) as database, ThreadPoolExecutor() as pool:
+        database.execute("BEGIN IMMEDIATE")
+        run_id = pool.submit(airflow.trigger, "succeeds")
+        time.sleep(8)
+        assert not run_id.done()
+        database.rollback()
+        assert airflow.wait_for_run("succeeds", run_id.result())["state"] == "success"
 
 
 def test_a_schedule_makes_no_run_of_its_own(airflow: LocalAirflow) -> None:
