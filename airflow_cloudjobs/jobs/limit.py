@@ -26,8 +26,8 @@ _SMALLEST = 32
 _NAMED = 64
 """Bytes that the names of what was cut are taken to need in a result."""
 
-_TRIES = 4
-"""How often they may turn out to need more."""
+_TRIES = 2 * MOST_NAMES
+"""How often they may turn out to need more: each time another field may be cut that has to be named."""
 
 
 def _as_airflow_stores(value: Any) -> dict[str, Any]:
