@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from random import Random
 from time import process_time
 from typing import Any
 
@@ -71,6 +72,14 @@ def test_chinese_is_counted_in_bytes_and_never_halved() -> None:
     kept = short["result"]["message"]
     assert set(kept) == {"云"}
     assert 1450 < bytes_of(short) <= 1500
+
+
+def test_long_names_of_what_was_cut_have_room_too() -> None:
+    draw = Random(5)
+    for _ in range(500):
+        lengths = [draw.choice((3, 40, 200, 300)) for _ in range(draw.randint(1, 9))]
+        fields = {f"{draw.randint(1, 30) * 'k'}{number}": "云" * length for number, length in enumerate(lengths)}
+        assert size(within(result(**fields), LEAST_BYTES)[0]) <= LEAST_BYTES
 
 
 def test_several_results_share_the_room() -> None:
