@@ -26,12 +26,6 @@ _SMALLEST = 32
 _NAMED = 64
 """Bytes that the names of what was cut are taken to need in a result."""
 
-_TRIES = 8
-"""How often they may turn out to need more: each time another field may be cut that has to be named.
-
-In the second half of the tries only ``result`` is named, which needs the same room each time.
-"""
-
 
 def _as_airflow_stores(value: Any) -> dict[str, Any]:
     """What is no JSON as Airflow would about store it."""
@@ -63,28 +57,26 @@ def within(value: Any, most: int) -> tuple[Any, list[str]]:
     results: Sequence[Mapping[str, Any]] = value if isinstance(value, list) else [value]
     sizes = [size(one["result"]) for one in results]
     room = most - (whole - sum(sizes)) - _NAMED * len(results)
-    for tried in range(_TRIES):
+    while True:
         level = _level(sizes, room)
-        most_names = MOST_NAMES if tried < _TRIES / 2 else 0
-        cut = [
-            _cut(one, level, most_names) if length > level else one for one, length in zip(results, sizes, strict=True)
-        ]
+        cut = [_cut(one, level) if length > level else one for one, length in zip(results, sizes, strict=True)]
         over = size(shaped := cut if isinstance(value, list) else cut[0]) - most
-        if over <= 0:
+        if over <= 0 or level == 0:
             break
-        room -= over  # the names of what was cut take room too
+        # The names of what was cut take room too. What was cut may be shorter than it had room for: less than it is.
+        room = sum(size(one["result"]) for one in cut) - over
     names = [f"{one['job_key']}: {name}" for one in cut for name in one.get(CUT, ())]
     return shaped, names
 
 
-def _cut(one: Mapping[str, Any], most: int, most_names: int) -> dict[str, Any]:
+def _cut(one: Mapping[str, Any], most: int) -> dict[str, Any]:
     """A result whose fields of the vendor have so many bytes, with what says that."""
     before = one["result"]
     after = _object(before, most)
     names = [f"result.{name}" for name in before if name not in after or after[name] is not before[name]]
     if "result.rows" in names and "rows" in after:
         after["truncated"] = True
-    return {**one, "result": after, CUT: names if len(names) <= most_names else ["result"]}
+    return {**one, "result": after, CUT: names if len(names) <= MOST_NAMES else ["result"]}
 
 
 def shortened(value: Any, most: int, length: int | None = None) -> Any:
