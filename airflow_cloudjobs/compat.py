@@ -109,6 +109,7 @@ __all__ = [
     "get_async_connection",
     "hidden_in",
     "hide_in_logs",
+    "hides_rendered_fields",
     "hold",
     "is_cleared",
     "is_run_by_hand",
@@ -337,6 +338,18 @@ async def answer_to(ti_id: str) -> dict[str, Any] | None:
         "params_input": dict(answer.params_input or {}),
         "responded_by_user": {"id": who.id, "name": who.name} if who else None,
     }
+
+
+def hides_rendered_fields() -> bool:
+    """True if Airflow hides what it was told to in a task's arguments before it stores what they were rendered to.
+
+    3.0 does not, nor does 3.1 before 3.1.4; of 3.1.4 and 3.1.5 it cannot be seen.
+    """
+    if not TASKS_HAVE_SUPERVISORS:
+        return True
+    from airflow.sdk.execution_time import task_runner
+
+    return hasattr(task_runner, "_serialize_template_field")
 
 
 def hidden_in(value: T) -> T:

@@ -381,6 +381,7 @@ class CloudJobTask(TemplatedTask):
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
         """Go on after a deferral."""
+        self._reveal()
         trace = (next_kwargs or {}).get("traceback") or []
         self._trigger_trouble = str(trace[-1]).strip() if trace else ""
         return super().resume_execution(next_method, next_kwargs, context)
@@ -640,6 +641,15 @@ class CloudJobTask(TemplatedTask):
 
         :return: its ``OperatorLineage``.
         """
+        if not self._is_copy:
+            return self._lineage()
+        self._reveal()
+        try:
+            return self._lineage()
+        finally:
+            self._conceal()  # OpenLineage goes on to tell arguments, with nothing hidden in them (2.20.3)
+
+    def _lineage(self) -> Any:
         from airflow_cloudjobs.lineage import Facts, Place, lineage_of  # by now OpenLineage is there
 
         source, namespace = self._asked_at
@@ -658,10 +668,7 @@ class CloudJobTask(TemplatedTask):
             inlets=self.inlets,
             outlets=self.outlets,
         )
-        lineage = lineage_of(facts)
-        if self._is_copy:
-            self._conceal()  # OpenLineage goes on to tell arguments, with nothing hidden in them (2.20.3)
-        return lineage
+        return lineage_of(facts)
 
     def _where_asked(self) -> tuple[str, str]:
         """What the connection says of it.

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
@@ -37,6 +38,8 @@ class TemplatedTask(_Base):
     """The arguments for which a template, or an XCom, has given None, as if they were not given."""
     _shown: tuple[str, ...] = ()
     """The arguments that read as digests, until the task is executed."""
+    _withheld: Mapping[str, tuple[Any, Any]] = MappingProxyType({})
+    """What stands in the place of an argument until then, and the argument, where Airflow hides nothing itself."""
     _rendered_in: int | None = None
     """The process that runs the task."""
 
@@ -77,8 +80,10 @@ class TemplatedTask(_Base):
     def _reveal(self) -> None:
         """From here on arguments are worked with, and no longer shown."""
         # Not by setattr: that would hide them once more.
-        vars(self).update({name: plain(vars(self)[name]) for name in self._shown})
-        self._shown = ()
+        mine = vars(self)
+        mine.update({name: given for name, (shown, given) in self._withheld.items() if mine[name] is shown})
+        mine.update({name: plain(mine[name]) for name in self._shown})
+        self._shown, self._withheld = (), {}
 
     @property
     def _is_copy(self) -> bool:
@@ -120,6 +125,17 @@ class TemplatedTask(_Base):
         if own:
             self._rendered_in = os.getpid()
             self._is_rendered(context)
+            if not compat.hides_rendered_fields():
+                self._withhold(own)
+
+    def _withhold(self, names: Iterable[str]) -> None:
+        """Have arguments be no more than what may be shown of them: Airflow is about to store them as they are."""
+        given = {name: getattr(self, name, None) for name in names}
+        shown = {name: compat.hidden_in(value) for name, value in given.items()}
+        self._withheld = {
+            name: (shown[name], plain(given[name])) for name in names if shown[name] != plain(given[name])
+        }
+        vars(self).update({name: shown for name, (shown, _) in self._withheld.items()})
 
     @abstractmethod
     def _is_rendered(self, context: Mapping[str, Any]) -> None:

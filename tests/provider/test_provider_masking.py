@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import json
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,6 +19,7 @@ from jinja2.exceptions import UndefinedError
 
 from airflow_cloudjobs import compat
 from airflow_cloudjobs.alibaba.dms import DmsFileUploadOperator
+from airflow_cloudjobs.alibaba.ice import IceUrlUploadOperator
 from airflow_cloudjobs.api import JobApi
 from airflow_cloudjobs.connection.fields import table_of
 from airflow_cloudjobs.connection.form import conn_fields
@@ -236,6 +238,57 @@ def test_sql_among_the_parameters_of_any_api(show: bool, masked: None) -> None:
     assert shown(task, "parameters") == stored
     task.pre_execute({})
     assert str(task.submit_arguments()["steps"][0]["statement"]) == SQL
+
+
+class TestNothingIsHiddenByAirflow:
+    """Airflow 3.0, and 3.1 before 3.1.4, store rendered fields just as they are."""
+
+    @pytest.fixture(autouse=True)
+    def old(self, masked: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(compat, "hides_rendered_fields", lambda: False)
+
+    @pytest.mark.parametrize("make", [plain, mapped])
+    def test_sql(self, make: Callable[..., Any]) -> None:
+        task = make(DliSqlJobOperator, {}, {"sql": SQL.replace(IBAN, "{{ iban }}")})
+        task.render_template_fields({"iban": IBAN})
+        assert json.loads(json.dumps(task.sql)) == digest(SQL)
+        task.pre_execute({})
+        assert task.submit_arguments()["sql"] == SQL
+
+    def test_addresses(self) -> None:
+        task = IceUrlUploadOperator(task_id="t", upload_urls=["{{ url }}", "https://files.test/x.mp4"])
+        task.render_template_fields({"url": URL})
+        assert "c4nary" not in json.dumps(task.upload_urls)
+        assert task.upload_urls[1] == "https://files.test/x.mp4"
+        task.render_template_fields({"url": URL})
+        task.pre_execute({})
+        assert task.upload_urls == [URL, "https://files.test/x.mp4"]
+
+    def test_parameters_of_any_api(self) -> None:
+        written = {"steps": [{"statement": "{{ sql }}"}], "code": "c4nary-s3cret", "name": "n"}
+        task = HuaweiJobOperator(task_id="t", api=API, parameters=written)
+        task.render_template_fields({"sql": SQL})
+        stored = {"steps": [{"statement": digest(SQL)}], "code": "***", "name": "n"}
+        assert json.loads(json.dumps(task.parameters)) == stored
+        copy.deepcopy(task).pre_execute({})
+        task.pre_execute({})
+        copy.deepcopy(task)
+        assert task.submit_arguments()["steps"][0]["statement"] == SQL
+
+    def test_what_a_function_before_the_execution_sets_stays(self) -> None:
+        task = DliSqlJobOperator(task_id="t", sql="{{ sql }}", database="d")
+        task.render_template_fields({"sql": SQL})
+        task.sql = "SELECT 1"
+        task.pre_execute({})
+        assert task.submit_arguments()["sql"] == "SELECT 1"
+
+    def test_without_pre_execute(self) -> None:
+        """Who calls a task from code does without; a task that comes back from a triggerer may."""
+        task = DliSqlJobOperator(task_id="t", sql=SQL)
+        task.render_template_fields({})
+        with pytest.raises(AttributeError):
+            task.resume_execution("no_such_method", {}, {})
+        assert task.submit_arguments()["sql"] == SQL
 
 
 @pytest.mark.parametrize(

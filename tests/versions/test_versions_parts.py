@@ -22,6 +22,7 @@ from rotation import AIRFLOWS, PYTHONS
 import airflow_cloudjobs
 from airflow_cloudjobs import compat
 from airflow_cloudjobs.alibaba.hook import AlibabaCloudHook
+from airflow_cloudjobs.alibaba.ice import IceUrlUploadOperator, IceUrlUploadSensor
 from airflow_cloudjobs.huawei.dli import DliSqlJobOperator, DliSqlJobSensor
 from airflow_cloudjobs.huawei.hook import HuaweiCloudHook
 from airflow_cloudjobs.localcloud import LocalCloud
@@ -76,6 +77,23 @@ def test_what_this_airflow_cannot_do_is_refused() -> None:
         DliSqlJobOperator(sql="SELECT 1", end_from_trigger=True, **arguments)
     with pytest.raises(ValueError, match=r"start_from_trigger.*needs Airflow 3\.3"):
         DliSqlJobSensor(job_id="1", start_from_trigger=True, **arguments)
+
+
+@pytest.mark.skipif(not IS_AIRFLOW_3, reason="Airflow 2 hides secrets where it stores them; the matrix looks there")
+def test_what_a_worker_has_stored_of_arguments_has_no_secret() -> None:
+    from airflow.sdk.execution_time.comms import SetRenderedFields
+    from airflow.sdk.execution_time.task_runner import _serialize_rendered_fields
+
+    signed = "https://files.test/a.mp4?Expires=1900000000&Signature=c4nary-s3cret"
+    for task in (
+        DliSqlJobOperator(task_id="t", sql="SELECT 'c4nary-s3cret'"),
+        IceUrlUploadOperator(task_id="t", upload_urls=[signed]),
+        IceUrlUploadSensor(task_id="t", upload_urls=signed),
+    ):
+        task.render_template_fields({})
+        stored = SetRenderedFields(rendered_fields=_serialize_rendered_fields(task)).model_dump_json()
+        assert "c4nary" not in stored
+        assert "SELECT … (" in stored or "a.mp4" in stored
 
 
 @pytest.fixture(scope="module")
