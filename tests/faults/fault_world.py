@@ -502,12 +502,15 @@ class World:
             )
         return list(rows)
 
-    def until(self, probe: Callable[[], T], timeout: float, complaint: Callable[[], str]) -> T:
+    def until(self, probe: Callable[[], T], timeout: float, complaint: Callable[[], str], longest: float = 3.0) -> T:
         """Ask until the answer is true; that Airflow does not answer meanwhile is no answer.
+
+        The tasks ask the same API server: where its answers take long, it is asked less.
 
         :param probe: what to ask.
         :param timeout: seconds, generous: a failing case may wait, a good one must not fail.
         :param complaint: what is wrong if it does not come true.
+        :param longest: seconds between two questions at most; few for a probe that does more than ask.
         """
         end = time.monotonic() + timeout
         while True:
@@ -520,8 +523,7 @@ class World:
             now = time.monotonic()
             if now > end:
                 raise NotSo(f"{complaint()} (after {timeout:.0f} s)")
-            # The tasks ask the same API server: where its answers take long, it is asked less.
-            time.sleep(min(max(0.4, 2 * (now - asked)), 3.0))
+            time.sleep(min(max(0.4, 2 * (now - asked)), longest))
 
 
 class Case:

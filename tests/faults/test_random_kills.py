@@ -50,7 +50,7 @@ def test_workers_and_triggerers_are_killed_at_random(
         del killed["nobody"]
         return killed.total() >= wanted
 
-    world.until(enough, 120.0 + 10.0 * wanted, lambda: f"killed no more than {dict(killed)}")
+    world.until(enough, 120.0 + 10.0 * wanted, lambda: f"killed no more than {dict(killed)}", 0.4)
     world.wait_for(rows, *ENDED, timeout=1200.0)
     found = Counter(verdict for row in rows for verdict in verdicts(world, row))
     cancels = sum(one["operation"] in CANCELS.values() for one in world.control.stats(tail=100_000)["requests"])
