@@ -21,7 +21,7 @@ TASKS = {
         "worker_gone": {},
         "adopted": {"job_id": "adopted", "deferrable": True},
     },
-    # A run of its own, since Airflow 3 says of a clear only in which run it was.
+    # A run of its own, since Airflow says of a clear only in which run it was.
     "kills_cleared": {"deferred_cleared": {"deferrable": True}, "beside_cleared": AGAIN},
 }
 
