@@ -125,6 +125,11 @@ def test_no_private_name_is_overridden() -> None:
     assert overridden == set(OVERRIDDEN)
 
 
+def test_this_airflow_hides_rendered_fields() -> None:
+    """That it does so indeed is what test_provider_masking.py tries."""
+    assert compat.hides_rendered_fields()
+
+
 def test_airflows_process_context_opens_its_database(monkeypatch: pytest.MonkeyPatch) -> None:
     def backends() -> set[str]:
         return {type(each).__name__ for each in supervisor.ensure_secrets_backend_loaded()}
