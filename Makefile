@@ -8,6 +8,8 @@ UI ?=
 CHAOS ?=
 # Airflow's executor in `make faults`: local, or celery (redis, two schedulers, two triggerers).
 EXECUTOR ?= local
+# How much of hundreds of tasks and waits `make faults` does with: 1 for all.
+SHARE ?= 1
 TASKS ?=
 # Where `make scale` leaves its figures; docs/figures holds those of docs/sizing.md.
 FIGURES ?= build/figures
@@ -79,7 +81,7 @@ ask: .venv/test
 	$(BIN)/python -m pytest tests/ask
 
 faults: .venv/test
-	$(BIN)/python -m pytest tests/faults --executor $(EXECUTOR)
+	$(BIN)/python -m pytest tests/faults --executor $(EXECUTOR) --share $(SHARE)
 
 lint: .venv/test
 	$(BIN)/ruff check .

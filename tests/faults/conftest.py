@@ -19,6 +19,7 @@ TABLE = pytest.StashKey[list[Row]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=30, help="random kills of workers and triggerers; 30 by default")
+    parser.addoption("--share", type=float, default=1.0, help="of tasks and waits in the cases of many; all by default")
     parser.addoption("--executor", choices=NAMES, default="local", help="celery: with two schedulers and triggerers")
     parser.addoption("--seed", type=int, default=time.time_ns() % 10**6, help="of the random kills; drawn if none")
 
@@ -64,4 +65,4 @@ def everything(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixture
 @pytest.fixture
 def case(everything: World, request: pytest.FixtureRequest) -> Case:
     everything.reset()
-    return Case(everything, request.config.stash[TABLE])
+    return Case(everything, request.config.stash[TABLE], request.config.getoption("share"))

@@ -246,7 +246,7 @@ CASES = (
         (End(DEFERRABLE, expected=Expected(submits=2)),),
     ),
     Declared(
-        "200 mapped, all at once",
+        "mapped, all at once",
         "200 mapped tasks lose workers, the triggerer and the API server, with the cloud in trouble",
         (End(("mapped",), (DLI,)),),
     ),
@@ -291,13 +291,13 @@ CASES = (
         (End(("mapped",), (DLI,)),),
     ),
     Declared(
-        "one of two triggerers killed, 500 waits",
+        "one of two triggerers killed",
         "One of two triggerers is lost; the other takes over its share of 500 waits",
         (End(("waits",), (DLI,), SENSED),),
     ),
     # Of these the suites say themselves what has to come; to a user they are the rows above, many times over.
-    Declared("300 mapped, jobs of 1-20 s", "", (End(("mapped-short",), (DLI,)),)),
-    Declared("80 mapped, rescheduled", "", (End(("mapped-reschedule",), (DLI,), SENSED),)),
+    Declared("mapped, jobs of 1-20 s", "", (End(("mapped-short",), (DLI,)),)),
+    Declared("mapped, rescheduled", "", (End(("mapped-reschedule",), (DLI,), SENSED),)),
     Declared("random kills", "", (End(("mapped-deferrable", "mapped-blocking"), EVERY),)),
 )
 

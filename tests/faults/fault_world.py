@@ -531,11 +531,17 @@ class Case:
 
     :param world: the world, clouds as new.
     :param table: the table.
+    :param share: how much of what a case does many times is done.
     """
 
-    def __init__(self, world: World, table: list[Row]) -> None:
+    def __init__(self, world: World, table: list[Row], share: float) -> None:
         self.world = world
         self._table = table
+        self._share = share
+
+    def many(self, number: int) -> int:
+        """How many of a great number this run makes do with."""
+        return max(1, round(number * self._share))
 
     def ends(self, rows: Sequence[Row], timeout: float = 150.0) -> None:
         """Wait for the end of tasks; every one of them must have come out as expected.

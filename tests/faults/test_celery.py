@@ -100,8 +100,8 @@ def test_redis_is_restarted_and_has_lost_all_messages(case: Case) -> None:
 
 def test_one_of_two_schedulers_is_killed_while_tasks_defer(case: Case) -> None:
     world = case.world
-    row = world.launch("one of two schedulers killed", DLI, "mapped", seconds=10.0, jobs=40)
-    world.wait_submitted([row], 10, timeout=300.0)
+    row = world.launch("one of two schedulers killed", DLI, "mapped", seconds=10.0, jobs=case.many(40))
+    world.wait_submitted([row], case.many(10), timeout=300.0)
     world.airflow.kill("scheduler")
     case.ends([row], timeout=600.0)
     mismatches = world.mismatches(row)
@@ -110,7 +110,7 @@ def test_one_of_two_schedulers_is_killed_while_tasks_defer(case: Case) -> None:
 
 def test_one_of_two_triggerers_is_killed_with_500_waits(case: Case) -> None:
     world = case.world
-    rows = [world.launch("one of two triggerers killed, 500 waits", DLI, "waits", jobs=WAITS) for _ in range(RUNS)]
+    rows = [world.launch("one of two triggerers killed", DLI, "waits", jobs=WAITS) for _ in range(case.many(RUNS))]
     shares = world.until(lambda: shared(world, rows), 300.0, lambda: f"not all wait: {world.waiting(rows)}")
     # How evenly is Airflow's affair: a triggerer takes what there is when its loop comes round.
     assert len(shares) == 2, f"one triggerer has all: {dict(shares)}"

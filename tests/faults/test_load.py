@@ -18,7 +18,7 @@ AIRFLOW = PATIENT
 
 def test_deferred_tasks_come_back_after_airflow_has_seen_them_leave(case: Case) -> None:
     world = case.world
-    row = world.launch("300 mapped, jobs of 1-20 s", DLI, "mapped-short", seconds=None, jobs=300)
+    row = world.launch("mapped, jobs of 1-20 s", DLI, "mapped-short", seconds=None, jobs=case.many(300))
     world.wait_for([row], "success", "failed", timeout=1500.0)
     mismatches = world.mismatches(row)
     assert not mismatches, f"Airflow has failed {len(mismatches)} tasks: {mismatches[0]}"
@@ -27,8 +27,8 @@ def test_deferred_tasks_come_back_after_airflow_has_seen_them_leave(case: Case) 
 
 def test_rescheduled_tasks_come_back_after_airflow_has_seen_them_leave(case: Case) -> None:
     world = case.world
-    row = world.launch("80 mapped, rescheduled", DLI, "mapped-reschedule", seconds=None, jobs=80)
-    for number in range(80):
+    row = world.launch("mapped, rescheduled", DLI, "mapped-reschedule", seconds=None, jobs=case.many(80))
+    for number in range(row.tasks):
         key = f"{row.word}-{number}"
         world.control.create_job(DLI, key, seconds=20 + number % 40, fields={"sql": f"SELECT 1 /* {key} */"})
     world.wait_any(row, "up_for_reschedule")
