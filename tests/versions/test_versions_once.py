@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,10 @@ def test_the_triggerer_is_killed(world: World) -> None:
         assert (name, row["try_number"], world.submits("moved", name)) == (name, 1, 1)
 
 
+@pytest.mark.skipif(
+    version("apache-airflow").startswith("3.0."),
+    reason="Airflow 3.0 never runs a task again that is cleared while it runs (its issue 55045)",
+)
 def test_a_running_task_that_a_user_clears(world: World) -> None:
     """It is another job that a user asks for."""
     run_id = world.launch("cleared")
