@@ -31,8 +31,12 @@ from airflow_cloudjobs.next_step import end_by_hand
 from airflow_cloudjobs.telling import told_of
 from airflow_cloudjobs.xcoms import short_enough
 
+ASK_LIMIT = 90.0
+"""Seconds for finding out about a kill. A triggerer that nothing has asked before builds what answers, and on a busy
+machine that takes longer than the 30 s after which Airflow no longer waits for it."""
+
 KILL_LIMIT = 20.0
-"""Seconds for finding out about a kill and cancelling; Airflow itself gives 30."""
+"""Seconds for cancelling."""
 
 LAST_WORDS = 5.0
 """The seconds at the end of it in which no cancel is begun any more, but what became of it is found out and logged."""
@@ -303,15 +307,14 @@ class CloudJobTrigger(BaseTrigger):
             raise struck
 
     async def _end_jobs(self) -> None:
-        jobs, deadline = ", ".join(self.keys), time.monotonic() + KILL_LIMIT - LAST_WORDS
-        unknown = "whether the task was killed"
+        jobs, unknown = ", ".join(self.keys), "whether the task was killed"
         try:
-            async with asyncio.timeout(KILL_LIMIT):
+            async with asyncio.timeout(ASK_LIMIT):
                 if await task_state.still_owns(self, task_state.OWNER, self.keys):
                     self.log.info("Not cancelling %s: the task still waits for it elsewhere", jobs)
                     return
-                unknown = "whether the jobs of a killed task were cancelled"
-                await self._cancel(self.keys, deadline, "its task was killed")
+            unknown = "whether the jobs of a killed task were cancelled"
+            await self._cancel(self.keys, "its task was killed")
         except asyncio.CancelledError:
             self.log.error(
                 "Stopped while the jobs of a killed task were cancelled. %s", end_by_hand(jobs, self._console())
@@ -335,20 +338,20 @@ class CloudJobTrigger(BaseTrigger):
         :param keys: the jobs.
         :param why: for the log.
         """
-        deadline = time.monotonic() + KILL_LIMIT - LAST_WORDS
         try:
-            async with asyncio.timeout(KILL_LIMIT):
-                await self._cancel(keys, deadline, why)
+            await self._cancel(keys, why)
         except Exception as error:
             by_hand = end_by_hand(", ".join(keys), await self._full_console())
             self.log.error("Not known whether jobs were cancelled, since %s: %r. %s", why, error, by_hand)
 
-    async def _cancel(self, keys: Sequence[str], deadline: float, why: str) -> None:
-        spec, hook = spec_of(self.api), self.hook
-        for key in keys:
-            self.log.info("%s %s: cancelling, since %s", spec.api, key, why)
-            result = await acancel(hook, spec, key, self.scope, deadline=deadline)
-            self._log_line(result.log_line(self._console() if result.done else await self._full_console()))
+    async def _cancel(self, keys: Sequence[str], why: str) -> None:
+        """Cancel jobs; whatever keeps it from being known whether they are is raised."""
+        spec, hook, deadline = spec_of(self.api), self.hook, time.monotonic() + KILL_LIMIT - LAST_WORDS
+        async with asyncio.timeout(KILL_LIMIT):
+            for key in keys:
+                self.log.info("%s %s: cancelling, since %s", spec.api, key, why)
+                result = await acancel(hook, spec, key, self.scope, deadline=deadline)
+                self._log_line(result.log_line(self._console() if result.done else await self._full_console()))
 
     def _console(self) -> str:
         """The console's address as far as it is known without the connection."""
