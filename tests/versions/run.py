@@ -173,7 +173,9 @@ def main() -> None:
     else:
         constraints = HERE / "lowest.txt" if options.what == "lowest" else None
         python = install(options.what, sys.executable, constraints)
-        failed = sum(count["failed"] for count in run(options.what, python, EXTREMES[options.what]).values())
+        counts = run(options.what, python, EXTREMES[options.what])
+        record(options.what, f"{sys.version_info.major}.{sys.version_info.minor}", counts)
+        failed = sum(count["failed"] for count in counts.values())
     sys.exit(1 if failed else 0)
 
 

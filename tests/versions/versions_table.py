@@ -20,7 +20,7 @@ TESTS = ("parts", "kills", "matrix", "calls")
 BEGIN, END = "<!-- table of versions -->\n", "<!-- end of table -->\n"
 
 Seen = dict[str, dict[str, dict[str, dict[str, Any]]]]
-"""Airflow -> Python -> which tests -> ``on``, ``passed``, ``failed``, ``skipped``."""
+"""Airflow, or ``lowest``, ``newest`` of all -> Python -> which tests -> ``on``, ``passed``, ``failed``, ``skipped``."""
 
 
 def seen() -> Seen:
@@ -30,7 +30,7 @@ def seen() -> Seen:
 
 
 def long_table(record: Seen) -> str:
-    """A line for each pair, with what passed.
+    """A line for each pair and extreme, with what passed.
 
     :param record: what was seen.
     """
@@ -40,11 +40,16 @@ def long_table(record: Seen) -> str:
             if (airflow, python) == WHOLE:
                 cells = ["the whole test suite", "", "", "", "each commit"]
             else:
-                ran = record.get(airflow, {}).get(python, {})
-                days = sorted(each["on"] for each in ran.values())
-                cells = [*(_count(ran.get(test)) for test in TESTS), days[-1] if days else "not run"]
+                cells = _cells(record.get(airflow, {}).get(python, {}))
             rows.append([airflow, python, *cells])
+    extremes = {each: pythons for each, pythons in record.items() if each not in AIRFLOWS}
+    rows += [[each, python, *_cells(ran)] for each, pythons in extremes.items() for python, ran in pythons.items()]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _cells(ran: dict[str, dict[str, Any]]) -> list[str]:
+    days = sorted(each["on"] for each in ran.values())
+    return [*(_count(ran.get(test)) for test in TESTS), days[-1] if days else "not run"]
 
 
 def _count(ran: dict[str, Any] | None) -> str:
