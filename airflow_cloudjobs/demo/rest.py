@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,8 @@ ANY = "~"
 #: Rows a page; Airflow's own upper limit.
 _PAGE = 100
 
+#: Seconds for which a database may be busy.
+_BUSY = 60.0
 
 #: Fields of a log event that are placed by hand, or only repeat which task instance the log is of.
 _PLACED = {"timestamp", "level", "event", "error_detail", "logger", "filename", "lineno"}
@@ -84,13 +87,25 @@ class AirflowRest:
     def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
         """Start a run.
 
+        An Airflow on SQLite refuses it while another of its processes writes for long; it is asked again then.
+
         :param dag_id: the DAG
         :param conf: the run's configuration
         :return: the run's id
         """
         now = datetime.now(UTC).isoformat()
-        answer = self._call("POST", f"/dags/{_part(dag_id)}/dagRuns", json={"logical_date": now, "conf": conf or {}})
-        return str(answer["dag_run_id"])
+        run_id = f"manual__{now}"
+        run = {"dag_run_id": run_id, "logical_date": now, "conf": conf or {}}
+        until = time.monotonic() + _BUSY
+        while True:
+            try:
+                self._call("POST", f"/dags/{_part(dag_id)}/dagRuns", json=run)
+            except RestError as error:
+                if error.status != requests.codes.server_error or time.monotonic() > until:
+                    raise
+                time.sleep(1)
+            else:
+                return run_id
 
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
         """Get one run (``state``, ``start_date``, ``end_date``, ...)."""
