@@ -33,7 +33,7 @@ help:
 	@echo "make test        run the test suite (tests/README.md says what is where)"
 	@echo "make faults      break real Airflow processes on PostgreSQL (Debian's package) and see what becomes of the jobs"
 	@echo "                 (EXECUTOR=celery: with CeleryExecutor on redis (Debian's too), two schedulers, two triggerers;"
-	@echo "                 SHARE=0.5: half of the hundreds of tasks)"
+	@echo "                 SHARE=0.5: half of the tasks where there are hundreds)"
 	@echo "make versions    the tasks once more on other Airflow and Python, each in a venv below build/, written down in"
 	@echo "                 tests/versions/seen.json (VERSIONS='3.1.8 2.11.2' PYTHONS='3.12' PARTS='parts kills matrix calls')"
 	@echo "make versions-next  the same, without a record, on the pair whose turn it is at this commit"
