@@ -262,10 +262,10 @@ def test_a_cleared_success_is_submitted_anew(case: Case) -> None:
 @pytest.mark.executor("local")  # Celery's own cases and the random kills have all of it
 def test_200_mapped_tasks_through_all_of_it(case: Case) -> None:
     world = case.world
-    row = world.launch("mapped, all at once", DLI, "mapped", seconds=10.0, jobs=case.many(200))
-    world.wait_submitted([row], case.many(40))
+    row = world.launch("mapped, all at once", DLI, "mapped", seconds=10.0, jobs=200)
+    world.wait_submitted([row], 40)
     world.until(lambda: world.kill_workers(row) > 0, 60.0, lambda: "no worker could be killed")
-    world.wait_submitted([row], case.many(60))
+    world.wait_submitted([row], 60)
     name = world.triggerer(row)
     world.airflow.kill(name)
     world.restart(name)
