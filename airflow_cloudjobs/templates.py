@@ -130,12 +130,13 @@ class TemplatedTask(_Base):
 
     def _withhold(self, names: Iterable[str]) -> None:
         """Have arguments be no more than what may be shown of them: Airflow is about to store them as they are."""
-        given = {name: getattr(self, name, None) for name in names}
-        shown = {name: compat.hidden_in(value) for name, value in given.items()}
-        self._withheld = {
-            name: (shown[name], plain(given[name])) for name in names if shown[name] != plain(given[name])
-        }
-        vars(self).update({name: shown for name, (shown, _) in self._withheld.items()})
+        withheld = {}
+        for name in names:
+            given = getattr(self, name, None)
+            if (shown := compat.hidden_in(given)) != plain(given):
+                vars(self)[name] = shown
+                withheld[name] = shown, given
+        self._withheld = withheld
 
     @abstractmethod
     def _is_rendered(self, context: Mapping[str, Any]) -> None:

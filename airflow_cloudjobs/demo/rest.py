@@ -87,7 +87,7 @@ class AirflowRest:
     def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
         """Start a run.
 
-        An Airflow on SQLite refuses it while another of its processes writes for long; it is asked again then.
+        An Airflow on SQLite refuses it at times, while others of its processes write; it is asked again then.
 
         :param dag_id: the DAG
         :param conf: the run's configuration
