@@ -17,17 +17,20 @@ import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from subprocess import PIPE, STDOUT
 from typing import Any, Self
 
 import sqlalchemy
+from packaging.version import Version
 from support.own_postgres import Postgres
 
 from airflow_cloudjobs.demo.sessions import Sessions
 from airflow_cloudjobs.demo.settings import environment
 
+AIRFLOW = Version(version("apache-airflow"))
 IS_AIRFLOW_3 = find_spec("airflow.sdk") is not None
 
 #: Airflow 2's scheduler parses the DAG files, and its workers use the database themselves.

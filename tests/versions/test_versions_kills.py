@@ -8,12 +8,11 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
-from any_airflow import IS_AIRFLOW_3, AnyAirflow
+from any_airflow import AIRFLOW, IS_AIRFLOW_3, AnyAirflow
 from packaging.version import Version
 
 from airflow_cloudjobs.localcloud import LocalCloud
@@ -26,7 +25,7 @@ else:
     RETRIES_KILLED = True
 
 #: Older ones count those of runs that have ended.
-COUNTS_ALL_CLEARS = Version(version("apache-airflow")) >= Version("3.2")
+COUNTS_ALL_CLEARS = Version("3.2") <= AIRFLOW
 
 retries_killed = pytest.mark.skipif(
     not RETRIES_KILLED, reason="Airflow 3.0 fails a task whose process was killed, retries left or not"

@@ -10,12 +10,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module
-from importlib.metadata import metadata, version
+from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
-from any_airflow import IS_AIRFLOW_3
+from any_airflow import AIRFLOW, IS_AIRFLOW_3
 from packaging.version import Version
 from rotation import AIRFLOWS, PYTHONS
 
@@ -41,7 +41,7 @@ def test_the_table_has_the_pythons_of_this_airflow() -> None:
     told = metadata("apache-airflow").get_all("Classifier")
     assert told is not None
     mine = [python for python in PYTHONS if f"Programming Language :: Python :: {python}" in told]
-    assert tuple(mine) == AIRFLOWS[version("apache-airflow")]
+    assert tuple(mine) == AIRFLOWS[str(AIRFLOW)]
 
 
 @pytest.mark.parametrize("hook", [AlibabaCloudHook, HuaweiCloudHook])
@@ -65,7 +65,7 @@ def test_airflow_lists_the_option(tmp_path: Path) -> None:
     command = [sys.executable, "-P", "-m", "airflow", "config", "list", "--section", "cloudjobs"]
     answer = subprocess.run([*command, "--include-descriptions"], env=env, check=True, capture_output=True, text=True)
     # Airflow 3.2 and later show no value of ours.
-    shown = "# state_path = " if Version(version("apache-airflow")) >= Version("3.2") else "state_path = /some/folder"
+    shown = "# state_path = " if Version("3.2") <= AIRFLOW else "state_path = /some/folder"
     assert shown in answer.stdout.splitlines()
     assert "Not used on Airflow 3.3 and later" in answer.stdout
 
