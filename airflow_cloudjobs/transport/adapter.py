@@ -18,6 +18,8 @@ from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
+from airflow_cloudjobs.transport.environment import trusting
+
 
 class Adapter(HTTPAdapter):
     """Sends each request once, and silently where certificates are not checked: the hook has said that already."""
@@ -62,8 +64,12 @@ logging.getLogger("urllib3.connectionpool").addFilter(_WithoutArguments())
 
 
 class _Connection(HTTPSConnection):
+    _bundle: str | None = None
+    """The certificates that are trusted."""
+
     def connect(self) -> None:
         """Connect, or say that nothing was sent."""
+        self._take_certificates()
         try:
             super().connect()
         except TimeoutError as error:
@@ -73,6 +79,13 @@ class _Connection(HTTPSConnection):
         # All that this does by now is to keep urllib3 from warning, with each new connection, where certificates are
         # not checked: they were checked above if the transport has them checked.
         self.is_verified = True
+
+    def _take_certificates(self) -> None:
+        """Have the certificates as they were read before; urllib3 would read them for each connection."""
+        self._bundle = self.ca_certs or self.ca_cert_dir or self._bundle
+        if self._bundle and not (self.proxy and self.proxy.scheme == "https"):  # whose own handshake needs them too
+            self.ssl_context = trusting(self._bundle)
+            self.ca_certs = self.ca_cert_dir = None
 
 
 class _Pool(HTTPSConnectionPool):
