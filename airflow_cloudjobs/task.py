@@ -37,17 +37,16 @@ from airflow_cloudjobs.failure import Failure, facts_of, request, shortened, wha
 from airflow_cloudjobs.hook import CALL_PATIENCE, CloudHook
 from airflow_cloudjobs.jobs.arguments import NO_XCOM, Arguments, InvalidArgument, is_template
 from airflow_cloudjobs.jobs.errors import CloudApiError
-from airflow_cloudjobs.jobs.hidden import plain
 from airflow_cloudjobs.jobs.many import as_list, is_sequence
 from airflow_cloudjobs.jobs.outcome import JobResult, Outcome, results_in
 from airflow_cloudjobs.jobs.progress import PROGRESS, Pace, progress_at_end, progress_of, was_told
 from airflow_cloudjobs.jobs.redact import text_without_signatures
 from airflow_cloudjobs.jobs.result import asset_extra, result_of
 from airflow_cloudjobs.jobs.span import span
-from airflow_cloudjobs.jobs.spec import JobSpec, Observation
+from airflow_cloudjobs.jobs.spec import Observation
 from airflow_cloudjobs.jobs.wait import LogLine, Wait, WaitPlan
 from airflow_cloudjobs.links import CONSOLE_URL, CloudConsoleLink
-from airflow_cloudjobs.templates import TemplatedTask
+from airflow_cloudjobs.task_lineage import TracedTask
 from airflow_cloudjobs.xcoms import InvalidSetting, max_xcom_bytes, short_enough
 
 DEFER_GRACE = timedelta(minutes=10)
@@ -76,16 +75,12 @@ def with_short_trace(method: Callable[Given, Result]) -> Callable[Given, Result]
     return called
 
 
-class CloudJobTask(TemplatedTask):
+class CloudJobTask(TracedTask):
     """A task about jobs of one API.
 
     Subclasses name the API and check their arguments; everything else is here, in the operator or in the
     sensor base.
     """
-
-    spec: JobSpec
-    key_argument: ClassVar[str]
-    """The argument that names the job, or several jobs."""
 
     named_by: ClassVar[str] = ""
     """The argument by which Airflow's page calls a mapped instance, where that is not the key of its job."""
@@ -94,15 +89,6 @@ class CloudJobTask(TemplatedTask):
     """The arguments that, once given, have a worker fetch something after the job's end."""
     fetched_after: ClassVar[Collection[Outcome]] = (Outcome.SUCCEEDED,)
     """The ends of a job after which there is something to fetch."""
-
-    reads: ClassVar[tuple[str, ...]] = ()
-    """The arguments that say where a job reads: addresses, paths, objects of a store. For lineage, as what follows."""
-    writes: ClassVar[tuple[str, ...]] = ()
-    """The arguments that say where it writes."""
-    makes: ClassVar[str] = ""
-    """The field of a job's result that names what it has made, where the service itself keeps that."""
-    sql_within: ClassVar[tuple[str, ...]] = ()
-    """The arguments with a statement's catalog and database; without any, no tables are looked for in SQL."""
 
     operator_extra_links = (CloudConsoleLink(),)
     ui_color = "#e8f3fc"
@@ -118,12 +104,6 @@ class CloudJobTask(TemplatedTask):
     """The error that the log was told of; a sensor's passes by more than once."""
     _failure: Failure
     """What it was told of that."""
-    _known_keys: Sequence[str] = ()
-    """The jobs of this task, once they are known."""
-    _asked_at = ("", "")
-    """The service's address, and within what its names are its own; empty where nobody is told of lineage."""
-    _made: Sequence[str] = ()
-    """What they have made, by the service's own names."""
     _pace: Pace | None = None
     """When the progress of a wait on this worker is to be told."""
     _statuses: Sequence[str] = ()
@@ -224,8 +204,7 @@ class CloudJobTask(TemplatedTask):
 
     def _is_rendered(self, context: Mapping[str, Any]) -> None:
         self._name_instance(context)
-        if compat.tells_lineage():
-            self._asked_at = self._where_asked()
+        self._prepare_lineage()
 
     @property
     def _fetches(self) -> list[str]:
@@ -593,7 +572,7 @@ class CloudJobTask(TemplatedTask):
         """The task's result; raises, with the result in XCom all the same, if a job did not succeed."""
         metrics.ended(self.spec.api, results)
         self._known_keys = [result.key for result in results]
-        self._made = [str(one.record[self.makes]) for one in results if self.makes and one.record.get(self.makes)]
+        self._remember_made(results)
         self._name_instance(context, self._known_keys)
         fetched, unavailable = self._fetched_of_all(results)
         values = [self._result(result) for result in results]
@@ -635,57 +614,6 @@ class CloudJobTask(TemplatedTask):
                     answer = error if isinstance(error, CloudApiError) else None
                     unavailable.append(replace(result, reason=str(error), error=answer))
         return fetched, unavailable
-
-    def get_openlineage_facets_on_start(self) -> Any:
-        """What OpenLineage is told of this task; it asks here at the task's end too, having found no other method.
-
-        :return: its ``OperatorLineage``.
-        """
-        if not self._is_copy:
-            return self._lineage()
-        self._reveal()
-        try:
-            return self._lineage()
-        finally:
-            self._conceal()  # OpenLineage goes on to tell arguments, with nothing hidden in them (2.20.3)
-
-    def _lineage(self) -> Any:
-        from airflow_cloudjobs.lineage import Facts, Place, lineage_of  # by now OpenLineage is there
-
-        source, namespace = self._asked_at
-        own = f"{self.spec.api.partition('.')[0]}://{namespace}" if namespace else ""
-        given = getattr(self, self.key_argument)
-        facts = Facts(
-            keys=self._known_keys or [str(key) for key in as_list(given) if given is not None],
-            source=source or self.spec.service,
-            sql=self._sql(),
-            shows_sql=not self._hides_sql,
-            tables=own if self.sql_within else "",
-            within=[getattr(self, name) for name in self.sql_within],
-            reads=[getattr(self, name, None) for name in self.reads],
-            writes=[getattr(self, name, None) for name in self.writes],
-            made=[Place(own, name) for name in self._made if own],
-            inlets=self.inlets,
-            outlets=self.outlets,
-        )
-        return lineage_of(facts)
-
-    def _where_asked(self) -> tuple[str, str]:
-        """What the connection says of it.
-
-        It is read before OpenLineage asks, since that does so from a fork, which shares the task's line to Airflow and
-        may be killed in the middle of an answer.
-        """
-        try:
-            settings = self.hook.settings
-            return settings.endpoint(self.spec.service), settings.namespace
-        except Exception as error:
-            self.log.debug("Lineage without an address: %r", error)
-            return "", ""
-
-    def _sql(self) -> list[str]:
-        """The statements among the arguments."""
-        return [plain(text) for name in self.hidden_arguments if (text := getattr(self, name))]
 
     def _tell_assets(self, context: Mapping[str, Any], values: Sequence[Mapping[str, Any]]) -> None:
         """Have the events of this task's assets say which job made them; what is said there already stays."""
