@@ -10,6 +10,8 @@ CHAOS ?=
 EXECUTOR ?= local
 # How much of hundreds of tasks and waits `make faults` does with: 1 for all.
 SHARE ?= 1
+# Which of its cases, as pytest's -m has it; all by default.
+CASES ?=
 TASKS ?=
 # Where `make scale` leaves its figures; docs/figures holds those of docs/sizing.md.
 FIGURES ?= build/figures
@@ -33,7 +35,8 @@ help:
 	@echo "make test        run the test suite (tests/README.md says what is where)"
 	@echo "make faults      break real Airflow processes on PostgreSQL (Debian's package) and see what becomes of the jobs"
 	@echo "                 (EXECUTOR=celery: with CeleryExecutor on redis (Debian's too), two schedulers, two triggerers;"
-	@echo "                 SHARE=0.5: half of the tasks where there are hundreds)"
+	@echo "                 SHARE=0.5: half of the tasks where there are hundreds;"
+	@echo "                 CASES='not cloud_alone': no case that is about jobs and clouds alone)"
 	@echo "make versions    the tasks once more on other Airflow and Python, each in a venv below build/, written down in"
 	@echo "                 tests/versions/seen.json (VERSIONS='3.1.8 2.11.2' PYTHONS='3.12' PARTS='parts kills matrix calls')"
 	@echo "make versions-next  the same, without a record, on the pair whose turn it is at this commit"
@@ -82,7 +85,7 @@ ask: .venv/test
 	$(BIN)/python -m pytest tests/ask
 
 faults: .venv/test
-	$(BIN)/python -m pytest tests/faults --executor $(EXECUTOR) --share $(SHARE)
+	$(BIN)/python -m pytest tests/faults --executor $(EXECUTOR) --share $(SHARE) $(if $(CASES),-m '$(CASES)')
 
 lint: .venv/test
 	$(BIN)/ruff check .

@@ -27,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[TABLE] = []
     config.addinivalue_line("markers", "executor(name): with another executor the case says nothing, or nothing new")
+    config.addinivalue_line("markers", "cloud_alone: about jobs and clouds, the same whatever runs Airflow's tasks")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

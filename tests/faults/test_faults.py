@@ -150,6 +150,7 @@ def test_the_database_is_restarted(case: Case) -> None:
         case.ends(rows)
 
 
+@pytest.mark.cloud_alone
 def test_polls_are_troubled(case: Case) -> None:
     world = case.world
     rows = world.launch_all("503, 429, reset, HTML, truncated", "deferrable")
@@ -166,6 +167,7 @@ def test_polls_are_troubled(case: Case) -> None:
     case.ends(rows)
 
 
+@pytest.mark.cloud_alone
 def test_a_token_expires(case: Case) -> None:
     world = case.world
     rows = world.launch_all("token expired", "deferrable", conn="token")
@@ -179,6 +181,7 @@ def test_a_token_expires(case: Case) -> None:
     case.ends(rows)
 
 
+@pytest.mark.cloud_alone
 def test_the_clock_of_the_cloud_is_20_minutes_off(case: Case) -> None:
     world = case.world
     world.control.skew_clock(-1200.0)
@@ -235,6 +238,7 @@ def test_users_end_blocking_tasks(case: Case) -> None:
     case.ends([*rows, *cleared, early])
 
 
+@pytest.mark.cloud_alone
 def test_time_runs_out(case: Case) -> None:
     world = case.world
     ways = ("deferrable-limited", "blocking-limited", "adopting-limited", "sensor-limited")
@@ -242,12 +246,14 @@ def test_time_runs_out(case: Case) -> None:
     case.ends(rows)
 
 
+@pytest.mark.cloud_alone
 def test_failed_jobs_are_submitted_anew(case: Case) -> None:
     world = case.world
     rows = world.launch_all("job fails, 2 retries", "deferrable", end="fail", seconds=2.0)
     case.ends(rows)
 
 
+@pytest.mark.cloud_alone
 def test_a_cleared_success_is_submitted_anew(case: Case) -> None:
     world = case.world
     rows = world.launch_all("cleared after success", "deferrable", seconds=2.0)
