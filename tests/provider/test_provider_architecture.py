@@ -9,6 +9,7 @@ import os
 import pickle
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ MODULES = {
 }
 
 
+@cache
 def imports_of(path: Path, *, at_import: bool = True, types: bool = False) -> set[str]:
     """The modules that a module imports; when it is imported only, or in its functions too.
 
