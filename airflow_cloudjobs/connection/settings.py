@@ -23,7 +23,7 @@ from airflow_cloudjobs.connection import regions
 from airflow_cloudjobs.connection.fields import GENERIC, METADATA, Field, FieldTable, secret_names
 from airflow_cloudjobs.jobs.request import SERVICES, is_service
 from airflow_cloudjobs.transport.config import TransportConfig
-from airflow_cloudjobs.transport.environment import trusted, trusting
+from airflow_cloudjobs.transport.environment import trusted, trusting_as_before
 
 if TYPE_CHECKING:
     from airflow_cloudjobs.compat import Connection
@@ -430,7 +430,7 @@ class CloudSettings:
         name, bundle = trusted(self.transport) if self.transport.verify else ("", "")
         if bundle:
             try:
-                trusting(bundle)
+                trusting_as_before(bundle)
             except OSError as error:
                 what = (
                     "holds no certificate" if isinstance(error, ssl.SSLError) else f"cannot be read: {error.strerror}"

@@ -18,7 +18,7 @@ from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from airflow_cloudjobs.transport.environment import trusting
+from airflow_cloudjobs.transport.environment import trusting_as_before
 
 
 class Adapter(HTTPAdapter):
@@ -84,7 +84,7 @@ class _Connection(HTTPSConnection):
         """Have the certificates as they were read before; urllib3 would read them for each connection."""
         self._bundle = self.ca_certs or self.ca_cert_dir or self._bundle
         if self._bundle and not (self.proxy and self.proxy.scheme == "https"):  # whose own handshake needs them too
-            self.ssl_context = trusting(self._bundle)
+            self.ssl_context = trusting_as_before(self._bundle)
             self.ca_certs = self.ca_cert_dir = None
 
 

@@ -63,18 +63,28 @@ def trusted(transport: TransportConfig) -> tuple[str, str]:
 
 
 def trusting(bundle: str) -> ssl.SSLContext:
-    """The TLS settings that trust these certificates alone, the same ones until the files change; reads files.
+    """The TLS settings that trust these certificates alone; reads files, and takes tens of milliseconds of CPU.
 
     :param bundle: a PEM file, or a folder of certificates, which requests takes wherever it takes a file.
     :raises OSError: if there are none.
     """
-    now = os.stat(bundle)
-    return _trusting(bundle, (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns))
-
-
-@lru_cache(maxsize=16)
-def _trusting(bundle: str, version: tuple[int, ...]) -> ssl.SSLContext:
-    # A usual bundle takes tens of milliseconds of CPU.
     if os.path.isdir(bundle):
         return ssl.create_default_context(capath=bundle)
     return ssl.create_default_context(cafile=bundle)
+
+
+def trusting_as_before(bundle: str) -> ssl.SSLContext:
+    """The same, made once and again when the files change: what each new connection asks for.
+
+    Not for asyncio: urllib3 changes it where it checks hosts' names itself, as with pyOpenSSL.
+
+    :param bundle: as for :func:`trusting`.
+    :raises OSError: if there are none.
+    """
+    now = os.stat(bundle)
+    return _made_of(bundle, (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns))
+
+
+@lru_cache(maxsize=16)
+def _made_of(bundle: str, version: tuple[int, ...]) -> ssl.SSLContext:
+    return trusting(bundle)

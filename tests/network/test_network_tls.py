@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from network_authority import Authority, make_authority
-from network_ways import APIS, CLOUDS, Way, hook_of
+from network_ways import APIS, CLOUDS, WAYS, Way, hook_of
 from network_world import Connect
 
 from airflow_cloudjobs.connection.settings import InvalidConnection
@@ -54,7 +54,7 @@ def test_a_folder_of_certificates_in_the_environment(
 
 
 def test_certificates_are_read_once(
-    authority: Authority, connect: Connect, way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    authority: Authority, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All that the public trusts takes 40 ms of CPU; a task looks at it and connects to two hosts or three."""
     bundle = tmp_path / "ca.pem"
@@ -66,7 +66,7 @@ def test_certificates_are_read_once(
     )
     for cloud in ("huawei", "alibaba", "huawei"):
         connect(cloud, "https", ca_bundle=str(bundle))
-        assert isinstance(way.asks(cloud), dict)
+        assert isinstance(WAYS["blocking"].asks(cloud), dict)
     assert len(read) == 1, read
 
 

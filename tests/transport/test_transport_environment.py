@@ -15,7 +15,7 @@ from requests.utils import should_bypass_proxies
 
 from airflow_cloudjobs.transport import environment
 from airflow_cloudjobs.transport.config import TransportConfig
-from airflow_cloudjobs.transport.environment import proxy_for, trusting
+from airflow_cloudjobs.transport.environment import proxy_for, trusting, trusting_as_before
 
 PROXY = "http://proxy.example.com:3128"
 
@@ -51,7 +51,8 @@ AUTHORITIES = re.findall("-----BEGIN.+?-----END CERTIFICATE-----", certifi.conte
 def test_certificates_are_read_once(tmp_path: Path) -> None:
     bundle = tmp_path / "ca.pem"
     bundle.write_text(AUTHORITIES[0])
-    assert trusting(str(bundle)) is trusting(str(bundle))
+    assert trusting_as_before(str(bundle)) is trusting_as_before(str(bundle))
+    assert trusting(str(bundle)) is not trusting_as_before(str(bundle))
 
 
 def test_a_file_of_certificates_that_was_written_anew_is_read_anew(tmp_path: Path) -> None:
@@ -75,4 +76,5 @@ def test_mounted_certificates_that_were_replaced_are_read_anew(tmp_path: Path) -
 
 def trusts(bundle: Path) -> list[str]:
     """The certificates that are trusted."""
-    return [ssl.DER_cert_to_PEM_cert(one).strip() for one in trusting(str(bundle)).get_ca_certs(binary_form=True)]
+    context = trusting_as_before(str(bundle))
+    return [ssl.DER_cert_to_PEM_cert(one).strip() for one in context.get_ca_certs(binary_form=True)]
