@@ -40,7 +40,7 @@ help:
 	@echo "make versions    the tasks once more on other Airflow and Python, each in a venv below build/, written down in"
 	@echo "                 tests/versions/seen.json (VERSIONS='3.1.8 2.11.2' PYTHONS='3.12' PARTS='parts kills matrix calls')"
 	@echo "make versions-next  the same, without a record, on the pair whose turn it is at this commit"
-	@echo "make lowest      imports, commands, requests and logins with the lowest version of each dependency"
+	@echo "make lowest      imports, commands, requests, proxies and logins with the lowest version of each dependency"
 	@echo "make newest      the same, and the kills, with the newest of all, without constraints"
 	@echo "make network     the same connection through proxies and private authorities, blocking and asyncio"
 	@echo "make web         set up connections in a real Chromium, look for secrets in all that Airflow stores and shows"

@@ -34,6 +34,7 @@ TESTS = {
         "tests/transport",
         "tests/credentials",
         "tests/polling",
+        "tests/network",
         "--ignore=tests/transport/test_transport_signatures.py",
     ],
 }
