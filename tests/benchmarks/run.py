@@ -14,6 +14,7 @@ from typing import Any
 HERE = Path(__file__).parent
 ALL = (
     "import_cost",
+    "first_calls",
     "detection_delay",
     "cost_per_poll",
     "calls_per_job",
