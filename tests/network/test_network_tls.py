@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from network_authority import Authority, make_authority
@@ -61,9 +62,12 @@ def test_certificates_are_read_once(
     bundle.write_bytes(Path(authority.ca).read_bytes())
     read = []
     load = ssl.SSLContext.load_verify_locations
-    monkeypatch.setattr(
-        ssl.SSLContext, "load_verify_locations", lambda *given, **named: (read.append(named), load(*given, **named))[1]
-    )
+
+    def counted(*given: Any, **named: Any) -> None:
+        read.append(named)
+        load(*given, **named)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", counted)
     for cloud in ("huawei", "alibaba", "huawei"):
         connect(cloud, "https", ca_bundle=str(bundle))
         assert isinstance(WAYS["blocking"].asks(cloud), dict)
