@@ -58,8 +58,6 @@ def spent(calls: Callable[[Sequence[LocalCloud], str], None], clouds: Sequence[L
 def main() -> int:
     """Run it."""
     told = measure.options(__doc__, rounds=(25, "times each"))
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        os.environ.pop(name, None)
     report = Report("first calls", "of a task, to two hosts over TLS")
     seen: dict[str, list[float]] = {"ours": [], "floor": []}
     with tempfile.TemporaryDirectory(prefix="cloudjobs-bench-") as name:
